@@ -1,0 +1,109 @@
+"""gateway.yaml as proved values: what the rest of the house reads instead of the file."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Mapping
+
+from gateway.routes import RouteTable
+from gateway.session_limits import SessionLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds: a TCP host and port, or a Unix socket's path."""
+
+    host: str = ""
+    port: int = 0
+    unix: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    public: Address
+    private: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerTls:
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """The way to providers: a forward proxy's URL, a CA bundle beside the system's."""
+
+    proxy: str | None = None
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    url: str | None  # None: embedded, in `state`
+    prefix: str = "bookgate:"
+    deadline: float = 0.25  # seconds, for a whole store operation
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Secrets as bytes (32 or more each)."""
+
+    root: bytes
+    previous: tuple[bytes, ...]
+    people: bytes
+    research: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Who of a provider may sign in; empty: everybody."""
+
+    groups: frozenset[str] = frozenset()
+    email_domains: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """One `providers:` block: an OIDC issuer."""
+
+    id: str
+    issuer: str
+    client_id: str
+    client_secret: str | None
+    label: str
+    claims: Mapping[str, str]  # our name -> the provider's claim
+    allow: Allow
+    logout_at_provider: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """How the gateway's pages look."""
+
+    name: str = "Bookgate"
+    colour: str = "#1f4f8f"
+    links: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """gateway.yaml, whole."""
+
+    public_url: str  # scheme://host[:port], no path
+    contact: str | None
+    listen: Listen
+    tls: ListenerTls | None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    state: Path
+    origins: Path  # a file, or a directory of such files
+    outbound: Outbound
+    redis: RedisSettings
+    directory_url: str  # SQLAlchemy, asynchronous driver
+    keys: Keys
+    sessions: SessionLimits
+    providers: tuple[ProviderSettings, ...]
+    routes: RouteTable
+    max_head: int  # bytes
+    pages: Pages
+    research_cap: int  # privacy.default_level: 1 or 2

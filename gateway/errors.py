@@ -1,0 +1,218 @@
+"""Every refusal of the gateway: one family, each with a status and a stable code.
+
+The code is for the page that reads the answer, `detail` is for our log alone.
+One middleware (`middleware.py`) renders them; nothing else turns an exception into an answer.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """A refusal.
+
+    detail: for the log only, may name internals.
+    retry_after: seconds, sent as `Retry-After` (RFC 9110 section 10.2.3).
+    close: the connection is closed after the answer (framing or identity in doubt).
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    description: ClassVar[str] = "Something went wrong on our side."
+
+    def __init__(self, detail: str = "", *, retry_after: int | None = None, close: bool = False) -> None:
+        super().__init__(detail or self.description)
+        self.detail = detail
+        self.retry_after = retry_after
+        self.close = close
+
+
+class InvalidRequestError(GatewayError):
+    status = 400
+    code = "invalid_request"
+    description = "The request is not of the form that this address takes."
+
+
+class InvalidGrantError(GatewayError):
+    """RFC 6749 section 5.2: the code, ticket or refresh token is wrong, used or too old."""
+
+    status = 400
+    code = "invalid_grant"
+    description = "The code, ticket or token is not valid any more. Begin the sign-in again."
+
+
+class UnsupportedGrantTypeError(GatewayError):
+    status = 400
+    code = "unsupported_grant_type"
+    description = "This grant_type is not one that the gateway takes."
+
+
+class InvalidProofError(GatewayError):
+    """RFC 9449 section 5: the DPoP proof is missing or wrong."""
+
+    status = 400
+    code = "invalid_dpop_proof"
+    description = "The DPoP proof is missing or does not fit the request."
+
+
+class UseNonceError(GatewayError):
+    """RFC 9449 section 8: the client's clock is off; `nonce` goes out as `DPoP-Nonce`."""
+
+    status = 400
+    code = "use_dpop_nonce"
+    description = "Send the proof again with the nonce of this answer."
+
+    def __init__(self, nonce: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.nonce = nonce
+
+
+class UseNonceOnResourceError(UseNonceError):
+    """RFC 9449 section 9: the same at a protected resource."""
+
+    status = 401
+
+
+class CookieRequiredError(GatewayError):
+    status = 400
+    code = "cookie_required"
+    description = "Neither the cookie nor a proof came with the request."
+
+
+class InteractionRequiredError(GatewayError):
+    status = 400
+    code = "interaction_required"
+    description = "The reader has to confirm this on a page of the gateway."
+
+
+class LoginRequiredError(GatewayError):
+    status = 401
+    code = "login_required"
+    description = "Sign in first."
+
+
+class ConsentRequiredError(GatewayError):
+    status = 403
+    code = "consent_required"
+    description = "The reader has to sign in and agree that this book saves their work."
+
+
+class OriginRefusedError(GatewayError):
+    """The request's Origin is not granted; the reason is in the log, never in the answer."""
+
+    status = 403
+    code = "origin_refused"
+    description = "This origin may not call the gateway."
+
+
+class CrossSiteRefusedError(GatewayError):
+    status = 403
+    code = "cross_site_refused"
+    description = "A request from another site must say which origin it comes from."
+
+
+class ForbiddenError(GatewayError):
+    status = 403
+    code = "forbidden"
+    description = "This is not allowed here."
+
+
+class NotFoundError(GatewayError):
+    status = 404
+    code = "not_found"
+    description = "There is nothing at this address."
+
+
+class MethodNotAllowedError(GatewayError):
+    status = 405
+    code = "method_not_allowed"
+    description = "This address does not take that method."
+
+    def __init__(self, allow: tuple[str, ...], detail: str = "") -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+
+class PersonChangedError(GatewayError):
+    status = 409
+    code = "person_changed"
+    description = "Somebody else is signed in now. Nothing was saved as them."
+
+
+class PayloadTooLargeError(GatewayError):
+    status = 413
+    code = "too_large"
+    description = "The body is larger than this address takes."
+
+
+class ExpectationFailedError(GatewayError):
+    status = 417
+    code = "expectation_failed"
+    description = "The only expectation that is understood is 100-continue."
+
+
+class MisdirectedError(GatewayError):
+    status = 421
+    code = "misdirected"
+    description = "This host is not served here."
+
+
+class TooManyRequestsError(GatewayError):
+    status = 429
+    code = "too_many_requests"
+    description = "Too many requests. Wait a little."
+
+
+class HeadTooLargeError(GatewayError):
+    status = 431
+    code = "head_too_large"
+    description = "The request's headers are larger than is taken here."
+
+
+class BackendBrokenError(GatewayError):
+    """The backend refused the connection, broke it or answered what is not HTTP."""
+
+    status = 502
+    code = "backend_unavailable"
+    description = "The service behind this address did not answer properly."
+
+
+class BackendBusyError(GatewayError):
+    status = 503
+    code = "backend_busy"
+    description = "The service behind this address is busy."
+
+
+class StoreUnavailableError(GatewayError):
+    """Redis is away: nothing is forwarded, no cookie is touched."""
+
+    status = 503
+    code = "sessions_unavailable"
+    description = "Sessions cannot be read at the moment. Nobody was signed out."
+
+
+class DirectoryUnavailableError(GatewayError):
+    status = 503
+    code = "directory_unavailable"
+    description = "Signing in does not work at the moment. Sessions that run go on."
+
+
+class ProviderUnavailableError(GatewayError):
+    """The identity provider is down, slow, or answered what is not its protocol."""
+
+    status = 502
+    code = "provider_unavailable"
+    description = "The sign-in service did not answer properly."
+
+
+class ProviderRefusedError(GatewayError):
+    """The identity provider answered, and what it said must not be trusted or says no."""
+
+    status = 403
+    code = "provider_refused"
+    description = "The sign-in service did not confirm who you are."
+
+
+class BackendTimeoutError(GatewayError):
+    status = 504
+    code = "backend_timeout"
+    description = "The service behind this address took too long."

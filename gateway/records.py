@@ -1,0 +1,123 @@
+"""What Redis holds, as values: sign-in sessions, book sessions and what is exchanged once.
+
+Times are whole seconds since the epoch (Unix time). `parent` and `key` are the *hashed* keys
+under which a record lies, never the id that a browser holds.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Mode(StrEnum):
+    """How a book session proves itself: decided by what came back at confirm."""
+
+    PENDING = "pending"
+    COOKIE = "cookie"
+    DPOP = "dpop"
+
+
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person signed in to the gateway in one browser (first party)."""
+
+    person: str
+    name: str | None
+    provider: str  # id of the block in gateway.yaml
+    auth_time: int
+    epoch: int  # the person's epoch when it began; "everywhere" raises it
+    own_device: bool
+    began: int
+    ends: int  # absolute limit
+
+
+class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person in one book: a child of a sign-in session, bound to one origin."""
+
+    person: str
+    name: str | None
+    provider: str
+    auth_time: int
+    epoch: int
+    origin: str  # serialised, compared byte for byte
+    parent: str  # store key of the sign-in session
+    mode: Mode
+    jkt: str | None  # RFC 9449: thumbprint of the book's key
+    approved: bool  # the person consented; False: the origin was trusted
+    own_device: bool
+    began: int
+    ends: int
+
+
+class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An authorization code's meaning (60 s, once)."""
+
+    slot: str
+    parent: str
+    origin: str
+    redirect_uri: str | None  # None: delivered by web_message without one
+    challenge: str
+    jkt: str | None
+    approved: bool
+    clicked: bool  # made by a click on a page of ours
+
+
+class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Step 5's ticket (30 s, once)."""
+
+    book: str  # store key of the pending book session
+    origin: str
+    jkt: str | None
+    clicked: bool
+
+
+class WebSocketTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A WebSocket's ticket in token mode (30 s, once)."""
+
+    slot: str
+    book: str
+    parent: str
+    origin: str
+    path: str
+
+
+class Authorization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A proved authorize request that waits for sign-in or consent (10 min)."""
+
+    origin: str
+    redirect_uri: str | None
+    response_mode: str  # web_message | fragment
+    state: str
+    challenge: str
+    jkt: str | None
+    prompt: str | None
+    parent: str | None = None  # the sign-in session that a consent form is bound to
+    bounces: int = 0
+    not_you: bool = False
+
+
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One provider transaction (10 min), bound to a browser by its login cookie."""
+
+    provider: str
+    state: str
+    nonce: str
+    verifier: str
+    browser: str  # hash of the login cookie's secret
+    authorization: str | None  # transaction to go on with afterwards; None: to the account page
+    own_device: bool = False
+    select_account: bool = False
+
+
+class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A finished provider transaction that waits for GET /auth/continue (10 min, once)."""
+
+    provider: str
+    issuer: str
+    subject: str
+    name: str | None
+    email: str | None
+    claims: dict[str, str]
+    auth_time: int
+    browser: str
+    authorization: str | None
+    own_device: bool
