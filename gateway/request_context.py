@@ -8,3 +8,7 @@ from gateway.origins import PolicyTable
 REQUEST_ID = web.RequestKey("request_id", str)
 VERDICT = web.RequestKey("verdict", Verdict)
 POLICIES = web.RequestKey("policies", PolicyTable)
+EMBED = web.RequestKey("embed", bool)  # the route says `embed: true`: any page may load the answer
+CLIENT = web.RequestKey("client", str)  # the client's address, as trusted proxies tell it
+ROUTE = web.RequestKey("route", str)  # for the log line: the backend or the endpoint that answered
+REASON = web.RequestKey("reason", str)  # for the log line: the refusal's code and what lies behind it
