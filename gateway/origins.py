@@ -1,11 +1,11 @@
 """Origins and what each may do: the values that `config/` proves and everything else trusts."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Mapping
 
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
 
@@ -39,12 +39,20 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Budgets of an origin: requests a second and bytes a second; None: gateway.yaml's."""
+class Rate:
+    """So many events, or bytes, in a window of so many seconds."""
 
-    per_person: float | None = None
-    per_origin: float | None = None
-    bytes: float | None = None
+    amount: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Budgets of an origin: requests and bytes; None: gateway.yaml's."""
+
+    per_person: Rate | None = None
+    per_origin: Rate | None = None
+    bytes: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
