@@ -1,0 +1,12 @@
+"""People, their identities at providers, their approvals of books, and the key ring: what SQL holds.
+
+ids.py         the ids of people: pure functions of a key
+schema.py      the tables
+migrations/    how the tables came to be (Alembic), shipped inside the package
+database.py    the engine, migrating, and how SQL's errors become ours
+people.py      `Directory`: what the rest of the house calls
+"""
+
+from gateway.directory.people import Approval, Directory, Person, StoredKey
+
+__all__ = ["Approval", "Directory", "Person", "StoredKey"]

@@ -1,0 +1,168 @@
+"""The directory: who people are, which books they approved, and the sealed signing keys."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Self
+
+import orjson
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.directory import database, ids
+from gateway.directory.schema import approvals, identities, people, signing_keys
+
+DAY = 86400
+APPROVAL_LIFE = 180 * DAY  # unused for longer: asked again
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as sessions know them."""
+
+    id: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word that an origin may save their work. Times in Unix seconds."""
+
+    origin: str
+    approved: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A signing key as it lies in the key ring: sealed."""
+
+    kid: str
+    sealed: bytes
+    created: int
+
+
+class Directory:
+    """Every method raises DirectoryUnavailableError when the database cannot answer."""
+
+    def __init__(self, engine: AsyncEngine, people_key: bytes, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._people_key = people_key
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, url: str, people_key: bytes, clock: Callable[[], float]) -> Self:
+        """The directory in the SQLite file of `url`, migrated to this version."""
+        engine = database.open_engine(url)
+        try:
+            await database.migrate(engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine, people_key, clock)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def sign_in(
+        self, issuer: str, subject: str, name: str | None, claims: Mapping[str, str], provider: str
+    ) -> Person:
+        """The person behind an identity, made if new; a name that is no longer told is kept."""
+        now = int(self._clock())
+        derived = ids.person_id(self._people_key, issuer, subject)
+        told = orjson.dumps(dict(claims)).decode()
+        identity = (
+            insert(identities)
+            .values(
+                issuer=issuer,
+                subject=subject,
+                person=derived,
+                provider=provider,
+                claims=told,
+                created=now,
+                seen=now,
+            )
+            .on_conflict_do_update(
+                index_elements=[identities.c.issuer, identities.c.subject],
+                set_={"provider": provider, "claims": told, "seen": now},
+            )
+            .returning(identities.c.person)
+        )
+        async with database.transaction(self._engine) as connection:
+            # The row decides, not the derivation: an identity may have been linked to another person.
+            person = (await connection.execute(identity)).scalar_one()
+            row = insert(people).values(id=person, name=name, created=now, seen=now)
+            kept = row.on_conflict_do_update(
+                index_elements=[people.c.id],
+                set_={"name": func.coalesce(row.excluded.name, people.c.name), "seen": now},
+            ).returning(people.c.name)
+            return Person(person, (await connection.execute(kept)).scalar_one())
+
+    async def claims(self, person: str, provider: str) -> Mapping[str, str]:
+        """What a provider last said about a person; empty where they never came through it."""
+        query = (
+            select(identities.c.claims)
+            .where(identities.c.person == person, identities.c.provider == provider)
+            .order_by(identities.c.seen.desc())
+            .limit(1)
+        )
+        async with database.transaction(self._engine) as connection:
+            told = (await connection.execute(query)).scalar_one_or_none()
+        return {} if told is None else orjson.loads(told)
+
+    async def approved(self, person: str, origin: str) -> bool:
+        """Whether an approval stands; asking is using it, noted at most once a day."""
+        now = int(self._clock())
+        async with database.transaction(self._engine) as connection:
+            query = select(approvals.c.used).where(_approval(person, origin))
+            used = (await connection.execute(query)).scalar_one_or_none()
+        if used is None or now - used > APPROVAL_LIFE:
+            return False
+        if now - used > DAY:
+            async with database.transaction(self._engine) as connection:
+                await connection.execute(update(approvals).where(_approval(person, origin)).values(used=now))
+        return True
+
+    async def approve(self, person: str, origin: str) -> None:
+        now = int(self._clock())
+        row = insert(approvals).values(person=person, origin=origin, approved=now, used=now)
+        async with database.transaction(self._engine) as connection:
+            await connection.execute(
+                row.on_conflict_do_update(
+                    index_elements=[approvals.c.person, approvals.c.origin],
+                    set_={"approved": now, "used": now},
+                )
+            )
+
+    async def withdraw(self, person: str, origin: str) -> None:
+        async with database.transaction(self._engine) as connection:
+            await connection.execute(delete(approvals).where(_approval(person, origin)))
+
+    async def approvals(self, person: str) -> list[Approval]:
+        """The approvals that stand, by origin."""
+        oldest = int(self._clock()) - APPROVAL_LIFE
+        query = (
+            select(approvals.c.origin, approvals.c.approved, approvals.c.used)
+            .where(approvals.c.person == person, approvals.c.used >= oldest)
+            .order_by(approvals.c.origin)
+        )
+        async with database.transaction(self._engine) as connection:
+            return list(starmap(Approval, await connection.execute(query)))
+
+    async def signing_keys(self) -> list[StoredKey]:
+        """The key ring, oldest first."""
+        query = select(signing_keys.c.kid, signing_keys.c.sealed, signing_keys.c.created).order_by(
+            signing_keys.c.created, signing_keys.c.kid
+        )
+        async with database.transaction(self._engine) as connection:
+            return list(starmap(StoredKey, await connection.execute(query)))
+
+    async def add_signing_key(self, key: StoredKey) -> None:
+        row = insert(signing_keys).values(kid=key.kid, sealed=key.sealed, created=key.created)
+        async with database.transaction(self._engine) as connection:
+            await connection.execute(row)
+
+
+def _approval(person: str, origin: str) -> ColumnElement[bool]:
+    return and_(approvals.c.person == person, approvals.c.origin == origin)

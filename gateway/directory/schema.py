@@ -1,0 +1,58 @@
+"""The directory's tables. A change here needs a migration beside it; a test compares the two."""
+
+from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+
+metadata = MetaData()
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text),
+    Column("created", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),  # the last sign-in
+)
+
+# A person is found by (issuer, subject), never by e-mail (OpenID Connect Core section 5.7).
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # Deferred: one transaction writes the identity first, whose row decides who the person is.
+    Column(
+        "person",
+        Text,
+        ForeignKey("people.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+        index=True,
+    ),
+    Column("provider", Text, nullable=False),  # the block in gateway.yaml that it last came through
+    Column("claims", Text, nullable=False),  # JSON object of strings
+    Column("created", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+    PrimaryKeyConstraint("issuer", "subject"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column(
+        "person",
+        Text,
+        ForeignKey("people.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+    Column("origin", Text, nullable=False),
+    Column("approved", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    PrimaryKeyConstraint("person", "origin"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created", Integer, nullable=False),
+)

@@ -1,0 +1,262 @@
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine
+
+from gateway.directory import Approval, Directory, Person, StoredKey
+from gateway.directory.ids import pairwise, person_id, pseudonym
+from gateway.directory.schema import metadata
+from gateway.errors import DirectoryUnavailableError
+
+KEY = b"k" * 32
+ISSUER = "https://idp.example.edu"
+BOOK = "https://book.example.edu"
+DAY = 86400
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "directory.db"
+
+
+def url(file: Path) -> str:
+    return f"sqlite+aiosqlite:///{file}"
+
+
+@pytest.fixture
+async def directory(file: Path, clock: Clock) -> AsyncGenerator[Directory, None]:
+    opened = await Directory.open(url(file), KEY, clock)
+    yield opened
+    await opened.close()
+
+
+async def ada(directory: Directory, name: str | None = "Ada") -> Person:
+    return await directory.sign_in(ISSUER, "ada", name, {"username": "ada1"}, "campus")
+
+
+async def test_a_person_is_the_hmac_of_issuer_and_subject(directory: Directory) -> None:
+    assert await ada(directory) == Person(person_id(KEY, ISSUER, "ada"), "Ada")
+
+
+async def test_a_rebuilt_directory_finds_its_people(
+    directory: Directory, tmp_path: Path, clock: Clock
+) -> None:
+    before = await ada(directory)
+    rebuilt = await Directory.open(url(tmp_path / "other.db"), KEY, clock)
+    assert await ada(rebuilt) == before
+    await rebuilt.close()
+
+
+async def test_people_survive_a_restart(directory: Directory, file: Path, clock: Clock) -> None:
+    await ada(directory)
+    await directory.close()
+    again = await Directory.open(url(file), KEY, clock)
+    assert await ada(again, None) == Person(person_id(KEY, ISSUER, "ada"), "Ada")
+    await again.close()
+
+
+async def test_a_linked_identity_decides_who_the_person_is(directory: Directory, file: Path) -> None:
+    first = await ada(directory)
+    with sqlite3.connect(file) as raw:
+        raw.execute(
+            "INSERT INTO identities VALUES ('https://other.example', 'a2', ?, 'other', '{}', 0, 0)",
+            (first.id,),
+        )
+    assert await directory.sign_in("https://other.example", "a2", None, {}, "other") == first
+
+
+@pytest.mark.parametrize(
+    ("issuer", "subject"),
+    [
+        pytest.param("https://evil.example", "ada", id="same subject of another issuer"),
+        pytest.param(ISSUER, "Ada", id="subjects are case-sensitive"),
+        pytest.param(ISSUER + "a", "da", id="the border between issuer and subject counts"),
+    ],
+)
+async def test_other_identities_are_other_people(directory: Directory, issuer: str, subject: str) -> None:
+    assert (await directory.sign_in(issuer, subject, "Ada", {}, "campus")).id != (await ada(directory)).id
+
+
+async def test_the_name_follows_the_provider_and_is_kept_when_untold(directory: Directory) -> None:
+    await ada(directory)
+    assert (await ada(directory, "Ada King")).name == "Ada King"
+    assert (await ada(directory, None)).name == "Ada King"
+
+
+async def test_claims_are_the_last_told_of_that_provider(directory: Directory) -> None:
+    person = await ada(directory)
+    await directory.sign_in(ISSUER, "ada", None, {"username": "ada2"}, "campus")
+    assert await directory.claims(person.id, "campus") == {"username": "ada2"}
+    assert await directory.claims(person.id, "google") == {}
+    assert await directory.claims("nobody", "campus") == {}
+
+
+async def test_many_first_sign_ins_at_once_make_one_person(directory: Directory) -> None:
+    people = await asyncio.gather(*(ada(directory) for _ in range(20)))
+    assert set(people) == {Person(person_id(KEY, ISSUER, "ada"), "Ada")}
+
+
+async def test_an_approval_counts_for_its_origin_alone(directory: Directory) -> None:
+    person = (await ada(directory)).id
+    assert not await directory.approved(person, BOOK)
+    await directory.approve(person, BOOK)
+    assert await directory.approved(person, BOOK)
+    assert not await directory.approved(person, BOOK + ":8443")
+    assert not await directory.approved("somebody else", BOOK)
+
+
+async def test_an_approval_unused_for_180_days_lapses(directory: Directory, clock: Clock) -> None:
+    person = (await ada(directory)).id
+    await directory.approve(person, BOOK)
+    clock.now += 180 * DAY
+    assert await directory.approved(person, BOOK), "the last day still counts, and is a use"
+    clock.now += 180 * DAY
+    assert await directory.approved(person, BOOK)
+    clock.now += 180 * DAY + 1
+    assert not await directory.approved(person, BOOK)
+    assert await directory.approvals(person) == []
+    await directory.approve(person, BOOK)
+    assert await directory.approved(person, BOOK)
+
+
+async def test_use_is_noted_at_most_once_a_day(directory: Directory, clock: Clock) -> None:
+    person = (await ada(directory)).id
+    await directory.approve(person, BOOK)
+    start = int(clock.now)
+    clock.now += DAY
+    await directory.approved(person, BOOK)
+    assert await directory.approvals(person) == [Approval(BOOK, start, start)]
+    clock.now += 1
+    await directory.approved(person, BOOK)
+    assert await directory.approvals(person) == [Approval(BOOK, start, start + DAY + 1)]
+
+
+async def test_a_withdrawn_approval_is_gone(directory: Directory) -> None:
+    person = (await ada(directory)).id
+    await directory.approve(person, BOOK)
+    await directory.approve(person, "https://a.example")
+    await directory.withdraw(person, BOOK)
+    assert not await directory.approved(person, BOOK)
+    assert [approval.origin for approval in await directory.approvals(person)] == ["https://a.example"]
+
+
+async def test_the_key_ring_comes_oldest_first(directory: Directory) -> None:
+    await directory.add_signing_key(StoredKey("b", b"\x00sealed", 20))
+    await directory.add_signing_key(StoredKey("a", b"older", 10))
+    assert await directory.signing_keys() == [StoredKey("a", b"older", 10), StoredKey("b", b"\x00sealed", 20)]
+
+
+async def test_migrations_make_the_very_schema(directory: Directory, file: Path) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        assert differences(connection) == []
+    engine.dispose()
+
+
+async def test_several_workers_may_open_at_once(file: Path, clock: Clock) -> None:
+    opened = await asyncio.gather(*(Directory.open(url(file), KEY, clock) for _ in range(3)))
+    for each in opened:
+        await each.close()
+
+
+CALLS: list[Callable[[Directory], Awaitable[object]]] = [
+    ada,
+    lambda directory: directory.approve(person_id(KEY, ISSUER, "ada"), BOOK),
+    lambda directory: directory.withdraw(person_id(KEY, ISSUER, "ada"), BOOK),
+    lambda directory: directory.add_signing_key(StoredKey("k", b"", 0)),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_locked_database_is_unavailable_and_then_works_again(
+    directory: Directory, file: Path, call: Callable[[Directory], Awaitable[object]]
+) -> None:
+    await ada(directory)
+    other = sqlite3.connect(file)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(DirectoryUnavailableError) as refusal:
+        await call(directory)
+    assert refusal.value.retry_after == 5
+    other.rollback()
+    other.close()
+    await call(directory)
+
+
+async def test_approving_for_nobody_is_refused(directory: Directory) -> None:
+    with pytest.raises(DirectoryUnavailableError):
+        await directory.approve("nobody", BOOK)
+
+
+async def test_no_folder_is_unavailable(tmp_path: Path, clock: Clock) -> None:
+    with pytest.raises(DirectoryUnavailableError):
+        await Directory.open(url(tmp_path / "missing" / "directory.db"), KEY, clock)
+
+
+async def test_a_file_that_is_no_database_is_unavailable(file: Path, clock: Clock) -> None:
+    file.write_bytes(b"This is not a database. " * 100)
+    with pytest.raises(DirectoryUnavailableError):
+        await Directory.open(url(file), KEY, clock)
+
+
+async def test_a_database_that_breaks_under_us_is_unavailable(directory: Directory, file: Path) -> None:
+    await ada(directory)
+    with sqlite3.connect(file) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+    await directory.close()  # the pool opens new connections afterwards
+    file.write_bytes(b"\x00" * 4096)
+    with pytest.raises(DirectoryUnavailableError):
+        await directory.claims("p", "campus")
+
+
+async def test_a_database_of_a_newer_version_is_refused(
+    directory: Directory, file: Path, clock: Clock
+) -> None:
+    await directory.close()
+    with sqlite3.connect(file) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    raw.close()
+    with pytest.raises(DirectoryUnavailableError) as refusal:
+        await Directory.open(url(file), KEY, clock)
+    assert "9999" in refusal.value.detail
+
+
+def test_derived_ids_tell_people_places_and_purposes_apart() -> None:
+    person = person_id(KEY, ISSUER, "ada")
+    derived = {
+        person,
+        pairwise(KEY, person, BOOK),
+        pairwise(KEY, person, "https://b.example"),
+        pseudonym(KEY, person, BOOK),
+        pseudonym(b"r" * 32, person, BOOK),
+    }
+    assert len(derived) == 5
+    assert all(len(each) == 22 for each in derived)
+
+
+def test_ids_never_change() -> None:
+    """These values are in people's data: a change of the derivation loses everybody's work."""
+    assert person_id(KEY, ISSUER, "ada") == "X4TvFxxeVnMWws5Sui5m1A"
+    assert pairwise(KEY, "p", BOOK) == "WRNko1OVLMeQTyjarRZyKg"
+    assert pseudonym(KEY, "p", "ada-cs1") == "PrXFvbN_Y2yu656ZezSO-g"
