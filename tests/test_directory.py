@@ -48,6 +48,10 @@ async def directory(file: Path, clock: Clock) -> AsyncGenerator[Directory, None]
     await opened.close()
 
 
+def spoil(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+
 async def ada(directory: Directory, name: str | None = "Ada") -> Person:
     return await directory.sign_in(ISSUER, "ada", name, {"username": "ada1"}, "campus")
 
@@ -164,7 +168,7 @@ async def test_the_key_ring_comes_oldest_first(directory: Directory) -> None:
     assert await directory.signing_keys() == [StoredKey("a", b"older", 10), StoredKey("b", b"\x00sealed", 20)]
 
 
-async def test_migrations_make_the_very_schema(directory: Directory, file: Path) -> None:
+def test_migrations_make_the_very_schema(directory: Directory, file: Path) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
@@ -214,7 +218,7 @@ async def test_no_folder_is_unavailable(tmp_path: Path, clock: Clock) -> None:
 
 
 async def test_a_file_that_is_no_database_is_unavailable(file: Path, clock: Clock) -> None:
-    file.write_bytes(b"This is not a database. " * 100)
+    spoil(file, b"This is not a database. " * 100)
     with pytest.raises(DirectoryUnavailableError):
         await Directory.open(url(file), KEY, clock)
 
@@ -225,7 +229,7 @@ async def test_a_database_that_breaks_under_us_is_unavailable(directory: Directo
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw.close()
     await directory.close()  # the pool opens new connections afterwards
-    file.write_bytes(b"\x00" * 4096)
+    spoil(file, b"\x00" * 4096)
     with pytest.raises(DirectoryUnavailableError):
         await directory.claims("p", "campus")
 
