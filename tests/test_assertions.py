@@ -1,0 +1,224 @@
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+from gateway import assertions
+from gateway.assertions import Assertions, SigningKey, open_ring
+from gateway.identity import Caller, Identity
+from gateway.routes import AssertionRule, Backend, BackendTls, InFlight, Subject, Timeouts
+
+ADA = Identity(
+    Caller("slot.ada", "person-1", "Ada", "campus", "https://books.example.edu", 100), "person-1", "ada-cs1"
+)
+BEN = Identity(
+    Caller("slot.ben", "person-2", "Ben", "campus", "https://books.example.edu", 100), "person-2", "ada-cs1"
+)
+
+
+def backend(name: str = "storage", rule: AssertionRule | None = None) -> Backend:
+    return Backend(
+        name=name,
+        url="http://127.0.0.1:1/",
+        subject=Subject.PERSON,
+        assertion=rule or AssertionRule(),
+        headers={},
+        origin="drop",
+        host="backend",
+        request_cookies=frozenset(),
+        response_cookies=frozenset(),
+        rewrite_location=True,
+        timeouts=Timeouts(),
+        in_flight=InFlight(),
+        max_body=1000,
+        websocket=False,
+        tls=BackendTls(),
+    )
+
+
+@dataclass
+class Clock:
+    now: float = 1000.9
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Counter:
+    """Randomness that never repeats."""
+
+    made: int = 0
+
+    def __call__(self, length: int) -> bytes:
+        self.made += 1
+        return self.made.to_bytes(length)
+
+
+def signer(clock: Clock, *keys: SigningKey) -> Assertions:
+    ring = keys or (SigningKey.generate(1),)
+    return Assertions(ring, "https://gw.example.edu", clock, Counter(), 1)
+
+
+def test_an_independent_library_accepts_the_token() -> None:
+    made = signer(Clock())
+    name, token = made.header_for(ADA, backend(), "g1")
+    read = jwt.decode(token, KeySet.import_key_set(json.loads(json.dumps(made.jwks()))), algorithms=["ES256"])
+    assert name == "X-Bookgate-Assertion"
+    assert read.header["typ"] == "bookgate-assertion+jwt"
+    assert read.claims["sub"] == "person-1"
+    assert read.claims["aud"] == "storage"
+    assert (read.claims["iat"], read.claims["exp"]) == (1000, 1060)
+
+
+def test_kid_is_the_thumbprint_and_no_private_part_is_published() -> None:
+    made = signer(Clock())
+    (published,) = made.jwks()["keys"]
+    assert published["kid"] == ECKey.import_key(dict(published)).thumbprint()
+    assert set(published) == {"kty", "crv", "use", "alg", "kid", "x", "y"}
+
+
+def test_an_assertion_is_kept_for_half_of_its_life() -> None:
+    clock = Clock()
+    made = signer(clock)
+    first = made.header_for(ADA, backend(), "g1")
+    clock.now += 29.9
+    assert made.header_for(ADA, backend(), "g1") == first
+    clock.now += 0.2
+    assert made.header_for(ADA, backend(), "g1") != first
+
+
+def test_a_clock_that_jumped_back_makes_a_new_one() -> None:
+    clock = Clock()
+    made = signer(clock)
+    first = made.header_for(ADA, backend(), "g1")
+    clock.now -= 1
+    assert made.header_for(ADA, backend(), "g1") != first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param((BEN, backend(), "g1"), id="person"),
+        pytest.param((replace(ADA, book="logic"), backend(), "g1"), id="book"),
+        pytest.param(
+            (replace(ADA, caller=replace(ADA.caller, session="x.y")), backend(), "g1"), id="session"
+        ),
+        pytest.param(
+            (replace(ADA, caller=replace(ADA.caller, origin="https://x")), backend(), "g1"), id="origin"
+        ),
+        pytest.param((ADA, backend("grades"), "g1"), id="backend"),
+        pytest.param((ADA, backend(), "g2"), id="generation"),
+    ],
+)
+def test_whatever_tells_requests_apart_makes_another(other: tuple[Identity, Backend, str]) -> None:
+    made = signer(Clock())
+    assert made.header_for(ADA, backend(), "g1") != made.header_for(*other)
+
+
+def test_audience_and_header_of_an_existing_service() -> None:
+    rule = AssertionRule(header="Authorization", scheme="Bearer", audience="urn:grades")
+    made = signer(Clock())
+    name, value = made.header_for(ADA, backend("grades", rule), "g1")
+    scheme, _, token = value.partition(" ")
+    read = jwt.decode(token, KeySet.import_key_set(json.loads(json.dumps(made.jwks()))), algorithms=["ES256"])
+    assert (name, scheme, read.claims["aud"]) == ("Authorization", "Bearer", "urn:grades")
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assertions, "KEPT", 2)
+    made = signer(Clock())
+    first = made.header_for(ADA, backend(), "g1")
+    made.header_for(BEN, backend(), "g1")
+    assert made.header_for(ADA, backend(), "g1") == first
+    made.header_for(BEN, backend(), "g2")
+    assert made.header_for(ADA, backend(), "g1") != first
+
+
+def test_the_oldest_key_signs_and_all_are_published() -> None:
+    young, old = SigningKey.generate(20), SigningKey.generate(10)
+    made = signer(Clock(), young, old)
+    _, token = made.header_for(ADA, backend(), "g1")
+    keys = KeySet.import_key_set(json.loads(json.dumps(made.jwks())))
+    assert jwt.decode(token, keys, algorithms=["ES256"]).header["kid"] == old.kid
+    assert {key["kid"] for key in made.jwks()["keys"]} == {young.kid, old.kid}
+
+
+def test_a_key_survives_its_file_and_other_curves_do_not() -> None:
+    key = SigningKey.generate(7)
+    assert SigningKey.load(key.dump(), 7).jwk() == key.jwk()
+    other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with pytest.raises(ValueError, match="P-256"):
+        SigningKey.load(other, 7)
+
+
+@dataclass(frozen=True)
+class Stored:
+    kid: str
+    sealed: bytes
+    created: int
+
+
+@dataclass
+class Vault:
+    kept: list[Stored] = field(default_factory=list)
+
+    async def signing_keys(self) -> list[Stored]:
+        return self.kept
+
+    async def add_signing_key(self, kid: str, sealed: bytes, created: int) -> None:
+        self.kept.append(Stored(kid, sealed, created))
+
+
+@dataclass(frozen=True)
+class Seal:
+    root: bytes
+
+    def seal(self, purpose: str, key: str, plain: bytes) -> bytes:
+        return self.root + f"{purpose}/{key}/".encode() + plain[::-1]
+
+    def open(self, purpose: str, key: str, sealed: bytes) -> bytes | None:
+        beginning = self.root + f"{purpose}/{key}/".encode()
+        return sealed.removeprefix(beginning)[::-1] if sealed.startswith(beginning) else None
+
+
+async def test_the_ring_is_made_once_and_found_again() -> None:
+    vault = Vault()
+    ring = await open_ring(vault, Seal(b"root"), 5)
+    again = await open_ring(vault, Seal(b"root"), 6)
+    assert [key.jwk() for key in ring] == [key.jwk() for key in again]
+    assert len(vault.kept) == 1
+    assert ring[0].dump() not in vault.kept[0].sealed
+
+
+async def test_a_key_under_a_lost_root_is_left_out() -> None:
+    vault = Vault()
+    (lost,) = await open_ring(vault, Seal(b"old"), 5)
+    (fresh,) = await open_ring(vault, Seal(b"new"), 6)
+    assert lost.kid != fresh.kid
+
+
+def _generator() -> ModuleType:
+    path = Path(__file__).parent / "contracts" / "make_assertion_vectors.py"
+    spec = importlib.util.spec_from_file_location("make_assertion_vectors", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_published_vectors_are_what_the_generator_writes() -> None:
+    module = _generator()
+    assert json.loads(module.FILE.read_text(encoding="utf-8")) == module.document()
