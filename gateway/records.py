@@ -4,6 +4,7 @@ Times are whole seconds since the epoch (Unix time). `parent` and `key` are the 
 under which a record lies, never the id that a browser holds.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -46,6 +47,30 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_device: bool
     began: int
     ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSignIn:
+    """A sign-in session that was just found alive."""
+
+    id: str | None  # what the browser holds; None where it was reached by its key
+    key: str
+    record: SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBook:
+    """A book session that was just found alive, with its parent, by one look at both and the epoch."""
+
+    id: str | None
+    key: str
+    record: Book
+    parent: SignIn
+
+    @property
+    def ended_by(self) -> tuple[str, str, str]:
+        """Whatever of these is told as ended ends this session: itself, its parent, the person's slot."""
+        return self.key, self.record.parent, self.key.partition(".")[0]
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,107 @@
+"""Our cookies: their names, how they are read from raw header lines, and the lines that set them.
+
+aiohttp's own parser splits on blanks and lets the last value win, so that a sibling subdomain could
+override a `__Host-` cookie; and Python 3.11 cannot write `Partitioned`. So both are done here.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from gateway.errors import InvalidRequestError
+
+SIGN_IN: Final = "__Host-Http-bookgate"
+_BOOK: Final = "__Host-Http-book."
+_LOGIN: Final = "__Host-Http-login."
+OURS: Final = (SIGN_IN, _BOOK, _LOGIN)  # a name that begins so is ours
+LOGIN_LIFE: Final = 600
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+def book_name(origin: str) -> str:
+    """The name of a book's cookie: third-party frames share the partition, so each origin has its own."""
+    return _BOOK + sha256(origin.encode()).hexdigest()[:12]
+
+
+def login_name(transaction: str) -> str:
+    return _LOGIN + transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """All cookies of a request, in order, duplicates included."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def one(self, name: str) -> str | None:
+        """The value of the only cookie of that name.
+
+        Twice: somebody planted one beside ours, and which is which cannot be told (RFC 6265bis section 5.8.3
+        leaves their order to the browser).
+        """
+        values = [value for found, value in self.pairs if found == name]
+        if len(values) > 1:
+            raise InvalidRequestError(f"cookie {name} came {len(values)} times")
+        return values[0] if values else None
+
+    def names(self, beginning: str = "") -> tuple[str, ...]:
+        return tuple(name for name, _ in self.pairs if name.startswith(beginning))
+
+
+def parse(lines: Sequence[str]) -> Jar:
+    """Every `Cookie` line, split on `;` and nothing else (RFC 6265 section 4.2.1)."""
+    pairs = []
+    for line in lines:
+        for part in line.split(";"):
+            name, equals, value = part.strip(" \t").partition("=")
+            if not equals:
+                name, value = "", name  # RFC 6265bis section 5.6: a nameless cookie
+            if name or value:
+                pairs.append((name.rstrip(" \t"), value.lstrip(" \t")))
+    return Jar(tuple(pairs))
+
+
+def strip(lines: Sequence[str], allowed: frozenset[str]) -> str | None:
+    """The `Cookie` value to forward: only the allowed names, ours never. None: nothing is left."""
+    kept = [
+        f"{name}={value}"
+        for name, value in parse(lines).pairs
+        if name in allowed and not name.startswith(OURS)
+    ]
+    return "; ".join(kept) or None
+
+
+def sign_in_line(value: str, max_age: int | None) -> str:
+    """max_age None: gone when the browser closes."""
+    return _line(SIGN_IN, value, max_age)
+
+
+def book_line(origin: str, value: str, max_age: int | None) -> str:
+    return _line(book_name(origin), value, max_age)
+
+
+def login_line(transaction: str, value: str) -> str:
+    return _line(login_name(transaction), value, LOGIN_LIFE)
+
+
+def expired_line(name: str) -> str:
+    """Takes one of our cookies away: the same attributes, or the browser keeps it."""
+    return f"{name}=; Max-Age=0; {_attributes(name)}"
+
+
+def _line(name: str, value: str, max_age: int | None) -> str:
+    if not _PLAIN.fullmatch(name) or not _PLAIN.fullmatch(value):
+        raise ValueError("a cookie of ours is of base64url characters and dots")
+    age = "" if max_age is None else f"Max-Age={max_age}; "
+    return f"{name}={value}; {age}{_attributes(name)}"
+
+
+def _attributes(name: str) -> str:
+    if name.startswith(_BOOK):
+        return "Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
+    if name.startswith(_LOGIN):
+        return "Path=/; Secure; HttpOnly; SameSite=None"  # callbacks may be cross-site POSTs (form_post)
+    return "Path=/; Secure; HttpOnly; SameSite=Lax"

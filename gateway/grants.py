@@ -1,0 +1,182 @@
+"""What is exchanged once or for a short time: codes, tickets, transactions, tokens, proof ids, counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import msgspec
+
+from gateway.errors import InvalidGrantError
+from gateway.records import Authorization, Code, Continuation, LiveBook, Login, Ticket, WebSocketTicket
+from gateway.sealing import Sealer, Token, encoded, hashed
+from gateway.session_ids import Bearer, Issued, mint_bearer, slot_of, store_key
+from gateway.store import VALUE, Spent, Store
+
+Clock = Callable[[], float]
+Transaction = Authorization | Login | Continuation
+T = TypeVar("T", Authorization, Login, Continuation)
+Once = TypeVar("Once", Ticket, WebSocketTicket)
+
+CODE_LIFE: Final = 60
+CODE_MARK: Final = 600  # how long a second use is told from a code that never was
+TICKET_LIFE: Final = 30
+TRANSACTION_LIFE: Final = 600
+PROOF_LIFE: Final = 130  # a proof is taken for 120 s at most (60 s to each side), a nonce as long
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """RFC 6749 section 4.1.2: whatever the first use made should end."""
+
+    book_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    access: str
+    refresh: str
+    expires_in: int
+
+
+class Grants:
+    def __init__(self, store: Store, sealer: Sealer, clock: Clock, token: Token, access_life: int) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._clock = clock
+        self._token = token
+        self._access_life = access_life
+
+    # -- codes
+
+    async def issue_code(self, code: Code) -> str:
+        issued = Issued.mint(code.slot, self._token)
+        sealed = self._sealer.seal_record("code", issued.key, code)
+        await self._store.create(store_key("c", issued.key), {VALUE: sealed}, self._clock() + CODE_LIFE)
+        return issued.id
+
+    async def redeem_code(self, code: str, book_key: str) -> Fresh | Reused | None:
+        """Takes a code once. book_key: the session about to be made of it, for whoever comes second."""
+        issued = Issued.parse(code)
+        if issued is None:
+            return None
+        spent = await self._store.spend(store_key("c", issued.key), book_key, CODE_MARK)
+        if spent is None:
+            return None
+        if isinstance(spent, Spent):
+            return Reused(spent.mark)
+        record = self._sealer.open_record("code", issued.key, spent.value, Code)
+        return None if record is None else Fresh(record)
+
+    # -- tickets
+
+    async def issue_ticket(self, ticket: Ticket) -> str:
+        return await self._issue_once(slot_of(ticket.book), ticket)
+
+    async def redeem_ticket(self, ticket: str) -> Ticket | None:
+        return await self._redeem_once(ticket, Ticket)
+
+    async def issue_websocket_ticket(self, ticket: WebSocketTicket) -> str:
+        return await self._issue_once(ticket.slot, ticket)
+
+    async def redeem_websocket_ticket(self, ticket: str) -> WebSocketTicket | None:
+        return await self._redeem_once(ticket, WebSocketTicket)
+
+    async def _issue_once(self, slot: str, record: Ticket | WebSocketTicket) -> str:
+        issued = Issued.mint(slot, self._token)
+        kind = _kind(type(record))
+        sealed = self._sealer.seal_record(kind, issued.key, record)
+        await self._store.put(store_key(kind, issued.key), sealed, TICKET_LIFE)
+        return issued.id
+
+    async def _redeem_once(self, text: str, kind: type[Once]) -> Once | None:
+        issued = Issued.parse(text)
+        if issued is None:
+            return None
+        sealed = await self._store.take(store_key(_kind(kind), issued.key))
+        return None if sealed is None else self._sealer.open_record(_kind(kind), issued.key, sealed, kind)
+
+    # -- transactions
+
+    async def begin(self, record: Transaction, life: int = TRANSACTION_LIFE) -> str:
+        transaction = encoded(self._token(32))
+        kind, key = _kind(type(record)), hashed(transaction)
+        await self._store.put(f"{kind}:{key}", self._sealer.seal_record(kind, key, record), life)
+        return transaction
+
+    async def peek(self, kind: type[T], transaction: str) -> T | None:
+        key = hashed(transaction)
+        return self._opened(kind, key, await self._store.get(f"{_kind(kind)}:{key}"))
+
+    async def take(self, kind: type[T], transaction: str) -> T | None:
+        """Once: the second taker gets nothing."""
+        key = hashed(transaction)
+        return self._opened(kind, key, await self._store.take(f"{_kind(kind)}:{key}"))
+
+    def _opened(self, kind: type[T], key: str, sealed: bytes | None) -> T | None:
+        return None if sealed is None else self._sealer.open_record(_kind(kind), key, sealed, kind)
+
+    # -- tokens
+
+    async def issue_tokens(self, live: LiveBook, refresh: str | None = None) -> Tokens:
+        """An access token, and a refresh token as long-lived as the session unless one is there already."""
+        now = int(self._clock())
+        access = mint_bearer(live.key, live.record.parent, self._token)
+        fields: dict[str, int] = {_field("a", access): now + self._access_life}
+        if refresh is None:
+            refresh = mint_bearer(live.key, live.record.parent, self._token)
+            fields[_field("r", refresh)] = live.record.ends
+        if not await self._store.add_tokens(store_key("b", live.key), fields, now):
+            raise InvalidGrantError("the book session ended meanwhile")
+        return Tokens(access, refresh, self._access_life)
+
+    @staticmethod
+    def access_place(token: str) -> tuple[str, str, str] | None:
+        """Where an access token's session is: key, parent key, and the field that must be there.
+
+        `Sessions.load_book_key` takes all three: one round trip.
+        """
+        bearer = Bearer.parse(token)
+        return None if bearer is None else (bearer.key, bearer.parent_key, f"a:{bearer.field}")
+
+    async def refresh_book(self, token: str) -> tuple[str, str] | None:
+        """The keys of a refresh token's session and its parent. Whether they live and whose key it is bound
+        to (`Book.jkt`) is for the caller to see.
+        """
+        bearer = Bearer.parse(token)
+        if bearer is None or not await self._store.has_field(store_key("b", bearer.key), f"r:{bearer.field}"):
+            return None
+        return bearer.key, bearer.parent_key
+
+    # -- once and so often
+
+    async def proof_is_new(self, jkt: str, jti: str) -> bool:
+        return await self._store.put_new(f"j:{hashed(f'{jkt} {jti}')}", PROOF_LIFE)
+
+    async def count(self, purpose: str, subject: str, limit: int, window: int) -> bool:
+        """One more; False: more than `limit` since the first within `window` seconds."""
+        return await self._store.count(f"n:{purpose}:{hashed(subject)}", window) <= limit
+
+
+_KINDS: Final[dict[type[msgspec.Struct], str]] = {
+    Ticket: "t",
+    WebSocketTicket: "w",
+    Authorization: "authorization",
+    Login: "login",
+    Continuation: "continuation",
+}
+
+
+def _kind(record: type[msgspec.Struct]) -> str:
+    return _KINDS[record]
+
+
+def _field(letter: str, token: str) -> str:
+    bearer = Bearer.parse(token)
+    if bearer is None:
+        raise ValueError("not a token of ours")
+    return f"{letter}:{bearer.field}"

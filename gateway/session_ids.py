@@ -1,0 +1,94 @@
+"""The form of ids, keys and tokens: what a browser holds, and under what the store has it.
+
+An issued id is `SECRET.SLOT`; its key `SLOT.HASH` is what the rest of the house passes around. The slot says
+which Redis node has all of that person's keys, so that one look reads a session, its parent and the epoch.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from gateway.sealing import SLOT_CHARS, Token, encoded, hashed
+
+_SECRET_BYTES: Final = 32
+_HASH_CHARS: Final = 22  # 132 bits of SHA-256
+_RANDOM: Final = "[A-Za-z0-9_-]{43}"
+_SLOT: Final = f"[A-Za-z0-9_-]{{{SLOT_CHARS}}}"
+_HASH: Final = f"[A-Za-z0-9_-]{{{_HASH_CHARS}}}"
+_ISSUED: Final = re.compile(f"({_RANDOM})\\.({_SLOT})")
+_BOOK: Final = re.compile(f"({_RANDOM}\\.{_SLOT})\\.({_HASH})")
+_BEARER: Final = re.compile(f"({_RANDOM})\\.({_SLOT})\\.({_HASH})\\.({_HASH})")
+_KEY: Final = re.compile(f"({_SLOT})\\.({_HASH})")
+
+
+def short_hash(text: str) -> str:
+    return hashed(text)[:_HASH_CHARS]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An id of ours and its key."""
+
+    id: str
+    key: str
+
+    @classmethod
+    def mint(cls, slot: str, token: Token) -> Self:
+        return cls._of(f"{encoded(token(_SECRET_BYTES))}.{slot}", slot)
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        found = _ISSUED.fullmatch(text)
+        return None if found is None else cls._of(text, found[2])
+
+    @classmethod
+    def _of(cls, text: str, slot: str) -> Self:
+        return cls(text, f"{slot}.{short_hash(text)}")
+
+
+def book_id(issued: Issued, parent_key: str) -> str:
+    """What a book's cookie holds: it names the parent too, so that both are read at once."""
+    return f"{issued.id}.{parent_key.partition('.')[2]}"
+
+
+def parse_book_id(text: str) -> tuple[str, str] | None:
+    """The keys of a book session and of its parent."""
+    found = _BOOK.fullmatch(text)
+    issued = None if found is None else Issued.parse(found[1])
+    if found is None or issued is None:
+        return None
+    return issued.key, f"{slot_of(issued.key)}.{found[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """An access or refresh token: it lives as a field of its book session, and ends with it."""
+
+    key: str
+    parent_key: str
+    field: str  # without the letter of its kind
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        found = _BEARER.fullmatch(text)
+        if found is None:
+            return None
+        secret, slot, book, parent = found.groups()
+        return cls(f"{slot}.{book}", f"{slot}.{parent}", short_hash(secret))
+
+
+def mint_bearer(key: str, parent_key: str, token: Token) -> str:
+    slot, _, book = key.partition(".")
+    return f"{encoded(token(_SECRET_BYTES))}.{slot}.{book}.{parent_key.partition('.')[2]}"
+
+
+def slot_of(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def store_key(kind: str, key: str) -> str:
+    """Where the store has it; the braces keep a slot on one node of a cluster."""
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise ValueError("not a key of ours")
+    return f"{kind}:{{{found[1]}}}:{found[2]}"
