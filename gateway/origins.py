@@ -31,6 +31,15 @@ class Origin:
         return f"{self.scheme}://{self.host}:{self.port}"
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this very machine (Secure Contexts, 3.1), so that plain HTTP is safe."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
+    @property
+    def is_ip_literal(self) -> bool:
+        return _IP.fullmatch(self.host) is not None
+
+    @property
     def default_book(self) -> str:
         """The book id of an origin that lists none: the host, `-PORT` appended when not the default."""
         if DEFAULT_PORTS.get(self.scheme) == self.port:
@@ -74,28 +83,38 @@ class Policy:
     limits: Limits
     expires: date | None
     contact: str | None
+    file: str = ""  # the file of that line
+
+    def grants(self, today: date) -> bool:
+        """Whether the entry lets the origin in at all today."""
+        return self.trust is not Trust.DENIED and (self.expires is None or today <= self.expires)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyTable:
     """One generation of origins.yaml, immutable; reload swaps the reference to it."""
 
-    exact: Mapping[str, Policy]  # key: serialised origin
+    exact: Mapping[str, Policy]  # key: serialised origin, or `null`
     wildcards: Mapping[tuple[str, str, int], Policy]  # (scheme, base host, port)
     any_port: Mapping[tuple[str, str], Policy]  # (scheme, loopback host)
     unlisted: Policy | None  # None: denied
     generation: str  # hash of the bytes it was read from
+    shared_hosts: frozenset[str] = frozenset()  # one host, many authors by path: never unlisted's
 
     def find(self, origin: Origin, today: date) -> Policy | None:
         """The policy of an origin; None: denied. exact > any port > longest wildcard > unlisted."""
-        policy = self._listed(origin)
+        policy = self.listed(origin)
         if policy is None:
-            return self.unlisted
-        if policy.trust is Trust.DENIED or (policy.expires is not None and today > policy.expires):
-            return None
-        return policy
+            return self.unlisted if self._may_be_unlisted(origin) else None
+        return policy if policy.grants(today) else None
 
-    def _listed(self, origin: Origin) -> Policy | None:
+    def find_null(self, today: date) -> Policy | None:
+        """The policy of `Origin: null`, which only its own entry grants, never `unlisted`."""
+        policy = self.exact.get("null")
+        return policy if policy is not None and policy.grants(today) else None
+
+    def listed(self, origin: Origin) -> Policy | None:
+        """The entry that speaks of an origin, granting or denying; None: nothing does."""
         exact = self.exact.get(str(origin)) or self.any_port.get((origin.scheme, origin.host))
         if exact is not None:
             return exact
@@ -107,23 +126,45 @@ class PolicyTable:
                 return policy
         return None
 
+    def _may_be_unlisted(self, origin: Origin) -> bool:
+        """Whether the origin could stand in the file without a `dangerously_allow`.
 
-_HEADER = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?", re.ASCII)
+        With credentials, anybody on the network could be `http://`, an address is whoever has it now,
+        and a shared host is no border between its authors.
+        """
+        if self.unlisted is None or not self.unlisted.credentials or origin.is_loopback:
+            return True
+        if origin.scheme != "https" or origin.is_ip_literal or "." not in origin.host:
+            return False
+        return origin.host not in self.shared_hosts
+
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HEADER = re.compile(
+    rf"(https?)://(\[[0-9a-f:]{{2,39}}\]|{_LABEL}(?:\.{_LABEL})*)(?::([1-9][0-9]{{0,4}}))?", re.ASCII
+)
+_LOOPBACK = re.compile(r"(?:.+\.)?localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\]", re.ASCII)
+_IP = re.compile(r"\[.*\]|(?:.+\.)?[0-9]+", re.ASCII)  # a last label of digits is IPv4 (URL Standard 3.5)
+
+MAX_HEADER = 326  # the longest tuple origin: scheme, 253 of host, port
 
 
 def parse_origin(text: str) -> Origin | None:
     """An `Origin` header's value as a tuple, or None where it is not one (`null`, odd bytes, too long).
 
     Whole-string and case-sensitive: browsers serialise in lower case without a default port
-    (HTML Standard 7.1.1), so anything else did not come from one.
+    (HTML Standard 7.1.1), so anything else did not come from one. A host with an empty label or a
+    trailing dot is refused, for `blocked.example.` would slip past an entry for `blocked.example`.
     """
-    if len(text) > 326:
+    if len(text) > MAX_HEADER:
         return None
     found = _HEADER.fullmatch(text)
     if found is None:
         return None
     scheme, host, port = found.groups()
-    default = DEFAULT_PORTS.get(scheme)
-    if default is None or (port is not None and (int(port) > 65535 or int(port) == default)):
+    if len(host) > 253:
+        return None
+    default = DEFAULT_PORTS[scheme]
+    if port is not None and (int(port) > 65535 or int(port) == default):
         return None
     return Origin(scheme, host, int(port) if port else default)
