@@ -7,14 +7,14 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.errors import InvalidGrantError
-from gateway.records import Authorization, Code, Continuation, LiveBook, Login, Ticket, WebSocketTicket
+from gateway.records import Authorization, Code, Continuation, Form, LiveBook, Login, Ticket, WebSocketTicket
 from gateway.sealing import Sealer, Token, encoded, hashed
 from gateway.session_ids import Bearer, Issued, mint_bearer, slot_of, store_key
 from gateway.store import VALUE, Spent, Store
 
 Clock = Callable[[], float]
-Transaction = Authorization | Login | Continuation
-T = TypeVar("T", Authorization, Login, Continuation)
+Transaction = Authorization | Login | Continuation | Form
+T = TypeVar("T", Authorization, Login, Continuation, Form)
 Once = TypeVar("Once", Ticket, WebSocketTicket)
 
 CODE_LIFE: Final = 60
@@ -168,6 +168,7 @@ _KINDS: Final[dict[type[msgspec.Struct], str]] = {
     Authorization: "authorization",
     Login: "login",
     Continuation: "continuation",
+    Form: "form",
 }
 
 

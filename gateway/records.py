@@ -79,7 +79,7 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slot: str
     parent: str
     origin: str
-    redirect_uri: str | None  # None: delivered by web_message without one
+    redirect_uri: str
     challenge: str
     jkt: str | None
     approved: bool
@@ -90,6 +90,7 @@ class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Step 5's ticket (30 s, once)."""
 
     book: str  # store key of the pending book session
+    parent: str
     origin: str
     jkt: str | None
     clicked: bool
@@ -109,28 +110,26 @@ class Authorization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A proved authorize request that waits for sign-in or consent (10 min)."""
 
     origin: str
-    redirect_uri: str | None
+    redirect_uri: str
     response_mode: str  # web_message | fragment
     state: str
     challenge: str
     jkt: str | None
     prompt: str | None
-    parent: str | None = None  # the sign-in session that a consent form is bound to
-    bounces: int = 0
-    not_you: bool = False
+    parent: str | None = None  # the sign-in session that a question of ours is bound to
+    not_you: bool = False  # the provider is to ask which account
+    browser: str = ""  # hash of the secret in the transaction's cookie; so in all of these
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One provider transaction (10 min), bound to a browser by its login cookie."""
+    """One provider transaction (10 min). Its id is the `state` that the provider returns."""
 
     provider: str
-    state: str
     nonce: str
     verifier: str
-    browser: str  # hash of the login cookie's secret
     authorization: str | None  # transaction to go on with afterwards; None: to the account page
-    own_device: bool = False
-    select_account: bool = False
+    own_device: bool
+    browser: str = ""
 
 
 class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,9 +139,15 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str
     subject: str
     name: str | None
-    email: str | None
     claims: dict[str, str]
     auth_time: int
-    browser: str
     authorization: str | None
     own_device: bool
+    browser: str = ""
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A form of the account page (10 min, once)."""
+
+    parent: str
+    browser: str = ""

@@ -1,0 +1,191 @@
+"""What an authorization request means and what follows from it (sign-in.md section 2, steps 2 and 3).
+
+The request is RFC 6749 section 4.1.1 with PKCE (RFC 7636), `response_mode` web_message or fragment,
+and DPoP's `dpop_jkt` (RFC 9449 section 10). The client's id is its origin.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from gateway.errors import InvalidRequestError
+from gateway.grant_rules import redirect_uri_ok
+from gateway.origins import Origin, Policy, Trust, parse_origin
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+PROMPTS = frozenset({None, "none", "consent"})
+RESPONSE_MODES = frozenset({"web_message", "fragment"})
+
+_BASE64URL_43 = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_STATE = re.compile(r"[\x21-\x7e]{1,512}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks and where an answer may go: proved, so errors can be told to the book from here on."""
+
+    origin: Origin
+    redirect_uri: str
+    response_mode: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole, well-formed authorization request."""
+
+    client: Client
+    challenge: str
+    jkt: str | None
+    prompt: str | None
+
+
+class RefusedRequestError(Exception):
+    """The request is wrong in a way that the book is told (RFC 6749 section 4.1.2.1)."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.description = description
+
+
+def parameters(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """The parameters by name; one that comes twice is refused (RFC 6749 section 3.1)."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidRequestError(f"parameter twice: {name[:40]!r}")
+        found[name] = value
+    return found
+
+
+def parse_client_id(client_id: str) -> Origin:
+    """The origin that a client_id is: https, or http on a loopback name."""
+    origin = parse_origin(client_id)
+    if origin is None:
+        raise InvalidRequestError("client_id is not an origin")
+    if origin.scheme != "https" and origin.host not in LOOPBACK:
+        raise InvalidRequestError("client_id is neither https nor on loopback")
+    return origin
+
+
+def prove_client(params: Mapping[str, str], origin: Origin, policy: Policy) -> Client:
+    """The client with an exact way back; raises InvalidRequestError, to be shown on a page of ours."""
+    redirect_uri = params.get("redirect_uri", "")
+    if not redirect_uri_ok(redirect_uri, origin, policy):
+        raise InvalidRequestError("redirect_uri is not one of this origin's return pages")
+    mode = params.get("response_mode", "fragment")
+    if mode not in RESPONSE_MODES:
+        raise InvalidRequestError("response_mode is neither web_message nor fragment")
+    state = params.get("state", "")
+    if _STATE.fullmatch(state) is None:
+        raise InvalidRequestError("state is missing or odd")
+    return Client(origin, redirect_uri, mode, state)
+
+
+def complete(params: Mapping[str, str], client: Client) -> Request:
+    """The whole request; raises RefusedRequestError, to be told to the book."""
+    if params.get("response_type") != "code":
+        raise RefusedRequestError("unsupported_response_type", "response_type must be code.")
+    if params.get("code_challenge_method") != "S256":
+        raise RefusedRequestError("invalid_request", "code_challenge_method must be S256.")
+    challenge = params.get("code_challenge", "")
+    if _BASE64URL_43.fullmatch(challenge) is None:
+        raise RefusedRequestError("invalid_request", "code_challenge must be 43 base64url characters.")
+    jkt = params.get("dpop_jkt")
+    if jkt is not None and _BASE64URL_43.fullmatch(jkt) is None:
+        raise RefusedRequestError("invalid_request", "dpop_jkt must be 43 base64url characters.")
+    prompt = params.get("prompt")
+    if prompt not in PROMPTS:
+        raise RefusedRequestError("invalid_request", "prompt must be none or consent.")
+    if "guest" in params:
+        raise RefusedRequestError("invalid_request", "guest is not supported by this gateway yet.")
+    return Request(client, challenge, jkt, prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class AskWho:
+    """Show the sign-in page, or go straight to the only provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    """Ask whether this book may save work as this person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Say who is signed in for two seconds, with a way out, then deliver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Give the book a code at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverError:
+    """Tell the book an error code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusePlainly:
+    """A plain 403 page: prompt=none tells nothing to an origin that nobody approved."""
+
+
+Step = AskWho | AskConsent | Greet | Deliver | DeliverError | RefusePlainly
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What is known of the person at the browser, signed in to the gateway."""
+
+    own_device: bool
+    approved: bool  # this person agreed to this origin before, and it did not lapse
+
+
+def asks_every_time(origin: Origin, policy: Policy) -> bool:
+    """Whether an approval of this origin is never remembered.
+
+    Any program on the reader's machine can serve a loopback origin, so consent is asked each time.
+    """
+    return policy.trust is Trust.CONSENT and origin.host in LOOPBACK
+
+
+def next_step(prompt: str | None, policy: Policy, visitor: Visitor | None) -> Step:
+    """What authorize does. visitor: None when nobody is signed in here."""
+    match policy.trust:
+        case Trust.TRUSTED:
+            allowed = True
+        case Trust.CONSENT:
+            allowed = visitor is not None and visitor.approved
+        case Trust.DENIED:
+            return RefusePlainly()
+        case _:  # pragma: no cover
+            assert_never(policy.trust)
+    if prompt == "none":
+        return _unasked(visitor, allowed=allowed)
+    if visitor is None:
+        return AskWho()
+    if prompt == "consent" or not allowed:
+        return AskConsent()
+    return Deliver() if visitor.own_device else Greet()
+
+
+def _unasked(visitor: Visitor | None, *, allowed: bool) -> Step:
+    if not allowed:
+        return RefusePlainly()
+    if visitor is None:
+        return DeliverError("login_required")
+    return Deliver() if visitor.own_device else DeliverError("interaction_required")
+
+
+def is_top_level(dest_lines: list[str], mode_lines: list[str], origin_lines: list[str]) -> bool:
+    """Whether a GET is a top-level navigation, by Fetch Metadata where the browser sends it.
+
+    A fetch of a script carries Origin; a navigation by GET does not (Fetch, "append a request Origin header").
+    """
+    return dest_lines in ([], ["document"]) and mode_lines in ([], ["navigate"]) and not origin_lines

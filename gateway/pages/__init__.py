@@ -1,0 +1,1 @@
+"""What people see: sign-in, consent, account and the pages between; server-rendered, strict CSP."""

@@ -1,0 +1,108 @@
+"""GET and POST /auth/account, GET /auth/logout: who is signed in here, and how to leave."""
+
+from dataclasses import replace
+
+from aiohttp import web
+
+from gateway.errors import ForbiddenError, InvalidRequestError, ProviderUnavailableError
+from gateway.forms import read_form, required
+from gateway.pages.authorize import Handler, require_own_page
+from gateway.pages.flow import Parts, sign_in_page, ways_in
+from gateway.pages.shell import old_cookie, replace_session, signed_in
+from gateway.pages.transactions import forget
+from gateway.records import Form
+from gateway.request_context import REASON
+from gateway.sessions import LiveSignIn
+
+
+def account_handler(parts: Parts, *, leaving: bool) -> Handler:
+    """The account page; leaving: only its sign-out part (`/auth/logout`)."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        live = await signed_in(request, parts.public_url)
+        if live is None and leaving:
+            return _signed_out(parts)
+        if live is None:
+            return sign_in_page(parts, ways_in(parts, None), origin=None, transaction="", trouble=None)
+        return await _page(parts, live, leaving=leaving, saved=False)
+
+    return handle
+
+
+async def _page(parts: Parts, live: LiveSignIn, *, leaving: bool, saved: bool) -> web.Response:
+    begun = await parts.transactions.begin(Form(parent=live.key))
+    way = parts.providers.get(live.record.provider)
+    values = {
+        "name": live.record.name,
+        "provider": way.label if way else live.record.provider,
+        "own_device": live.record.own_device,
+        "transaction": begun.id,
+        "leaving": leaving,
+        "saved": saved,
+    }
+    response = parts.renderer.page("account.html", values, in_flow=False)
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+def _signed_out(parts: Parts) -> web.Response:
+    values = {
+        "title": "You are signed out",
+        "lines": ["Nobody is signed in to this service in this browser. Work that was saved stays."],
+        "origin": None,
+        "request_id": None,
+    }
+    return parts.renderer.page("message.html", values, in_flow=False)
+
+
+def account_form_handler(parts: Parts) -> Handler:
+    """What the account page's form asks: keep the device, sign out here, sign out everywhere."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        require_own_page(request)
+        form = await read_form(request)
+        transaction = required(form, "transaction")
+        record = await parts.transactions.take(Form, transaction, request)
+        live = await signed_in(request, parts.public_url)
+        if live is None:
+            response: web.StreamResponse = _signed_out(parts)
+        elif live.key != record.parent:
+            raise ForbiddenError("the page was made for another sign-in session")
+        else:
+            response = await _act(request, parts, live, form.get("act", ""), form.get("own_device") == "1")
+        forget(response, transaction)
+        return response
+
+    return handle
+
+
+async def _act(
+    request: web.Request, parts: Parts, live: LiveSignIn, act: str, own_device: bool  # noqa: FBT001
+) -> web.StreamResponse:
+    match act:
+        case "device":
+            kept = await parts.sessions.set_own_device(live, own_device=own_device)
+            await replace_session(request, replace(kept, id=await old_cookie(request)))
+            return await _page(parts, kept, leaving=False, saved=True)
+        case "sign-out":
+            # The dead id stays in the browser: the next sign-in asks the provider for the account.
+            await parts.sessions.end_sign_in(live.key)
+        case "everywhere":
+            await parts.sessions.end_everywhere(live.record.person)
+        case _:
+            raise InvalidRequestError("act is not one of the page's")
+    return await _leave(request, parts, live)
+
+
+async def _leave(request: web.Request, parts: Parts, live: LiveSignIn) -> web.Response:
+    """Where the provider's block says so, on to its own sign-out; by a page, as the answer to a form."""
+    way = parts.providers.get(live.record.provider)
+    try:
+        url = None if way is None else await way.logout_url(None, f"{parts.public_url}/auth/logout")
+    except ProviderUnavailableError as error:
+        request[REASON] = f"{error.code}: {error.detail}"
+        url = None
+    if url is None:
+        return _signed_out(parts)
+    answer = {"message": {}, "origin": parts.public_url, "target": url, "by_message": False}
+    return parts.renderer.page("deliver.html", {"answer": answer, "target": url})

@@ -1,0 +1,256 @@
+"""From a proved authorization request to a page or a code: the steps of sign-in.md section 2, bound to HTTP."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_never
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+
+from gateway.authorize_rules import (
+    LOOPBACK,
+    AskConsent,
+    AskWho,
+    Deliver,
+    DeliverError,
+    Greet,
+    RefusePlainly,
+    Visitor,
+    asks_every_time,
+    next_step,
+    parse_client_id,
+)
+from gateway.directory import Directory
+from gateway.errors import ForbiddenError, ProviderUnavailableError, TooManyRequestsError
+from gateway.grants import Grants
+from gateway.origins import Origin, Policy, Trust
+from gateway.pages.render import Renderer
+from gateway.pages.shell import has_dead_cookie
+from gateway.pages.transactions import Transactions
+from gateway.providers import LoginRequest, Provider
+from gateway.records import Authorization, Code, Login
+from gateway.request_context import POLICIES, REASON
+from gateway.session_ids import slot_of
+from gateway.sessions import LiveSignIn, Sessions
+
+SILENT_CODES = 5  # prompt=none: codes a minute, for one sign-in session and origin
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that the pages share. secret: makes a fresh 256-bit text."""
+
+    public_url: str
+    renderer: Renderer
+    sessions: Sessions
+    grants: Grants
+    directory: Directory
+    providers: Mapping[str, Provider]
+    transactions: Transactions
+    secret: Callable[[], str]
+    today: Callable[[], date]
+    pairwise: Callable[[str, str], str]
+
+    def callback(self, provider: str) -> str:
+        return f"{self.public_url}/auth/callback/{provider}"
+
+
+async def proceed(
+    request: web.Request, parts: Parts, asked: Authorization, live: LiveSignIn | None
+) -> web.Response:
+    """Do what comes next for this request and this person."""
+    origin = parse_client_id(asked.origin)
+    policy = policy_of(request, parts, origin)
+    if policy is None:
+        return denied_page(request, parts, asked.origin)
+    approved = live is not None and await _approved(parts, live, origin, policy)
+    visitor = None if live is None else Visitor(live.record.own_device, approved)
+    match next_step(asked.prompt, policy, visitor):
+        case AskWho():
+            return await ask_who(request, parts, asked, policy)
+        case AskConsent() if live is not None:
+            return await _ask(parts, "consent.html", asked, policy, live)
+        case Greet() if live is not None:
+            return await _ask(parts, "greet.html", asked, policy, live)
+        case Deliver() if live is not None:
+            await _limit_silent_codes(parts, asked, live)
+            code = await issue_code(parts, asked, live, approved=approved, clicked=False)
+            return deliver(request, parts, asked, {"code": code})
+        case DeliverError(code):
+            return deliver(request, parts, asked, {"error": code})
+        case RefusePlainly():
+            return plain_refusal(request, parts)
+        case AskConsent() | Greet() | Deliver():  # pragma: no cover  # next_step gives these to visitors only
+            raise ForbiddenError("a step for a visitor without one")
+        case unreachable:  # pragma: no cover
+            assert_never(unreachable)
+
+
+def policy_of(request: web.Request, parts: Parts, origin: Origin) -> Policy | None:
+    """What the origin may do by the policy this request is served with; None: denied."""
+    policy = request[POLICIES].find(origin, parts.today())
+    return None if policy is None or policy.trust is Trust.DENIED or not policy.credentials else policy
+
+
+async def _approved(parts: Parts, live: LiveSignIn, origin: Origin, policy: Policy) -> bool:
+    if policy.trust is not Trust.CONSENT or asks_every_time(origin, policy):
+        return False
+    return await parts.directory.approved(live.record.person, str(origin))
+
+
+async def _limit_silent_codes(parts: Parts, asked: Authorization, live: LiveSignIn) -> None:
+    """XSS in a book could mint codes without an end by prompt=none."""
+    if asked.prompt != "none":
+        return
+    if not await parts.grants.count("silent", f"{live.key} {asked.origin}", SILENT_CODES, 60):
+        raise TooManyRequestsError("prompt=none", retry_after=60)
+
+
+async def issue_code(
+    parts: Parts, asked: Authorization, live: LiveSignIn, *, approved: bool, clicked: bool
+) -> str:
+    """A code for this request, bound to the sign-in session, origin, return page, challenge and key."""
+    return await parts.grants.issue_code(
+        Code(
+            slot=slot_of(live.key),
+            parent=live.key,
+            origin=asked.origin,
+            redirect_uri=asked.redirect_uri,
+            challenge=asked.challenge,
+            jkt=asked.jkt,
+            approved=approved,
+            clicked=clicked,
+        )
+    )
+
+
+def deliver(
+    request: web.Request, parts: Parts, asked: Authorization, fields: Mapping[str, str]
+) -> web.Response:
+    """Hand the answer to the book: `iss` and `state` always with it (RFC 9207 section 2).
+
+    A form whose end is on another site is answered with a page that goes there by itself, because
+    CSP's form-action also binds the redirects of a form.
+    """
+    message = {**fields, "state": asked.state, "iss": parts.public_url}
+    target = f"{asked.redirect_uri}#{urlencode(message)}"
+    if asked.response_mode == "fragment" and request.method == "GET":
+        headers = {"Location": target, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return web.Response(status=303, headers=headers)
+    answer = {
+        "message": message,
+        "origin": asked.origin,
+        "target": target,
+        "by_message": asked.response_mode == "web_message",
+    }
+    return parts.renderer.page("deliver.html", {"answer": answer, "target": target})
+
+
+async def ask_who(
+    request: web.Request, parts: Parts, asked: Authorization, policy: Policy, trouble: str | None = None
+) -> web.Response:
+    """The sign-in page; with one way in and nothing to say, straight there."""
+    select = asked.not_you or await has_dead_cookie(request)
+    begun = await parts.transactions.begin(msgspec.structs.replace(asked, not_you=select, parent=None))
+    ways = ways_in(parts, policy)
+    if len(ways) == 1 and trouble is None:
+        try:
+            response = await start_login(parts, ways[0], begun.id, select_account=select, own_device=False)
+        except ProviderUnavailableError as error:
+            request[REASON] = f"{error.code}: {error.detail}"
+            trouble = unavailable(ways[0])
+        else:
+            response.headers.add("Set-Cookie", begun.line)
+            return response
+    response = sign_in_page(parts, ways, origin=asked.origin, transaction=begun.id, trouble=trouble)
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+def ways_in(parts: Parts, policy: Policy | None) -> list[Provider]:
+    """The providers that this book offers."""
+    offered = None if policy is None else policy.sign_in
+    return [way for way in parts.providers.values() if offered is None or way.id in offered]
+
+
+def sign_in_page(
+    parts: Parts, ways: list[Provider], *, origin: str | None, transaction: str, trouble: str | None
+) -> web.Response:
+    """All ways in as links: a form's redirect to another site would be refused by our own CSP."""
+    values = {"ways": ways, "origin": origin, "transaction": transaction, "trouble": trouble}
+    return parts.renderer.page("sign_in.html", values, status=502 if trouble else 200)
+
+
+def unavailable(way: Provider) -> str:
+    """What the sign-in page says of a provider that is down, slow or answers garbage."""
+    return f"{way.label} does not answer at the moment. Try again in a minute, or choose another way."
+
+
+async def start_login(
+    parts: Parts, way: Provider, transaction: str | None, *, select_account: bool, own_device: bool
+) -> web.Response:
+    """Off to the provider, with a transaction that only this browser can finish."""
+    record = Login(
+        provider=way.id,
+        nonce=parts.secret(),
+        verifier=parts.secret(),
+        authorization=transaction,
+        own_device=own_device,
+    )
+    begun = await parts.transactions.begin(record)
+    url = await way.begin(
+        LoginRequest(
+            state=begun.id,
+            nonce=record.nonce,
+            verifier=record.verifier,
+            redirect_uri=parts.callback(way.id),
+            select_account=select_account,
+        )
+    )
+    response = web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+async def _ask(
+    parts: Parts, template: str, asked: Authorization, policy: Policy, live: LiveSignIn
+) -> web.Response:
+    """A page with one question; its answer is bound to this session and this request."""
+    begun = await parts.transactions.begin(msgspec.structs.replace(asked, parent=live.key))
+    values = {
+        "name": live.record.name,
+        "origin": asked.origin,
+        "trusted": policy.trust is Trust.TRUSTED,
+        "loopback": parse_client_id(asked.origin).host in LOOPBACK,
+        "own_device": live.record.own_device,
+        "transaction": begun.id,
+    }
+    response = parts.renderer.page(template, values)
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response:
+    """This origin may not sign anybody in: say so, and whom to ask."""
+    request[REASON] = f"origin_refused: authorize for {origin}"
+    values = {
+        "title": "This book is not connected here",
+        "lines": ["The people who run this sign-in service have not allowed the book at this address:"],
+        "origin": origin,
+        "request_id": None,
+    }
+    return parts.renderer.page("message.html", values, status=403)
+
+
+def plain_refusal(request: web.Request, parts: Parts) -> web.Response:
+    """prompt=none from an origin that nobody here approved: the page tells nothing of who is signed in."""
+    request[REASON] = "consent_required: prompt=none"
+    values = {
+        "title": "Sign in from the book",
+        "lines": ["Close this window and use the book's own sign-in button."],
+        "origin": None,
+        "request_id": None,
+    }
+    return parts.renderer.page("message.html", values, status=403)

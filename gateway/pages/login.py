@@ -1,0 +1,189 @@
+"""/auth/login, /auth/callback/<provider> and /auth/continue: to a provider and back (sign-in.md section 3)."""
+
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+from gateway.authorize_rules import parameters, parse_client_id
+from gateway.errors import (
+    CrossSiteRefusedError,
+    InvalidGrantError,
+    InvalidRequestError,
+    NotFoundError,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+)
+from gateway.forms import read_form
+from gateway.pages.authorize import Handler
+from gateway.pages.flow import (
+    Parts,
+    ask_who,
+    policy_of,
+    proceed,
+    sign_in_page,
+    start_login,
+    unavailable,
+    ways_in,
+)
+from gateway.pages.shell import has_dead_cookie, old_cookie, replace_session
+from gateway.pages.transactions import forget
+from gateway.providers import Expected, Provider
+from gateway.records import Authorization, Continuation, Login
+from gateway.request_context import REASON
+
+ACCOUNT = "/auth/account"
+
+
+def login_handler(parts: Parts) -> Handler:
+    """Begin at a provider; a link of our own pages leads here."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        params = parameters(request.query.items())
+        transaction = params.get("transaction") or None
+        if transaction is None:
+            return await _login_alone(request, parts, params)
+        asked = await parts.transactions.peek(Authorization, transaction, request)
+        policy = policy_of(request, parts, parse_client_id(asked.origin))
+        if policy is None:
+            raise InvalidRequestError("the origin was denied meanwhile")
+        if params.get("not_you") == "1":
+            other = msgspec.structs.replace(asked, not_you=True, prompt=_asked_again(asked.prompt))
+            return await ask_who(request, parts, other, policy)
+        way = _way(parts, params.get("provider", ""), ways_in(parts, policy))
+        own_device = params.get("own_device") == "1"
+        try:
+            return await start_login(
+                parts, way, transaction, select_account=asked.not_you, own_device=own_device
+            )
+        except ProviderUnavailableError as error:
+            request[REASON] = f"{error.code}: {error.detail}"
+            return await ask_who(request, parts, asked, policy, trouble=unavailable(way))
+
+    return handle
+
+
+def _asked_again(prompt: str | None) -> str | None:
+    return None if prompt == "none" else prompt
+
+
+async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, str]) -> web.Response:
+    """Sign in without a book, to the account page: only from our own page, so nobody is sent here."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise CrossSiteRefusedError("login without a transaction from another site")
+    way = _way(parts, params.get("provider", ""), list(parts.providers.values()))
+    select = await has_dead_cookie(request)
+    own_device = params.get("own_device") == "1"
+    try:
+        return await start_login(parts, way, None, select_account=select, own_device=own_device)
+    except ProviderUnavailableError as error:
+        request[REASON] = f"{error.code}: {error.detail}"
+        return sign_in_page(
+            parts, ways_in(parts, None), origin=None, transaction="", trouble=unavailable(way)
+        )
+
+
+def _way(parts: Parts, provider: str, offered: list[Provider]) -> Provider:
+    way = parts.providers.get(provider)
+    if way is None or way not in offered:
+        raise NotFoundError("no such way to sign in")
+    return way
+
+
+def callback_handler(parts: Parts) -> Handler:
+    """The provider's answer, by query (GET) or form_post (POST, cross-site: no first-party cookie there)."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        way = _way(parts, request.match_info["provider"], list(parts.providers.values()))
+        if request.method == "POST":
+            params = await read_form(request)
+        else:
+            params = parameters(request.query.items())
+        state = params.get("state", "")
+        login = await parts.transactions.take(Login, state, request)
+        if login.provider != way.id:
+            raise InvalidGrantError("the transaction belongs to another provider")
+        expected = Expected(
+            state=state, nonce=login.nonce, verifier=login.verifier, redirect_uri=parts.callback(way.id)
+        )
+        try:
+            identity = await way.finish(params, expected)
+        except (ProviderUnavailableError, ProviderRefusedError) as error:
+            request[REASON] = f"{error.code}: {error.detail}"
+            response = await _offer_again(request, parts, login, way, error)
+            forget(response, state)
+            return response
+        continuation = Continuation(
+            provider=way.id,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            name=identity.name,
+            claims=dict(identity.claims),
+            auth_time=identity.auth_time,
+            authorization=login.authorization,
+            own_device=login.own_device,
+        )
+        begun = await parts.transactions.begin(continuation)
+        # A navigation of its own, where the SameSite=Lax cookie is visible again.
+        location = f"/auth/continue?transaction={begun.id}"
+        response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+        response.headers.add("Set-Cookie", begun.line)
+        forget(response, state)
+        return response
+
+    return handle
+
+
+async def _offer_again(
+    request: web.Request,
+    parts: Parts,
+    login: Login,
+    way: Provider,
+    error: ProviderUnavailableError | ProviderRefusedError,
+) -> web.Response:
+    """The sign-in page once more, saying what went wrong and offering the others."""
+    if isinstance(error, ProviderUnavailableError):
+        trouble = unavailable(way)
+    else:
+        trouble = f"{way.label} did not confirm who you are. Nobody was signed in."
+    if login.authorization is None:
+        ways = ways_in(parts, None)
+        return sign_in_page(parts, ways, origin=None, transaction="", trouble=trouble)
+    asked = await parts.transactions.peek(Authorization, login.authorization, request)
+    policy = policy_of(request, parts, parse_client_id(asked.origin))
+    if policy is None:
+        raise InvalidRequestError("the origin was denied meanwhile")
+    return await ask_who(request, parts, asked, policy, trouble=trouble)
+
+
+def continue_handler(parts: Parts) -> Handler:
+    """Make the person's session under a new id, then go on with what the book asked."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        transaction = parameters(request.query.items()).get("transaction", "")
+        known = await parts.transactions.peek(Continuation, transaction, request)
+        # The directory first: when it is down, the transaction is still good for another try.
+        person = await parts.directory.sign_in(
+            known.issuer, known.subject, known.name, known.claims, known.provider
+        )
+        await parts.transactions.take(Continuation, transaction, request)
+        live = await parts.sessions.begin_sign_in(
+            person.id,
+            person.name,
+            known.provider,
+            known.auth_time,
+            own_device=known.own_device,
+            replaces=await old_cookie(request),
+        )
+        await replace_session(request, live)
+        if known.authorization is None:
+            response = web.Response(status=303, headers={"Location": ACCOUNT, "Cache-Control": "no-store"})
+        else:
+            asked = await parts.transactions.take(Authorization, known.authorization, request)
+            asked = msgspec.structs.replace(asked, not_you=False)
+            response = await proceed(request, parts, asked, live)
+            forget(response, known.authorization)
+        forget(response, transaction)
+        return response
+
+    return handle

@@ -1,0 +1,79 @@
+"""aiohttp-session as the shell of the pages: a thin storage over our own sessions.
+
+The library holds the session for the length of one request; ids, limits, sealing and the cookie are ours.
+"""
+
+from typing import cast
+
+import aiohttp_session
+from aiohttp import web
+
+from gateway.cookies import SIGN_IN, parse, sign_in_line
+from gateway.sessions import LiveSignIn, Sessions
+
+_LIVE = "live"
+
+
+class SignInStorage(aiohttp_session.AbstractStorage):
+    """Loads the sign-in session that the first-party cookie names; writes the cookie of a new one."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__()
+        self._sessions = sessions
+
+    async def load_session(self, request: web.Request) -> aiohttp_session.Session:
+        value = parse(request.headers.getall("Cookie", [])).one(SIGN_IN)
+        live = None if value is None else await self._sessions.load_sign_in(value)
+        session = aiohttp_session.Session(value, data=None, new=value is None)
+        if live is not None:
+            session[_LIVE] = live
+        # Loading is no change: nothing is to be written for it.
+        session._changed = False  # noqa: SLF001  # the library has no public way to say so
+        return session
+
+    async def save_session(
+        self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
+    ) -> None:
+        live = cast("LiveSignIn", session[_LIVE])
+        if live.id is not None:
+            max_age = self._sessions.cookie_life(live)
+            response.headers.add("Set-Cookie", sign_in_line(live.id, max_age))
+
+
+def counts(request: web.Request, own_origin: str) -> bool:
+    """Whether the first-party cookie counts on this request (sign-in.md section 3).
+
+    It does when the request comes from our own page, or is a top-level GET navigation.
+    """
+    if request.headers.getall("Origin", []) == [own_origin]:
+        return True
+    if request.headers.getall("Sec-Fetch-Site", []) == ["same-origin"]:
+        return True
+    top_level = request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    return request.method == "GET" and top_level and "Origin" not in request.headers
+
+
+async def signed_in(request: web.Request, own_origin: str) -> LiveSignIn | None:
+    """The live sign-in session of the browser that asks, or None."""
+    if not counts(request, own_origin):
+        return None
+    session = await aiohttp_session.get_session(request)
+    return cast("LiveSignIn | None", session.get(_LIVE))
+
+
+async def has_dead_cookie(request: web.Request) -> bool:
+    """Whether the browser holds the id of a session that ended: somebody signed out here."""
+    session = await aiohttp_session.get_session(request)
+    return session.identity is not None and _LIVE not in session
+
+
+async def replace_session(request: web.Request, live: LiveSignIn) -> None:
+    """From this answer on the browser holds `live`."""
+    session = await aiohttp_session.new_session(request)
+    session[_LIVE] = live
+
+
+async def old_cookie(request: web.Request) -> str | None:
+    """The id that the browser holds, alive or dead."""
+    session = await aiohttp_session.get_session(request)
+    return cast("str | None", session.identity)

@@ -1,0 +1,69 @@
+"""Transactions of the pages: one-time, and bound to the browser that began them by a cookie of their own."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from gateway.cookies import expired_line, login_line, login_name, parse
+from gateway.errors import InvalidGrantError
+from gateway.grants import Grants
+from gateway.records import Authorization, Continuation, Form, Login
+from gateway.sealing import hashed
+
+Record = TypeVar("Record", Authorization, Continuation, Login, Form)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A transaction's id, and the Set-Cookie line that binds it."""
+
+    id: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transactions:
+    """Begins and takes them. secret: makes a fresh 256-bit text."""
+
+    grants: Grants
+    secret: Callable[[], str]
+
+    async def begin(self, record: Record) -> Begun:
+        """Keep `record` for ten minutes, for this browser only."""
+        secret = self.secret()
+        bound = msgspec.structs.replace(record, browser=hashed(secret))
+        transaction = await self.grants.begin(bound)
+        return Begun(transaction, login_line(_cookie_id(transaction), secret))
+
+    async def peek(self, kind: type[Record], transaction: str, request: web.Request) -> Record:
+        """The record, left where it is.
+
+        Raises InvalidGrantError: unknown, too old, used, or begun in another browser. State that is not
+        bound to the browser would let somebody finish a sign-in that another one began.
+        """
+        record = await self.grants.peek(kind, transaction)
+        secret = parse(request.headers.getall("Cookie", [])).one(login_name(_cookie_id(transaction)))
+        if record is None or secret is None or not hmac.compare_digest(hashed(secret), record.browser):
+            raise InvalidGrantError("transaction unknown, or begun in another browser")
+        return record
+
+    async def take(self, kind: type[Record], transaction: str, request: web.Request) -> Record:
+        """The record, once."""
+        await self.peek(kind, transaction, request)
+        record = await self.grants.take(kind, transaction)
+        if record is None:
+            raise InvalidGrantError("transaction used meanwhile")
+        return record
+
+
+def forget(response: web.StreamResponse, transaction: str) -> None:
+    """Take the transaction's cookie away again."""
+    response.headers.add("Set-Cookie", expired_line(login_name(_cookie_id(transaction))))
+
+
+def _cookie_id(transaction: str) -> str:
+    return hashed(transaction)[:16]

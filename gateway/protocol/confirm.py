@@ -1,0 +1,66 @@
+"""POST /auth/confirm: did the cookie come back? (sign-in.md section 2, step 5)."""
+
+from aiohttp import web
+
+from gateway.cookies import book_name
+from gateway.dpop import Proof
+from gateway.errors import CookieRequiredError, InteractionRequiredError, InvalidGrantError
+from gateway.protocol.answers import answer, token_fields
+from gateway.protocol.context import Parts, caller, cookie_jar, proof_of, user
+from gateway.forms import read_form, required
+from gateway.protocol.token import Handler
+from gateway.records import Mode, Ticket
+from gateway.session_ids import parse_book_id
+from gateway.sessions import LiveBook, LiveSignIn
+
+
+def confirm_handler(parts: Parts) -> Handler:
+    """The endpoint, bound to its parts."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        origin, _ = caller(request)
+        form = await read_form(request)
+        proof = await proof_of(request, parts)
+        ticket = await parts.grants.redeem_ticket(required(form, "ticket"))
+        if ticket is None or ticket.origin != origin:
+            raise InvalidGrantError("unknown ticket, or another origin's")
+        if ticket.jkt is not None and (proof is None or proof.jkt != ticket.jkt):
+            await parts.sessions.end_book(ticket.book)
+            raise InvalidGrantError("the ticket is bound to another key")
+        pending = await parts.sessions.load_book_key(ticket.book, ticket.parent)
+        if pending is None or pending.record.mode is not Mode.PENDING:
+            raise InvalidGrantError("the session has ended")
+        value = cookie_jar(request).one(book_name(origin))
+        keys = None if value is None else parse_book_id(value)
+        if keys is not None and keys[0] == ticket.book:
+            return await _by_cookie(parts, pending)
+        return await _by_token(parts, pending, ticket, proof)
+
+    return handle
+
+
+async def _by_cookie(parts: Parts, pending: LiveBook) -> web.Response:
+    live = await parts.sessions.confirm_book(pending.key, Mode.COOKIE)
+    if live is None:
+        raise InvalidGrantError("confirmed twice")
+    await parts.sessions.remember_cookie_mode(live.record.parent, live.record.origin)
+    expires_in = live.record.ends - parts.now()
+    return answer(parts, {"mode": "cookie", "user": user(live, parts), "expires_in": expires_in})
+
+
+async def _by_token(parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proof | None) -> web.Response:
+    """A session under a new id: the id that went out as a cookie is dead from here on."""
+    origin = pending.record.origin
+    await parts.sessions.end_book(pending.key)
+    if proof is None:
+        raise CookieRequiredError("neither the cookie nor a proof came back")
+    if not ticket.clicked and await parts.sessions.confirmed_cookie_mode(pending.record.parent, origin):
+        raise InteractionRequiredError("token mode after cookie mode, without a click")
+    parent = LiveSignIn(None, pending.record.parent, pending.parent)
+    begun = await parts.sessions.begin_book(parent, origin, proof.jkt, approved=pending.record.approved)
+    live = await parts.sessions.confirm_book(begun.key, Mode.DPOP)
+    if live is None:
+        raise InvalidGrantError("the session ended meanwhile")
+    tokens = await parts.grants.issue_tokens(live)
+    fields = {"mode": "dpop", "keep": live.record.own_device, "user": user(live, parts)}
+    return answer(parts, {**fields, **token_fields(tokens)})

@@ -1,0 +1,104 @@
+"""What the endpoints for books work with: handed in once by `app.py`, and the request's facts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.access import Facts
+from gateway.authentication import Authenticator
+from gateway.cookies import Jar, parse
+from gateway.dpop import Proof, verify
+from gateway.errors import InvalidProofError, OriginRefusedError
+from gateway.grants import Grants
+from gateway.origins import Policy
+from gateway.request_context import VERDICT
+from gateway.sessions import LiveBook, Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that the endpoints share.
+
+    pairwise: (person, origin) -> the id of that person that this book alone knows.
+    logout_at_provider: ids of the providers whose own session ends with ours.
+    """
+
+    public_url: str
+    sessions: Sessions
+    grants: Grants
+    authenticator: Authenticator
+    nonce_key: bytes
+    clock: Callable[[], float]
+    pairwise: Callable[[str, str], str]
+    logout_at_provider: frozenset[str]
+
+    def now(self) -> int:
+        return int(self.clock())
+
+
+def caller(request: web.Request) -> tuple[str, Policy]:
+    """The origin that asks and its policy; raises OriginRefusedError where there is none.
+
+    Every endpoint for books needs an Origin: without one there is no book to answer.
+    """
+    verdict = request[VERDICT]
+    if verdict.origin is None or verdict.policy is None:
+        raise OriginRefusedError("an endpoint for books without a granted Origin")
+    return verdict.origin, verdict.policy
+
+
+def cookie_jar(request: web.Request) -> Jar:
+    """The request's cookies, by our own parser."""
+    return parse(request.headers.getall("Cookie", []))
+
+
+def facts(request: web.Request, parts: Parts) -> Facts:
+    """What authentication may look at."""
+    path = request.raw_path.partition("?")[0]
+    headers = request.headers
+    return Facts(
+        method=request.method,
+        url=parts.public_url + path,
+        path=path,
+        origin=request[VERDICT].origin,
+        cookie_lines=tuple(headers.getall("Cookie", [])),
+        authorization_lines=tuple(headers.getall("Authorization", [])),
+        dpop_lines=tuple(headers.getall("DPoP", [])),
+        protocol_lines=(),
+        is_websocket=False,
+        own_origin=parts.public_url,
+    )
+
+
+async def current_book(request: web.Request, parts: Parts) -> LiveBook | None:
+    """The caller's live book session, or None."""
+    policy = request[VERDICT].policy
+    return await parts.authenticator.authenticate(facts(request, parts), policy)
+
+
+async def proof_of(request: web.Request, parts: Parts) -> Proof | None:
+    """The request's DPoP proof, verified and not seen before; None where none was sent.
+
+    Raises InvalidProofError or UseNonceError (RFC 9449 sections 4.3 and 8).
+    """
+    lines = request.headers.getall("DPoP", [])
+    if not lines:
+        return None
+    proof = verify(
+        lines,
+        request.method,
+        parts.public_url + request.raw_path.partition("?")[0],
+        parts.now(),
+        access_token=None,
+        nonce_key=parts.nonce_key,
+    )
+    if not await parts.grants.proof_is_new(proof.jkt, proof.jti):
+        raise InvalidProofError("proof replayed")
+    return proof
+
+
+def user(live: LiveBook, parts: Parts) -> dict[str, object]:
+    """The person as the book may know them (OpenID Connect Core section 8.1: pairwise)."""
+    record = live.record
+    return {"sub": parts.pairwise(record.person, record.origin), "name": record.name, "guest": False}

@@ -1,0 +1,116 @@
+"""Public documents: the client library, metadata (RFC 8414), keys, and what an author's page may ask."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+
+from gateway.errors import NotFoundError
+from gateway.origins import Trust, parse_origin
+from gateway.protocol.token import Handler
+from gateway.request_context import POLICIES
+
+_FILE = re.compile(r"[a-z0-9-]+\.(?:js|html)", re.ASCII)
+_TYPES = {".js": "text/javascript", ".html": "text/html"}
+IMMUTABLE = "public, max-age=31536000, immutable"
+SHORT = "public, max-age=300"
+
+
+def metadata(public_url: str) -> dict[str, object]:
+    """Authorization server metadata (RFC 8414 section 2, RFC 9207 section 3, RFC 9449 section 5.1)."""
+    return {
+        "issuer": public_url,
+        "authorization_endpoint": f"{public_url}/auth/authorize",
+        "token_endpoint": f"{public_url}/auth/token",
+        "jwks_uri": f"{public_url}/.well-known/jwks.json",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["fragment", "web_message"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "dpop_signing_alg_values_supported": ["ES256"],
+        "authorization_response_iss_parameter_supported": True,
+        "prompt_values_supported": ["none", "consent"],
+    }
+
+
+def _document(body: bytes, content_type: str, cache: str) -> web.Response:
+    return web.Response(
+        body=body, content_type=content_type, charset="utf-8", headers={"Cache-Control": cache}
+    )
+
+
+def fixed(fields: Mapping[str, object]) -> Handler:
+    """A JSON document that does not change while the process runs."""
+    body = orjson.dumps(fields)
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return _document(body, "application/json", SHORT)
+
+    return handle
+
+
+def keys_handler(jwks: Callable[[], Mapping[str, object]]) -> Handler:
+    """The assertion keys (RFC 7517 section 5)."""
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return _document(orjson.dumps(jwks()), "application/json", SHORT)
+
+    return handle
+
+
+def about_handler(version: str, contact: str | None, today: Callable[[], date]) -> Handler:
+    """`/.well-known/bookgate`: what this gateway makes of the page that asks."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        lines = request.headers.getall("Origin", [])
+        origin = parse_origin(lines[0]) if len(lines) == 1 else None
+        policy = request[POLICIES].find(origin, today()) if origin else None
+        status = policy.trust if policy else Trust.DENIED
+        book = None
+        if origin and policy:
+            book = next(iter(policy.books.values()), origin.default_book)
+        fields = {
+            "version": version,
+            "contact": (policy.contact if policy else None) or contact,
+            "your_origin": lines[0][:326] if len(lines) == 1 else None,
+            "status": str(status) if origin else None,
+            "book": book,
+        }
+        return _document(orjson.dumps(fields), "application/json", "no-store")
+
+    return handle
+
+
+def client_files(folder: Path) -> Mapping[str, bytes]:
+    """The client library's files by name, read once."""
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(folder.iterdir())
+        if _FILE.fullmatch(path.name) and path.suffix in _TYPES
+    }
+
+
+def client_handler(files: Mapping[str, bytes], version: str) -> Handler:
+    """`/client/<version>/<file>`: never changes under its address."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if request.match_info["version"] != version or name not in files:
+            raise NotFoundError("no such client file")
+        return _document(files[name], _TYPES[Path(name).suffix], IMMUTABLE)
+
+    return handle
+
+
+def entry_handler(version: str) -> Handler:
+    """`/bookgate.js`: today's version of the library, as one line that imports it."""
+    module = f'export * from "/client/{version}/bookgate.js";\n'.encode()
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return _document(module, "text/javascript", SHORT)
+
+    return handle

@@ -1,0 +1,139 @@
+"""POST /auth/token: a code or a refresh token becomes a book session (sign-in.md section 2, step 4)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from gateway.cookies import book_line
+from gateway.dpop import Proof
+from gateway.errors import (
+    InteractionRequiredError,
+    InvalidGrantError,
+    InvalidProofError,
+    InvalidRequestError,
+    OriginRefusedError,
+    UnsupportedGrantTypeError,
+)
+from gateway.access import admits
+from gateway.grant_rules import verify_challenge
+from gateway.grants import FreshCode, ReusedCode
+from gateway.origins import Policy, Trust
+from gateway.protocol.answers import answer, token_fields
+from gateway.protocol.context import Parts, caller, proof_of
+from gateway.forms import read_form, required
+from gateway.records import Code, Mode, Ticket
+from gateway.session_ids import Issued
+from gateway.sessions import LiveSignIn
+
+TICKET_LIFE = 30
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def token_handler(parts: Parts) -> Handler:
+    """The endpoint, bound to its parts."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        origin, policy = caller(request)
+        form = await read_form(request)
+        if required(form, "client_id") != origin:
+            raise OriginRefusedError("client_id is not the Origin")
+        proof = await proof_of(request, parts)
+        match required(form, "grant_type"):
+            case "authorization_code":
+                return await _exchange(parts, form, origin, policy, proof)
+            case "refresh_token":
+                return await _refresh(parts, form, origin, policy, proof)
+            case other:
+                raise UnsupportedGrantTypeError(other[:40])
+
+    return handle
+
+
+async def _exchange(
+    parts: Parts, form: Mapping[str, str], origin: str, policy: Policy, proof: Proof | None
+) -> web.Response:
+    by_cookie = _wants_cookie(form)
+    if proof is None and not by_cookie:
+        raise InvalidProofError("neither a proof nor delivery=cookie")
+    minted, code = await _redeem(parts, required(form, "code"))
+    _check_code(code, form, origin, policy, proof)
+    parent = await parts.sessions.load_sign_in_key(code.parent)
+    if parent is None:
+        raise InvalidGrantError("the sign-in session of this code has ended")
+    if not by_cookie:
+        await _refuse_silent_downgrade(parts, parent, origin, code)
+    jkt = None if proof is None else proof.jkt
+    live = await parts.sessions.begin_book(parent, origin, jkt, approved=code.approved, minted=minted)
+    if not by_cookie:
+        confirmed = await parts.sessions.confirm_book(live.key, Mode.DPOP)
+        if confirmed is None:
+            raise InvalidGrantError("the session ended meanwhile")
+        return answer(parts, token_fields(await parts.grants.issue_tokens(confirmed)))
+    ticket = await parts.grants.issue_ticket(
+        Ticket(book=live.key, parent=parent.key, origin=origin, jkt=live.record.jkt, clicked=code.clicked)
+    )
+    response = answer(parts, {"ticket": ticket, "expires_in": TICKET_LIFE})
+    max_age = live.record.ends - parts.now() if live.record.own_device else None
+    response.headers.add("Set-Cookie", book_line(origin, live.id or "", max_age))
+    return response
+
+
+def _wants_cookie(form: Mapping[str, str]) -> bool:
+    delivery = form.get("delivery")
+    if delivery not in {None, "cookie"}:
+        raise InvalidRequestError("delivery is not cookie")
+    return delivery == "cookie"
+
+
+async def _redeem(parts: Parts, code: str) -> tuple[Issued, Code]:
+    """The code's meaning, once, and the id of the session it is for.
+
+    A second use ends what the first one made (RFC 6749 section 4.1.2).
+    """
+    slot = parts.sessions.slot_of_code(code)
+    if slot is None:
+        raise InvalidGrantError("not a code of ours")
+    minted = parts.sessions.mint_book(slot)
+    match await parts.grants.redeem_code(code, minted.key):
+        case FreshCode(record):
+            return minted, record
+        case ReusedCode(book_key):
+            await parts.sessions.end_book(book_key)
+            raise InvalidGrantError("code used twice")
+        case None:
+            raise InvalidGrantError("unknown code")
+
+
+def _check_code(
+    code: Code, form: Mapping[str, str], origin: str, policy: Policy, proof: Proof | None
+) -> None:
+    if code.origin != origin or code.redirect_uri != required(form, "redirect_uri"):
+        raise InvalidGrantError("the code belongs to another origin or return page")
+    if not verify_challenge(form.get("code_verifier", ""), code.challenge):
+        raise InvalidGrantError("the verifier does not fit")
+    if code.jkt is not None and (proof is None or proof.jkt != code.jkt):
+        raise InvalidGrantError("the code is bound to another key")
+    if policy.trust is Trust.CONSENT and not code.approved:
+        raise InvalidGrantError("the origin needs this person's consent meanwhile")
+
+
+async def _refuse_silent_downgrade(parts: Parts, parent: LiveSignIn, origin: str, code: Code) -> None:
+    """XSS in a book may start a flow of its own to get a token out of a cookie session: a click stops it."""
+    if not code.clicked and await parts.sessions.confirmed_cookie_mode(parent.key, origin):
+        raise InteractionRequiredError("token mode after cookie mode, without a click")
+
+
+async def _refresh(
+    parts: Parts, form: Mapping[str, str], origin: str, policy: Policy, proof: Proof | None
+) -> web.Response:
+    if proof is None:
+        raise InvalidProofError("refresh without a proof")
+    refresh = required(form, "refresh_token")
+    place = parts.grants.refresh_book(refresh)
+    live = None if place is None else await parts.sessions.load_book_key(*place)
+    if live is None or live.record.mode is not Mode.DPOP or live.record.jkt != proof.jkt:
+        raise InvalidGrantError("unknown refresh token, or another key")
+    if not admits(live.record, origin, policy, parts.now()):
+        raise InvalidGrantError("policy does not admit this session")
+    return answer(parts, token_fields(await parts.grants.issue_tokens(live, refresh=refresh)))
