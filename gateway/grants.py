@@ -10,6 +10,7 @@ from gateway.errors import InvalidGrantError
 from gateway.records import Authorization, Code, Continuation, Form, LiveBook, Login, Ticket, WebSocketTicket
 from gateway.sealing import Sealer, Token, encoded, hashed
 from gateway.session_ids import Bearer, Issued, mint_bearer, slot_of, store_key
+from gateway.session_limits import CODE_MARK
 from gateway.store import VALUE, Spent, Store
 
 Clock = Callable[[], float]
@@ -18,19 +19,18 @@ T = TypeVar("T", Authorization, Login, Continuation, Form)
 Once = TypeVar("Once", Ticket, WebSocketTicket)
 
 CODE_LIFE: Final = 60
-CODE_MARK: Final = 600  # how long a second use is told from a code that never was
 TICKET_LIFE: Final = 30
 TRANSACTION_LIFE: Final = 600
 PROOF_LIFE: Final = 130  # a proof is taken for 120 s at most (60 s to each side), a nonce as long
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class FreshCode:
     code: Code
 
 
 @dataclass(frozen=True, slots=True)
-class Reused:
+class ReusedCode:
     """RFC 6749 section 4.1.2: whatever the first use made should end."""
 
     book_key: str
@@ -59,7 +59,7 @@ class Grants:
         await self._store.create(store_key("c", issued.key), {VALUE: sealed}, self._clock() + CODE_LIFE)
         return issued.id
 
-    async def redeem_code(self, code: str, book_key: str) -> Fresh | Reused | None:
+    async def redeem_code(self, code: str, book_key: str) -> FreshCode | ReusedCode | None:
         """Takes a code once. book_key: the session about to be made of it, for whoever comes second."""
         issued = Issued.parse(code)
         if issued is None:
@@ -68,9 +68,9 @@ class Grants:
         if spent is None:
             return None
         if isinstance(spent, Spent):
-            return Reused(spent.mark)
+            return ReusedCode(spent.mark)
         record = self._sealer.open_record("code", issued.key, spent.value, Code)
-        return None if record is None else Fresh(record)
+        return None if record is None else FreshCode(record)
 
     # -- tickets
 
@@ -100,9 +100,9 @@ class Grants:
         sealed = await self._store.take(store_key(_kind(kind), issued.key))
         return None if sealed is None else self._sealer.open_record(_kind(kind), issued.key, sealed, kind)
 
-    # -- transactions
+    # -- transactions: what waits for a person or a provider, by an id that only one browser has
 
-    async def begin(self, record: Transaction, life: int = TRANSACTION_LIFE) -> str:
+    async def begin(self, record: msgspec.Struct, life: int = TRANSACTION_LIFE) -> str:
         transaction = encoded(self._token(32))
         kind, key = _kind(type(record)), hashed(transaction)
         await self._store.put(f"{kind}:{key}", self._sealer.seal_record(kind, key, record), life)
@@ -135,7 +135,7 @@ class Grants:
         return Tokens(access, refresh, self._access_life)
 
     @staticmethod
-    def access_place(token: str) -> tuple[str, str, str] | None:
+    def access_book(token: str) -> tuple[str, str, str] | None:
         """Where an access token's session is: key, parent key, and the field that must be there.
 
         `Sessions.load_book_key` takes all three: one round trip.
@@ -143,14 +143,11 @@ class Grants:
         bearer = Bearer.parse(token)
         return None if bearer is None else (bearer.key, bearer.parent_key, f"a:{bearer.field}")
 
-    async def refresh_book(self, token: str) -> tuple[str, str] | None:
-        """The keys of a refresh token's session and its parent. Whether they live and whose key it is bound
-        to (`Book.jkt`) is for the caller to see.
-        """
+    @staticmethod
+    def refresh_book(token: str) -> tuple[str, str, str] | None:
+        """The same of a refresh token. Whose key it is bound to (`Book.jkt`) is for the caller to compare."""
         bearer = Bearer.parse(token)
-        if bearer is None or not await self._store.has_field(store_key("b", bearer.key), f"r:{bearer.field}"):
-            return None
-        return bearer.key, bearer.parent_key
+        return None if bearer is None else (bearer.key, bearer.parent_key, f"r:{bearer.field}")
 
     # -- once and so often
 
@@ -162,18 +159,9 @@ class Grants:
         return await self._store.count(f"n:{purpose}:{hashed(subject)}", window) <= limit
 
 
-_KINDS: Final[dict[type[msgspec.Struct], str]] = {
-    Ticket: "t",
-    WebSocketTicket: "w",
-    Authorization: "authorization",
-    Login: "login",
-    Continuation: "continuation",
-    Form: "form",
-}
-
-
 def _kind(record: type[msgspec.Struct]) -> str:
-    return _KINDS[record]
+    """The purpose a record is sealed for, and the beginning of its key."""
+    return record.__name__.lower()
 
 
 def _field(letter: str, token: str) -> str:

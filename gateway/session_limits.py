@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 DAY = 86400
+CODE_MARK = 600  # for so long a code's second use ends what the first one made
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from gateway.errors import InvalidGrantError
 from gateway.records import Book, LiveBook, LiveSignIn, Mode, SignIn
 from gateway.sealing import Sealer, Token
 from gateway.session_ids import Issued, book_id, parse_book_id, short_hash, slot_of, store_key
-from gateway.session_limits import DAY, Life, SessionLimits
-from gateway.store import VALUE, Store
+from gateway.session_limits import CODE_MARK, DAY, Life, SessionLimits
+from gateway.store import MOVED, VALUE, Store
 
 __all__ = ["PENDING", "LiveBook", "LiveSignIn", "Sessions"]
 
@@ -182,23 +182,30 @@ class Sessions:
             raise InvalidGrantError("the book session was ended before it began")
         return LiveBook(book_id(issued, parent.key), issued.key, record, above)
 
-    async def confirm_book(self, key: str, mode: Mode) -> LiveBook | None:
-        """From pending to its mode, once; None: too late, ended, or confirmed before."""
+    async def confirm_book(self, key: str, mode: Mode, jkt: str | None = None) -> LiveBook | None:
+        """From pending to its mode, once; None: too late, ended, or confirmed before.
+
+        jkt: the key to bind to where none is bound yet. In token mode the session goes on under a new key:
+        the id that went out in a cookie which never came back is dead.
+        """
         (found,), _ = await self._store.look([(_book_key(key), _FIELDS)], _epoch_key(slot_of(key)))
         sealed = found[0]
         pending = None if sealed is None else self._sealer.open_record("book", key, sealed, Book)
         live = None if pending is None else await self.load_book_key(key, pending.parent)
-        if live is None or live.record.mode is not Mode.PENDING:
+        if sealed is None or live is None or live.record.mode is not Mode.PENDING:
             return None
+        record = msgspec.structs.replace(live.record, mode=mode, jkt=live.record.jkt or jkt)
+        issued = self.mint_book(slot_of(key))
+        new_key = issued.key if mode is Mode.DPOP else key
         now = self._now()
-        record = msgspec.structs.replace(live.record, mode=mode)
-        changed = await self._store.change(
-            _book_key(key),
-            {VALUE: self._sealer.seal_record("book", key, record), _SEEN: now},
-            expected=sealed,
-            expires=self._book_expires(record, now),
-        )
-        return replace(live, record=record) if changed else None
+        fields: Fields = {VALUE: self._sealer.seal_record("book", new_key, record), _SEEN: now}
+        expires = self._book_expires(record, now)
+        if mode is Mode.DPOP:
+            keys = _book_key(key), _book_key(new_key)
+            done = await self._store.move(keys, sealed, new_key, CODE_MARK, fields, expires)
+        else:
+            done = await self._store.change(_book_key(key), fields, expected=sealed, expires=expires)
+        return replace(live, key=new_key, record=record) if done else None
 
     async def load_book(self, cookie_value: str) -> LiveBook | None:
         """A session by its cookie. One in token mode is never reached so: its cookie was not accepted."""
@@ -228,10 +235,15 @@ class Sessions:
         return LiveBook(None, key, record, parent)
 
     async def end_book(self, key: str) -> None:
+        """Ends a session, also under the key it got when it was confirmed, also one that has yet to begin."""
+        ended = [key]
         try:
-            await self._store.bury(_book_key(key), PENDING)
+            (moved,), _ = await self._store.look([(_book_key(key), (MOVED,))], _epoch_key(slot_of(key)))
+            ended += [found.decode() for found in moved if found is not None]
+            for each in reversed(ended):  # the old key last: until then it still says where to look
+                await self._store.bury(_book_key(each), PENDING)
         finally:
-            self._tell(key)
+            self._tell(*ended)
 
     # -- what a record must hold to be alive
 

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 CONNECTIONS: Final = 32
 VALUE: Final = "v"  # the field that holds a record; a hash without it is a grave or nothing
+MOVED: Final = "moved"  # of a grave: the mark of where its record went
 
 # A slow request must not bring back what was ended meanwhile: every later write asks for the record first.
 _CREATE: Final = """
@@ -40,6 +41,15 @@ redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'ended', '1')
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return lived
+"""
+_MOVE: Final = """
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'moved', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('HSET', KEYS[2], unpack(ARGV, 5))
+redis.call('PEXPIREAT', KEYS[2], ARGV[4])
+return 1
 """
 _SPEND: Final = """
 local found = redis.call('HMGET', KEYS[1], 'v', 'used')
@@ -107,6 +117,7 @@ class Store:
         self._create = redis.register_script(_CREATE)
         self._change = redis.register_script(_CHANGE)
         self._bury = redis.register_script(_BURY)
+        self._move = redis.register_script(_MOVE)
         self._spend = redis.register_script(_SPEND)
         self._issue = redis.register_script(_ISSUE)
         self._count = redis.register_script(_COUNT)
@@ -215,6 +226,23 @@ class Store:
     async def bury(self, key: str, seconds: int) -> bool:
         """Ends a record, and keeps its key from being used for that long. False: there was none."""
         return bool(await self._run(self._bury, key, seconds))
+
+    async def move(
+        self,
+        keys: tuple[str, str],
+        expected: bytes,
+        mark: str,
+        grave: int,
+        fields: Mapping[str, bytes | int],
+        expires: float,
+    ) -> bool:
+        """Puts a record under another key of its slot, if it is still as expected.
+
+        The old key is a grave for `grave` seconds whose field `moved` holds the mark.
+        """
+        names = [self._prefix + key for key in keys]
+        args = (expected, mark, grave, _milliseconds(expires), *_flat(fields))
+        return bool(await self._do(lambda: self._move(keys=names, args=args)))
 
     async def spend(self, key: str, mark: str, seconds: int) -> Taken | Spent | None:
         """Takes a record once and leaves a mark for the next who comes."""

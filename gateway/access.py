@@ -1,0 +1,117 @@
+"""Which credential of a request counts, and whether a book session serves its origin."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway import cookies
+from gateway.errors import InvalidRequestError
+from gateway.origins import Policy, Trust
+from gateway.records import Book, Mode
+
+SUBPROTOCOL: Final = "bookgate"
+TICKET_SUBPROTOCOL: Final = "bookgate.ticket."
+
+_DPOP: Final = re.compile(r"dpop +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 9449 section 7.1
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a request says that bears on who it is from: header lines as they came.
+
+    url: the gateway's public URL and the raw path, without query and fragment (a proof's htu).
+    """
+
+    method: str
+    url: str
+    path: str
+    origin: str | None
+    cookie_lines: Sequence[str]
+    authorization_lines: Sequence[str]
+    dpop_lines: Sequence[str]
+    protocol_lines: Sequence[str]
+    is_websocket: bool
+    own_origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoCredential:
+    """Anonymous."""
+
+
+@dataclass(frozen=True, slots=True)
+class CookieCredential:
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DpopCredential:
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCredential:
+    """A WebSocket's, in token mode: browsers let a page set no header there."""
+
+    ticket: str
+
+
+Credential = NoCredential | CookieCredential | DpopCredential | TicketCredential
+
+
+def credential(facts: Facts) -> Credential:
+    """The one credential that counts.
+
+    Without an Origin there is none: browsers send the cookie on no-cors GETs too (`<img>`, frames), and the
+    session could not be compared with whoever asks. Our own origin has no book.
+    """
+    if facts.origin is None or facts.origin == facts.own_origin:
+        return NoCredential()
+    if facts.authorization_lines:
+        return _authorized(facts.authorization_lines)
+    if facts.is_websocket and (ticket := _ticket(facts.protocol_lines)) is not None:
+        return TicketCredential(ticket)
+    value = cookies.parse(facts.cookie_lines).one(cookies.book_name(facts.origin))
+    return NoCredential() if value is None else CookieCredential(value)
+
+
+def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:
+    """Whether a session serves requests of this origin.
+
+    The partition of a cookie is a whole site, third-party frames included: only the origin tells them apart.
+    """
+    return (
+        book.origin == origin
+        and policy is not None
+        and policy.credentials
+        and _agreed(book, policy)
+        and book.mode is not Mode.PENDING
+        and now < book.ends
+    )
+
+
+def _agreed(book: Book, policy: Policy) -> bool:
+    match policy.trust:
+        case Trust.TRUSTED:
+            return True
+        case Trust.CONSENT:
+            return book.approved
+        case Trust.DENIED:
+            return False
+
+
+def _authorized(lines: Sequence[str]) -> Credential:
+    """Present, it beats the cookie; of another scheme, it is nobody's and is dropped."""
+    if len(lines) > 1:
+        raise InvalidRequestError("more than one Authorization header")
+    found = _DPOP.fullmatch(lines[0].strip(" \t"))
+    return NoCredential() if found is None else DpopCredential(found[1])
+
+
+def _ticket(lines: Sequence[str]) -> str | None:
+    offered = [part.strip(" \t") for line in lines for part in line.split(",")]
+    tickets = [part for part in offered if part.startswith(TICKET_SUBPROTOCOL)]
+    if len(tickets) > 1:
+        raise InvalidRequestError("more than one WebSocket ticket")
+    return tickets[0].removeprefix(TICKET_SUBPROTOCOL) if tickets else None

@@ -1,0 +1,89 @@
+"""Who a request is from: its credential looked up, its proof checked, its origin compared."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from gateway import dpop
+from gateway.access import (
+    CookieCredential,
+    DpopCredential,
+    Facts,
+    NoCredential,
+    TicketCredential,
+    admits,
+    credential,
+)
+from gateway.errors import InvalidProofError, LoginRequiredError, UseNonceError, UseNonceOnResourceError
+from gateway.grants import Grants
+from gateway.origins import Policy
+from gateway.records import LiveBook, Mode
+from gateway.sessions import Sessions
+
+Clock = Callable[[], float]
+
+_REPLAYABLE = frozenset({"GET", "HEAD"})  # safe: a replay reads what its maker could read
+
+
+class Authenticator:
+    def __init__(self, sessions: Sessions, grants: Grants, clock: Clock, nonce_key: bytes) -> None:
+        self._sessions = sessions
+        self._grants = grants
+        self._clock = clock
+        self._nonce_key = nonce_key
+
+    async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
+        """The book session that the request is made in; None: anonymous.
+
+        LoginRequiredError: a token came whose proof is wrong. UseNonceOnResourceError: only its clock is.
+        """
+        live = await self._found(facts)
+        if live is None or facts.origin is None:
+            return None
+        return live if admits(live.record, facts.origin, policy, int(self._clock())) else None
+
+    async def _found(self, facts: Facts) -> LiveBook | None:
+        match credential(facts):
+            case NoCredential():
+                return None
+            case CookieCredential(value):
+                live = await self._sessions.load_book(value)
+                return live if live is not None and live.record.mode is Mode.COOKIE else None
+            case DpopCredential(token):
+                return await self._by_token(facts, token)
+            case TicketCredential(ticket):
+                return await self._by_ticket(facts, ticket)
+            case never:
+                assert_never(never)
+
+    async def _by_token(self, facts: Facts, token: str) -> LiveBook | None:
+        """The token is looked up first: a signature is checked only for a session that is there."""
+        place = self._grants.access_book(token)
+        live = None if place is None else await self._sessions.load_book_key(*place)
+        if live is None or live.record.mode is not Mode.DPOP:
+            return None
+        now = int(self._clock())
+        try:
+            proof = dpop.verify(
+                facts.dpop_lines,
+                facts.method,
+                facts.url,
+                now,
+                access_token=token,
+                nonce_key=self._nonce_key,
+            )
+        except UseNonceError as error:
+            raise UseNonceOnResourceError(error.nonce, error.detail) from error
+        except InvalidProofError as error:
+            raise LoginRequiredError(error.detail) from error
+        if proof.jkt != live.record.jkt:
+            raise LoginRequiredError("the proof is by another key than the token's")
+        if facts.method not in _REPLAYABLE and not await self._grants.proof_is_new(proof.jkt, proof.jti):
+            raise LoginRequiredError("the proof was used before")
+        return live
+
+    async def _by_ticket(self, facts: Facts, ticket: str) -> LiveBook | None:
+        record = await self._grants.redeem_websocket_ticket(ticket)
+        if record is None or record.origin != facts.origin or record.path != facts.path:
+            return None
+        live = await self._sessions.load_book_key(record.book, record.parent)
+        return live if live is not None and live.record.mode is Mode.DPOP else None
