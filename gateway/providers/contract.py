@@ -1,0 +1,92 @@
+"""What a provider is to the house: a way to begin a login, to finish it, and to leave."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import ProviderRefusedError
+
+
+class Allow(Protocol):
+    """Who may sign in (config/settings.py has the value); empty: everybody."""
+
+    @property
+    def groups(self) -> Collection[str]: ...
+    @property
+    def email_domains(self) -> Collection[str]: ...
+
+
+class Block(Protocol):
+    """One proved `providers:` block (config/settings.py has the value)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def client_secret(self) -> str | None: ...
+    @property
+    def claims(self) -> Mapping[str, str]: ...
+    @property
+    def allow(self) -> Allow: ...
+    @property
+    def logout_at_provider(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """A login that begins; state, nonce and verifier are fresh and random."""
+
+    state: str
+    nonce: str
+    verifier: str  # RFC 7636 section 4.1
+    redirect_uri: str
+    select_account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the transaction remembers of its beginning."""
+
+    state: str
+    nonce: str
+    verifier: str
+    redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderIdentity:
+    """Who signed in, as the provider vouches for it. A person is (issuer, subject), nothing else."""
+
+    issuer: str
+    subject: str
+    name: str | None
+    email: str | None  # only one that the provider verified
+    claims: Mapping[str, str]  # our names, as the block maps them
+    auth_time: int
+    id_token: str  # a hint for signing out, no credential
+
+
+class Provider(Protocol):
+    """Raises ProviderUnavailableError (try another way in) or ProviderRefusedError (not this person)."""
+
+    async def begin(self, login: LoginRequest) -> str:
+        """The address that the browser goes to."""
+
+    async def finish(self, params: Mapping[str, str], expected: Expected) -> ProviderIdentity:
+        """The person that the callback's parameters stand for. A MultiDict shows its duplicates."""
+
+    async def logout_url(self, id_token_hint: str | None, post_logout_redirect_uri: str) -> str | None:
+        """Where the provider's own session ends; None: the block says `here`, or it has no such place."""
+
+
+def single(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A callback's parameters; one that comes twice is refused (RFC 6749 section 3.1)."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ProviderRefusedError(f"parameter twice: {name[:40]!r}")
+        found[name] = value
+    return found

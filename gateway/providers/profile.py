@@ -1,0 +1,57 @@
+"""What a provider tells about a person, in our words, and whether such a person is let in."""
+
+from collections.abc import Mapping
+
+import orjson
+
+from gateway.errors import ProviderRefusedError
+from gateway.providers.contract import Allow
+
+LONGEST_NAME = 120  # characters
+LONGEST_CLAIM = 4096
+
+
+def display_name(told: Mapping[str, object]) -> str | None:
+    """A name to show, on one line; never a key to anything."""
+    full = _line(told.get("name"))
+    parts = " ".join(filter(None, (_line(told.get("given_name")), _line(told.get("family_name")))))
+    return full or parts or _line(told.get("preferred_username")) or None
+
+
+def verified_email(told: Mapping[str, object]) -> str | None:
+    """The address, only if the provider vouches for it with a true boolean."""
+    email = told.get("email")
+    if told.get("email_verified") is not True or not isinstance(email, str):
+        return None
+    return email if email.count("@") == 1 and len(email) <= 254 and email.isprintable() else None
+
+
+def mapped(told: Mapping[str, object], names: Mapping[str, str]) -> Mapping[str, str]:
+    """The claims that the block asks for under our names; what is not text travels as JSON."""
+    found: dict[str, str] = {}
+    for ours, theirs in names.items():
+        value = told.get(theirs)
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        if value is not None and len(text) <= LONGEST_CLAIM:
+            found[ours] = text
+    return found
+
+
+def let_in(told: Mapping[str, object], names: Mapping[str, str], allow: Allow) -> None:
+    """Raises ProviderRefusedError for a person whom the block's `allow` does not name."""
+    if allow.groups:
+        claim = told.get(names.get("groups", "groups"))
+        groups = claim if isinstance(claim, list) else [claim]
+        if not any(isinstance(group, str) and group in allow.groups for group in groups):
+            raise ProviderRefusedError("in none of the groups that are let in")
+    if allow.email_domains:
+        email = verified_email(told)
+        if email is None or email.rpartition("@")[2].lower() not in allow.email_domains:
+            raise ProviderRefusedError("no verified e-mail address of a domain that is let in")
+
+
+def _line(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    visible = "".join(character if character.isprintable() else " " for character in value)
+    return " ".join(visible.split())[:LONGEST_NAME].strip()

@@ -1,0 +1,84 @@
+"""The one place that speaks to identity providers: deadlines, sizes, and what counts as an answer."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from gateway.errors import ProviderUnavailableError
+
+DEADLINE = 5.0  # seconds, for a whole exchange
+LARGEST = 256 * 1024  # bytes of a body
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer: a JSON object, whatever the status."""
+
+    status: int
+    body: Mapping[str, object]
+
+
+def open_session(proxy: str | None = None, ca: Path | None = None) -> aiohttp.ClientSession:
+    """A client for providers: no cookies, nothing from the environment, a CA bundle beside the system's."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        context.load_verify_locations(cafile=ca)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        proxy=proxy,
+    )
+
+
+class Transport:
+    """Asks a provider and reads no more than is sound. Everything wrong is ProviderUnavailableError."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, deadline: float = DEADLINE, largest: int = LARGEST
+    ) -> None:
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=deadline)
+        self._largest = largest
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return await self._ask("GET", url, headers or {}, None)
+
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> Answer:
+        return await self._ask("POST", url, headers, body.encode())
+
+    async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        asked = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+        try:
+            async with self._session.request(
+                method, url, headers=asked, data=body, allow_redirects=False, timeout=self._timeout
+            ) as response:
+                return Answer(response.status, _json_object(url, await self._read(url, response)))
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise ProviderUnavailableError(f"{url}: {error!r}") from error
+
+    async def _read(self, url: str, response: aiohttp.ClientResponse) -> bytes:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            # We asked for none, and a bomb is refused before it is unpacked.
+            raise ProviderUnavailableError(f"{url}: an encoded body")
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > self._largest:
+                response.close()
+                raise ProviderUnavailableError(f"{url}: more than {self._largest} bytes")
+        return bytes(body)
+
+
+def _json_object(url: str, body: bytes) -> Mapping[str, object]:
+    try:
+        document = orjson.loads(body)  # refuses NaN, bad UTF-8 and deep nesting
+    except orjson.JSONDecodeError as error:
+        raise ProviderUnavailableError(f"{url}: not JSON") from error
+    if not isinstance(document, dict):
+        raise ProviderUnavailableError(f"{url}: not a JSON object")
+    return document
