@@ -1,0 +1,184 @@
+/** Asking for a code (sign-in.md steps 0 to 3): everything prepared before the click, then a popup, or the whole page where none works. */
+
+import { BookgateError } from "./errors.js";
+import { makeSecrets } from "./pkce.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./pkce.js").Secrets & {jkt: string}} Flow */
+/** @typedef {{code: string, verifier: string, redirectUri: string | null}} Answer */
+/** @typedef {{prompt?: "none" | "consent", redirect?: boolean}} Choice redirect: the whole page instead of a popup */
+
+const FLOW = "bookgate.flow"; // sessionStorage: what this tab asked for before it left (bookgate-return.html reads it too)
+const ANSWER = "bookgate.answer"; // sessionStorage: the fragment that bookgate-return.html received
+const CHANNEL = "bookgate-return"; // from a return page in a window that lost its opener
+const PATIENCE = 600_000; // ms, the life of an authorization at the gateway
+const RETURN_PATH = /^(\/[A-Za-z0-9._~-]+)*\/bookgate-return\.html$/; // what the gateway accepts unlisted
+
+export class Authorization {
+  #gateway;
+  #redirectUri;
+  #session;
+  /** @type {Flow | null} */
+  #ready = null;
+  /** @type {{popup: Window, promise: Promise<Answer>, cancel: (error: BookgateError) => void} | null} */
+  #waiting = null;
+
+  /** @param {{gateway: string, returnPage: URL, session: Session}} parts */
+  constructor({ gateway, returnPage, session }) {
+    this.#gateway = gateway;
+    this.#redirectUri = returnUri(returnPage);
+    this.#session = session;
+  }
+
+  /** Makes state, verifier and key now, so that the click needs nothing but `window.open`. */
+  async prepare() {
+    this.#ready ??= await this.#make();
+  }
+
+  /** @returns {Promise<Flow>} */
+  async #make() {
+    const [secrets, key] = await Promise.all([makeSecrets(), this.#session.key()]);
+    return { ...secrets, jkt: key.jkt };
+  }
+
+  /**
+   * The click. Must be called in the task of the reader's gesture.
+   * @param {Choice} choice @param {() => Promise<void>} leaving puts unsaved work into the outbox before the page goes away
+   * @returns {Promise<Answer>}
+   */
+  begin({ prompt, redirect = prefersRedirect() }, leaving) {
+    if (this.#waiting && !this.#waiting.popup.closed) {
+      this.#waiting.popup.focus();
+      return this.#waiting.promise;
+    }
+    this.#waiting?.cancel(new BookgateError("cancelled", "Another sign-in was begun."));
+    const flow = this.#ready;
+    this.#ready = null;
+    const framed = window.top !== window;
+    const popup = redirect && !framed ? null : window.open(flow ? this.#url(flow, "web_message", prompt) : "about:blank", "_blank", place());
+    if (popup === null) return framed ? Promise.reject(new BookgateError("framed", "Open the book in its own tab.")) : this.#leave(flow, prompt, leaving);
+    return this.#wait(flow, popup, prompt);
+  }
+
+  /** @param {Flow | null} ready @param {Window} popup @param {string | undefined} prompt @returns {Promise<Answer>} */
+  #wait(ready, popup, prompt) {
+    /** @type {(error: BookgateError) => void} */
+    let cancel = () => {};
+    const cancelled = new Promise((_, reject) => (cancel = reject));
+    cancelled.catch(() => null);
+    const answered = (async () => {
+      const flow = ready ?? (await this.#make());
+      if (!ready) popup.location.replace(this.#url(flow, "web_message", prompt));
+      return this.#listen(flow, popup, cancelled);
+    })();
+    const promise = answered.finally(() => {
+      if (this.#waiting?.promise === promise) this.#waiting = null;
+      void this.prepare();
+    });
+    this.#waiting = { popup, promise, cancel };
+    return promise;
+  }
+
+  /**
+   * The answer comes from the popup itself, or, when its opener was severed, over the channel from the return page.
+   * `popup.closed` is not asked: a severed popup reads as closed while the reader types in it.
+   * @param {Flow} flow @param {Window} popup @param {Promise<unknown>} cancelled @returns {Promise<Answer>}
+   */
+  async #listen(flow, popup, cancelled) {
+    const channel = new BroadcastChannel(CHANNEL);
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), PATIENCE);
+    try {
+      return await /** @type {Promise<Answer>} */ (new Promise((resolve, reject) => {
+        const take = (/** @type {any} */ data) => {
+          if (data?.state !== flow.state || data.iss !== this.#gateway) return false;
+          if (typeof data.code === "string") resolve({ code: data.code, verifier: flow.verifier, redirectUri: this.#redirectUri });
+          else reject(new BookgateError(String(data.error), data.error_description));
+          return true;
+        };
+        const heard = (/** @type {MessageEvent} */ event) => {
+          if (event.origin === this.#gateway && event.source === popup) take(event.data);
+        };
+        window.addEventListener("message", heard, { signal: stop.signal });
+        channel.onmessage = ({ data }) => {
+          if (take(Object.fromEntries(new URLSearchParams(String(data?.answer))))) channel.postMessage({ taken: flow.state });
+        };
+        stop.signal.addEventListener("abort", () => reject(new BookgateError("cancelled", "The sign-in took too long.")));
+        cancelled.catch(reject);
+      }));
+    } finally {
+      clearTimeout(timer);
+      stop.abort();
+      setTimeout(() => channel.close(), 1000); // after the receipt is out
+    }
+  }
+
+  /** The whole page goes. @param {Flow | null} ready @param {string | undefined} prompt @param {() => Promise<void>} leaving @returns {Promise<never>} */
+  async #leave(ready, prompt, leaving) {
+    const flow = ready ?? (await this.#make());
+    await leaving();
+    const { state, verifier } = flow;
+    const back = location.href.split("#bookgate=")[0];
+    sessionStorage.setItem(FLOW, JSON.stringify({ state, verifier, redirectUri: this.#redirectUri, back, gateway: this.#gateway }));
+    location.assign(this.#url(flow, "fragment", prompt));
+    return new Promise(() => {});
+  }
+
+  /**
+   * Back from a full-page redirect: the answer that the return page left in this tab.
+   * @returns {Answer | null}
+   */
+  resume() {
+    const fragment = sessionStorage.getItem(ANSWER);
+    const kept = sessionStorage.getItem(FLOW);
+    if (fragment === null || kept === null) return null;
+    const flow = JSON.parse(kept);
+    if (flow.gateway !== this.#gateway) return null;
+    sessionStorage.removeItem(ANSWER);
+    sessionStorage.removeItem(FLOW);
+    const answer = new URLSearchParams(fragment);
+    if (answer.get("state") !== flow.state || answer.get("iss") !== this.#gateway) {
+      throw new BookgateError("wrong_state", "This answer belongs to another sign-in.");
+    }
+    const code = answer.get("code");
+    if (code === null) throw new BookgateError(answer.get("error") ?? "bad_answer", answer.get("error_description") ?? undefined);
+    return { code, verifier: flow.verifier, redirectUri: flow.redirectUri };
+  }
+
+  /** @param {Flow} flow @param {"web_message" | "fragment"} mode @param {string} [prompt] */
+  #url(flow, mode, prompt) {
+    const query = new URLSearchParams({
+      response_type: "code",
+      client_id: location.origin,
+      redirect_uri: this.#redirectUri,
+      response_mode: mode,
+      state: flow.state,
+      code_challenge: flow.challenge,
+      code_challenge_method: "S256",
+    });
+    if (mode === "web_message" || this.#session.keyLasts) query.set("dpop_jkt", flow.jkt);
+    if (prompt) query.set("prompt", prompt);
+    return `${this.#gateway}/auth/authorize?${query}`;
+  }
+}
+
+/** The return page beside the book; where its path has another spelling than the gateway takes, the one at the root. @param {URL} page */
+function returnUri(page) {
+  const usable = page.origin === location.origin && RETURN_PATH.test(page.pathname);
+  return usable ? page.origin + page.pathname : `${location.origin}/bookgate-return.html`;
+}
+
+/** Phones and installed apps lose popups or open them out of sight. */
+function prefersRedirect() {
+  const agent = /** @type {any} */ (navigator);
+  const installed = matchMedia("(display-mode: standalone)").matches || agent.standalone === true;
+  return installed || (agent.userAgentData?.mobile ?? /Android|iPhone|iPad|iPod/.test(agent.userAgent));
+}
+
+/** A popup in the middle of this window. */
+function place() {
+  const [width, height] = [480, 680];
+  const left = Math.max(0, Math.round(screenX + (outerWidth - width) / 2));
+  const top = Math.max(0, Math.round(screenY + (outerHeight - height) / 2));
+  return `popup,width=${width},height=${height},left=${left},top=${top}`;
+}

@@ -1,0 +1,274 @@
+/** One book at one gateway: what pages call. It wires session, sign-in, outbox, items and events, and tells the page what changed. */
+
+import { Authorization } from "./authorization.js";
+import { openDatabase } from "./database.js";
+import { BookgateError } from "./errors.js";
+import { EventLog } from "./event-log.js";
+import { Items } from "./items.js";
+import { Outbox } from "./outbox.js";
+import { Requests } from "./requests.js";
+import { Session } from "./session.js";
+
+/** @typedef {import("./session.js").User} User */
+/** @typedef {import("./authorization.js").Choice} Choice */
+/** @typedef {import("./event-log.js").BookEvent} BookEvent */
+/** @typedef {import("./items.js").SaveOptions} SaveOptions */
+
+/**
+ * @typedef {object} Status what the reader should always be able to see
+ * @property {"idle" | "saving" | "saved" | "waiting" | "failed"} state
+ * @property {Date | null} savedAt
+ * @property {number} waiting on this device, for the reader of now
+ * @property {number} failed refused for good: kept here, tried again at the next visit
+ * @property {number} unclaimed made here while nobody was signed in
+ */
+
+const CHANNEL = "bookgate-session"; // between the tabs of one origin
+
+export class Book extends EventTarget {
+  /** @type {((event: Event) => void) | null} */
+  onchange = null;
+  /** Who is signed in; null: nobody. @type {User | null} */
+  user = null;
+  /** @type {Status} */
+  status = { state: "idle", savedAt: null, waiting: 0, failed: 0, unclaimed: 0 };
+  /** What went wrong at the last sign-in. @type {BookgateError | null} */
+  error = null;
+  /** A sign-in window is open. */
+  signingIn = false;
+
+  /** @type {Promise<unknown> | null} */
+  #underWay = null;
+  /** @type {"consent" | null} what the gateway wants to be asked next */
+  #prompt = null;
+  #turn = 0;
+  #channel = new BroadcastChannel(CHANNEL);
+  /** @type {Authorization} */ #authorization;
+  /** @type {Session} */ #session;
+  /** @type {Requests} */ #requests;
+  /** @type {Outbox} */ #outbox;
+  /** @type {Items} */ #items;
+  /** @type {EventLog} */ #events;
+
+  /**
+   * Use `connect()`.
+   * @param {string} gateway @param {URL} returnPage @param {import("./database.js").Database} database
+   */
+  constructor(gateway, returnPage, database) {
+    super();
+    this.gateway = gateway;
+    const session = new Session({ gateway, database, tab: sessionStorage });
+    const changed = () => void this.#sync();
+    const requests = new Requests({ session, gateway, signingIn: () => this.#underWay, changed });
+    const person = () => this.user?.sub ?? null;
+    const outbox = new Outbox({
+      database,
+      person: () => (session.confirmed ? person() : null),
+      deliver: (entry) => this.#items.deliver(entry),
+      changed,
+      exclusive: (work) => (navigator.locks ? navigator.locks.request(`bookgate-outbox ${gateway}`, work) : work()),
+    });
+    const conflicted = (/** @type {import("./items.js").Conflict} */ detail) => void this.dispatchEvent(new CustomEvent("conflict", { detail }));
+    this.#session = session;
+    this.#authorization = new Authorization({ gateway, returnPage, session });
+    this.#requests = requests;
+    this.#outbox = outbox;
+    this.#items = new Items({ gateway, database, outbox, requests, person, conflicted });
+    this.#events = new EventLog({ gateway, session, requests, outbox });
+  }
+
+  /** How requests prove who is signed in; null: nobody is, or the gateway is away. */
+  get mode() {
+    return this.#session.mode;
+  }
+
+  /** Did the gateway answer the last time it was asked? */
+  get reachable() {
+    return this.#session.reachable;
+  }
+
+  /** Step 0, and the end of a full-page redirect. @returns {Promise<this>} */
+  async start() {
+    this.#watchPage();
+    try {
+      const answer = this.#authorization.resume();
+      if (answer) await this.#redeem(answer);
+      else await this.#session.read();
+    } catch (error) {
+      this.#failed(error);
+      await this.#session.read();
+    }
+    await this.#outbox.retryRefused();
+    await this.#sync();
+    void this.#authorization.prepare().catch((error) => this.#failed(error));
+    return this;
+  }
+
+  #watchPage() {
+    addEventListener("online", () => void this.#resume());
+    addEventListener("pageshow", (event) => void (event.persisted && this.#resume()));
+    addEventListener("pagehide", () => this.#events.leave());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#events.leave());
+    this.#channel.onmessage = () => void this.#resume();
+  }
+
+  async #resume() {
+    await this.#session.read();
+    await this.#sync();
+    await this.#outbox.drain({ now: true });
+  }
+
+  /**
+   * Call it in the task of the reader's click. It settles when the reader is signed in, or did not want to be.
+   * @param {Choice} [choice] @returns {Promise<User | null>}
+   */
+  signIn(choice = {}) {
+    const asked = this.#authorization.begin({ prompt: this.#prompt ?? undefined, ...choice }, () => this.#leaving());
+    this.error = null;
+    this.signingIn = true;
+    const underWay = this.#finish(asked);
+    this.#underWay = underWay;
+    this.#changed();
+    return underWay.finally(() => {
+      if (this.#underWay === underWay) {
+        this.#underWay = null;
+        this.signingIn = false;
+      }
+      this.#changed();
+    });
+  }
+
+  /** @param {Promise<import("./authorization.js").Answer>} asked */
+  async #finish(asked) {
+    try {
+      await this.#redeem(await asked);
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+    await this.#sync();
+    this.#channel.postMessage("signed-in");
+    void this.#outbox.drain({ now: true });
+    return this.user;
+  }
+
+  /** @param {import("./authorization.js").Answer} answer */
+  async #redeem(answer) {
+    this.#prompt = null;
+    await this.#session.redeem(answer);
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    if (!(error instanceof BookgateError)) throw error;
+    if (error.code === "interaction_required" || error.code === "consent_required") this.#prompt = "consent"; // sign-in.md 5b
+    if (error.code !== "cancelled") this.error = error;
+    this.#changed();
+  }
+
+  /** Pages put what is unsaved into `save()` when they hear "leaving"; the outbox holds it when the page goes. */
+  async #leaving() {
+    this.dispatchEvent(new Event("leaving"));
+    this.#events.leave();
+    await new Promise((resolve) => setTimeout(resolve)); // saves begun by the listeners
+    await this.#outbox.settled();
+  }
+
+  /**
+   * Signs out of this book, and of the gateway in this browser where the book is trusted (or `scope: "book"`: only here).
+   * Work that waits is sent first; what cannot be sent stops the sign-out, unless `force` gives it up.
+   * @param {{scope?: "book", force?: boolean}} [options] @returns {Promise<{next: string | null}>} next: a page that ends the rest
+   */
+  async signOut({ scope, force = false } = {}) {
+    await this.#events.flush();
+    await this.#outbox.drain({ now: true });
+    const person = this.user?.sub ?? null;
+    const { waiting, refused } = await this.#outbox.counts(person);
+    if (waiting + refused > 0 && !force) {
+      throw new BookgateError("work_waiting", `${waiting + refused} changes are on this device only.`);
+    }
+    const next = await this.#session.end(scope ?? null);
+    if (person !== null) await this.#outbox.discard(person);
+    this.#channel.postMessage("signed-out");
+    await this.#sync();
+    void this.#authorization.prepare();
+    return { next };
+  }
+
+  /**
+   * Like `fetch`, with the reader's session: a path of the gateway ("/storage/v1/items"), or a whole URL of it.
+   * @param {RequestInfo | URL} input @param {RequestInit} [init]
+   */
+  async fetch(input, init) {
+    return this.#requests.fetch(input, init);
+  }
+
+  /**
+   * Saves a value under an id of the book's own. It is safe on this device when the promise resolves; `status` tells the rest.
+   * @param {string} id @param {unknown} value @param {SaveOptions} [options]
+   */
+  async save(id, value, options) {
+    await this.#items.save(id, value, options);
+    void this.#outbox.drain();
+  }
+
+  /** The newest value saved under an id, on any device. @param {string} id @param {{course?: string}} [options] @returns {Promise<any>} */
+  async load(id, options) {
+    return this.#items.load(id, options);
+  }
+
+  /** Notes something that happened, for the analytics service. @param {BookEvent} event */
+  log(event) {
+    this.#events.log(event);
+  }
+
+  /** "Yes, what was done here before I signed in is mine." */
+  async claim() {
+    if (!this.#session.confirmed || !this.user) throw new BookgateError("login_required");
+    await this.#outbox.claim(this.user.sub);
+    await this.#outbox.drain({ now: true });
+  }
+
+  /** "No, it is not mine": erased. */
+  async discardUnclaimed() {
+    await this.#outbox.discard(null);
+  }
+
+  async #sync() {
+    const turn = ++this.#turn;
+    this.user = this.#session.user;
+    const { waiting, refused, unclaimed } = await this.#outbox.counts(this.user?.sub ?? null);
+    if (turn !== this.#turn) return; // a later one knows better
+    const { savedAt, stuck } = this.#outbox;
+    const state = refused > 0 ? "failed" : waiting > 0 ? (stuck ? "waiting" : "saving") : savedAt === null ? "idle" : "saved";
+    const next = { state, savedAt: savedAt === null ? null : new Date(savedAt), waiting, failed: refused, unclaimed };
+    this.status = /** @type {Status} */ (next);
+    this.#changed();
+  }
+
+  #changed() {
+    const event = new Event("change");
+    this.dispatchEvent(event);
+    this.onchange?.(event);
+  }
+}
+
+/** @type {Map<string, Promise<Book>>} */
+const books = new Map();
+
+/**
+ * The book of this page: one for each gateway, however often it is asked for.
+ * @param {{gateway: string, returnPage?: string | URL}} options
+ * @returns {Promise<Book>}
+ */
+export function openBook({ gateway, returnPage = "bookgate-return.html" }) {
+  const origin = new URL(gateway, document.baseURI).origin;
+  const opened = books.get(origin) ?? open(origin, new URL(returnPage, document.baseURI));
+  books.set(origin, opened);
+  return opened;
+}
+
+/** @param {string} gateway @param {URL} returnPage */
+async function open(gateway, returnPage) {
+  return new Book(gateway, returnPage, await openDatabase(`bookgate ${gateway}`)).start();
+}

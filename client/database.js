@@ -1,0 +1,131 @@
+/** What the book keeps on this device: a few stores behind one narrow interface, in IndexedDB or, failing that, in memory. */
+
+/** @typedef {"state" | "outbox" | "etags"} StoreName */
+
+/**
+ * @typedef {object} Database
+ * @property {boolean} lasting does it survive the page?
+ * @property {(store: StoreName, key: IDBValidKey) => Promise<any>} get
+ * @property {(store: StoreName) => Promise<any[]>} all in the order of the keys
+ * @property {(store: StoreName, value: any) => Promise<number>} add only to "outbox": gives the entry its number `n`
+ * @property {(store: StoreName, key: IDBValidKey, change: (value: any) => any) => Promise<any>} change
+ *   read, decide and write in one transaction; `change` returns the new value, undefined to delete; what is there now is the result
+ */
+
+const VERSION = 1;
+
+/**
+ * @param {string} name one database for each gateway, so that two gateways of one book never meet
+ * @param {IDBFactory | undefined} factory
+ * @returns {Promise<Database>}
+ */
+export async function openDatabase(name, factory = globalThis.indexedDB) {
+  try {
+    if (!factory) return new MemoryDatabase();
+    const request = factory.open(name, VERSION);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("state");
+      request.result.createObjectStore("etags");
+      request.result.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
+    };
+    return new IndexedDatabase(await result(request));
+  } catch {
+    return new MemoryDatabase(); // private windows of some browsers, storage switched off by the reader
+  }
+}
+
+/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
+function result(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** @param {IDBTransaction} transaction @returns {Promise<void>} */
+function committed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/** @implements {Database} */
+class IndexedDatabase {
+  lasting = true;
+  #database;
+
+  /** @param {IDBDatabase} database */
+  constructor(database) {
+    this.#database = database;
+    database.onversionchange = () => database.close(); // a newer page of the book wants to migrate
+  }
+
+  /** @param {StoreName} store @param {IDBValidKey} key */
+  get(store, key) {
+    return result(this.#database.transaction(store).objectStore(store).get(key));
+  }
+
+  /** @param {StoreName} store */
+  all(store) {
+    return result(this.#database.transaction(store).objectStore(store).getAll());
+  }
+
+  /** @param {StoreName} store @param {any} value */
+  async add(store, value) {
+    const transaction = this.#database.transaction(store, "readwrite");
+    const [key] = await Promise.all([result(transaction.objectStore(store).add(value)), committed(transaction)]);
+    return Number(key);
+  }
+
+  /** @param {StoreName} store @param {IDBValidKey} key @param {(value: any) => any} change */
+  async change(store, key, change) {
+    const transaction = this.#database.transaction(store, "readwrite");
+    const objects = transaction.objectStore(store);
+    const write = async () => {
+      const value = change(await result(objects.get(key)));
+      if (value === undefined) objects.delete(key);
+      else if (objects.keyPath === null) objects.put(value, key);
+      else objects.put(value);
+      return value;
+    };
+    const [value] = await Promise.all([write(), committed(transaction)]);
+    return value;
+  }
+}
+
+/**
+ * The same for a page whose browser keeps nothing.
+ * @implements {Database}
+ */
+export class MemoryDatabase {
+  lasting = false;
+  /** @type {Record<StoreName, Map<IDBValidKey, any>>} */
+  #stores = { state: new Map(), outbox: new Map(), etags: new Map() };
+  #next = 1;
+
+  /** @param {StoreName} store @param {IDBValidKey} key */
+  async get(store, key) {
+    return this.#stores[store].get(key);
+  }
+
+  /** @param {StoreName} store */
+  async all(store) {
+    return [...this.#stores[store].values()];
+  }
+
+  /** @param {StoreName} store @param {any} value */
+  async add(store, value) {
+    const n = this.#next++;
+    this.#stores[store].set(n, { ...value, n });
+    return n;
+  }
+
+  /** @param {StoreName} store @param {IDBValidKey} key @param {(value: any) => any} change */
+  async change(store, key, change) {
+    const value = change(this.#stores[store].get(key));
+    if (value === undefined) this.#stores[store].delete(key);
+    else this.#stores[store].set(key, value);
+    return value;
+  }
+}

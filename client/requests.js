@@ -1,0 +1,84 @@
+/** The book's requests to the gateway's services: credentials added, one replay after a refresh or a new sign-in. */
+
+import { BookgateError, needsSignIn, refusal } from "./errors.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {{method: string, url: string, init: RequestInit}} Replayable */
+
+export class Requests {
+  #session;
+  #gateway;
+  #signingIn;
+  #changed;
+
+  /**
+   * @param {{session: Session, gateway: string, signingIn: () => Promise<unknown> | null, changed: () => void}} parts
+   *   signingIn: the sign-in under way, if any; changed: called when an answer showed that somebody else, or nobody, is signed in
+   */
+  constructor({ session, gateway, signingIn, changed }) {
+    this.#session = session;
+    this.#gateway = gateway;
+    this.#signingIn = signingIn;
+    this.#changed = changed;
+  }
+
+  /**
+   * Like fetch, for addresses of the gateway: a path such as "/storage/v1/items/x", or a whole URL of it.
+   * @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Promise<Response>}
+   */
+  async fetch(input, init) {
+    return this.send(await replayable(input, init, this.#gateway), this.#session.user?.sub ?? null);
+  }
+
+  /**
+   * @param {Replayable} request @param {string | null} person whom a write is for; it is never replayed as somebody else
+   * @returns {Promise<Response>}
+   */
+  async send({ method, url, init }, person) {
+    const response = await this.#session.send(method, url, { ...init, person });
+    if (response.ok || ![401, 403, 409].includes(response.status)) return response;
+    const error = await refusal(response);
+    if (error.code === "person_changed") {
+      await this.#reread();
+      return response;
+    }
+    if (!needsSignIn(error) || !(await this.#recovered(person))) return response;
+    return this.#session.send(method, url, { ...init, person });
+  }
+
+  /** Is the same person signed in again: by a refresh, by another tab, or by the sign-in under way? @param {string | null} person */
+  async #recovered(person) {
+    const refreshed = await this.#session.refresh().catch(() => false);
+    if (!refreshed) await this.#reread();
+    if (!this.#session.confirmed) await this.#signingIn()?.catch(() => null);
+    return this.#session.confirmed && (person === null || this.#session.user?.sub === person);
+  }
+
+  async #reread() {
+    await this.#session.read();
+    this.#changed();
+  }
+}
+
+/**
+ * A request that can be sent twice: a body that can be read only once is read here.
+ * @param {RequestInfo | URL} input @param {RequestInit | undefined} init @param {string} gateway @returns {Promise<Replayable>}
+ */
+export async function replayable(input, init = {}, gateway) {
+  const request = input instanceof Request ? input : null;
+  const url = new URL(request ? request.url : input instanceof URL ? input : String(input), gateway);
+  if (url.origin !== gateway) throw new BookgateError("foreign_url", `Not an address of the gateway: ${url.href}`);
+  const method = normalised(init.method ?? request?.method ?? "GET");
+  let body = init.body;
+  if (body instanceof ReadableStream) body = await new Response(body).blob();
+  if (body === undefined && request?.body) body = await request.blob(); // a stream body cannot be sent over HTTP/1.1 either
+  const headers = new Headers(init.headers ?? request?.headers);
+  const { signal = request?.signal ?? null, cache = request?.cache, keepalive = request?.keepalive, redirect = "follow" } = init;
+  return { method, url: url.href, init: { headers, body, signal, cache, keepalive, redirect } };
+}
+
+/** As Fetch normalises a method, which makes `patch` and `PATCH` two. @param {string} method */
+function normalised(method) {
+  const upper = method.toUpperCase();
+  return ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"].includes(upper) ? upper : method;
+}
