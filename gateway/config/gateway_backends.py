@@ -1,0 +1,329 @@
+"""The `backends:` of gateway.yaml: services, the public paths that lead to them and what they are told."""
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gateway.config.faults import Faults
+from gateway.config.gateway_readers import backend_url, block, header_name, is_word, not_built, part, word_of
+from gateway.config.gateway_secrets import Sources, file_path
+from gateway.config.nodes import (
+    Block,
+    Entry,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    boolean,
+    did_you_mean,
+    duration,
+    items,
+    list_of,
+    matching,
+    named,
+    one_of,
+    size,
+    text,
+    whole,
+)
+from gateway.config.settings import ProviderSettings
+from gateway.routes import (
+    AssertionRule,
+    Backend,
+    BackendTls,
+    InFlight,
+    Route,
+    RouteTable,
+    SignInNeed,
+    Subject,
+    Timeouts,
+)
+
+OWN_PATHS = ("/auth/", "/.well-known/", "/client/", "/bookgate.js/")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+# Only bytes that no server decodes or folds, so that the path that policy sees is the path that is forwarded.
+_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/|\.[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*", re.ASCII)
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9][0-9]{0,4})?", re.ASCII)
+
+# The gateway frames, routes and authenticates by these: a configured header would break or forge that.
+_OURS = frozenset(
+    {
+        "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "forwarded",
+        "host", "keep-alive", "origin", "proxy-authorization", "te", "trailer", "transfer-encoding",
+        "upgrade", "x-bookgate-book", "x-bookgate-person", "x-forwarded-for", "x-forwarded-host",
+        "x-forwarded-proto", "x-request-id",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What every part of a backend's block is read with."""
+
+    faults: Faults
+    sources: Sources
+    providers: tuple[ProviderSettings, ...]
+
+
+def read_backends(
+    node: Node, faults: Faults, sources: Sources, providers: tuple[ProviderSettings, ...]
+) -> RouteTable:
+    """All backends and routes; a path that two claim, or that is the gateway's own, is a fault."""
+    entries = named(node, faults, "backends")
+    if not entries:
+        faults.add(node.line, "no-backends", "There is nothing to forward to.", "Name at least one backend.")
+    reading = _Reading(faults, sources, providers)
+    backends: dict[str, Backend] = {}
+    claimed: dict[str, tuple[Route, int]] = {}
+    for entry in entries.values():
+        keys = _keys(entry, faults)
+        backends[entry.key] = _backend(entry, keys, reading)
+        for route, line in _routes(entry.key, keys, faults):
+            if route.path in claimed:
+                message = f"`{route.path}` stands here and on line {claimed[route.path][1]}."
+                faults.add(line, "duplicate-route", message, "A path leads to one backend: change one.")
+            elif route.path:
+                claimed[route.path] = (route, line)
+    longest_first = sorted((route for route, _ in claimed.values()), key=lambda route: -len(route.path))
+    return RouteTable(tuple(longest_first), MappingProxyType(backends))
+
+
+def _keys(entry: Entry, faults: Faults) -> Block:
+    return block(
+        entry.value,
+        faults,
+        f"backend {entry.key}",
+        keys=(
+            "urls", "tls", "routes", "identity", "request", "response", "timeouts", "in_flight", "max_body",
+            "websocket",
+        ),
+        later=("host", "guests", "lifecycle", "health"),
+        required=("urls", "routes"),
+    )  # fmt: skip
+
+
+def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
+    url = _url(keys, reading)
+    subject, assertion, headers = _identity(entry, keys, reading)
+    origin, host, request_cookies = _request(keys, reading.faults)
+    response_cookies, rewrite_location = _response(keys, reading.faults)
+    tls = _tls(keys, reading)
+    if tls != BackendTls() and url and not url.startswith("https:"):
+        message = f"tls is set, but `{url}` does not speak it."
+        reading.faults.add(
+            keys.line_of("tls"), "tls-without-https", message, "Write https:// or remove `tls`."
+        )
+    return Backend(
+        name=entry.key,
+        url=url,
+        subject=subject,
+        assertion=assertion,
+        headers=MappingProxyType(headers),
+        origin=origin,
+        host=host,
+        request_cookies=request_cookies,
+        response_cookies=response_cookies,
+        rewrite_location=rewrite_location,
+        timeouts=_timeouts(keys, reading.faults),
+        in_flight=_in_flight(keys, reading.faults),
+        max_body=keys.get("max_body", size(at_most=2**40), 10_000_000),
+        websocket=keys.get("websocket", boolean, default=False),
+        tls=tls,
+    )
+
+
+def _url(keys: Block, reading: _Reading) -> str:
+    urls = keys.find("urls", list_of(backend_url(reading.sources))) or ()
+    if len(urls) > 1:
+        not_built(reading.faults, keys.line_of("urls"), "Balancing over several urls", "Keep one of them.")
+    node = keys.node("urls")
+    if node is not None and not urls and items(node, Faults(""), "urls") == ():
+        reading.faults.add(node.line, "no-urls", "urls is empty.", "Write `urls: [http://HOST:PORT]`.")
+    return urls[0] if urls else ""
+
+
+# --- what the backend is told
+
+
+def _identity(entry: Entry, keys: Block, reading: _Reading) -> tuple[Subject, AssertionRule, dict[str, str]]:
+    faults = reading.faults
+    identity = part(keys, "identity", faults, ("subject", "assertion", "headers", "provider_token"), later=())
+    token = identity.node("provider_token")
+    if token is not None and not is_word(token, "none"):
+        not_built(faults, token.line, "Passing on a provider's token", "Write `none`, or remove it.")
+    subject = Subject(identity.get("subject", one_of([subject.value for subject in Subject]), "person"))
+    rule = _assertion(entry.key, identity, faults)
+    headers = _headers(identity, reading)
+    if rule.header.lower() in {name.lower() for name in headers}:
+        message = f"{rule.header} carries the assertion already."
+        faults.add(identity.line_of("headers"), "duplicate-header", message, "Give one of them another name.")
+    return subject, rule, headers
+
+
+def _assertion(backend: str, identity: Block, faults: Faults) -> AssertionRule:
+    keys = part(identity, "assertion", faults, ("header", "scheme", "audience", "claims"))
+    default = AssertionRule()
+    return AssertionRule(
+        header=keys.get("header", _sent_header, default.header),
+        scheme=keys.find("scheme", header_name),
+        audience=keys.get("audience", text, backend),
+        claims=keys.get("claims", list_of(word_of(("name",), ("email", "groups", "username"))), ()),
+    )
+
+
+def _sent_header(node: Node, faults: Faults, what: str) -> str | None:
+    name = header_name(node, faults, what)
+    if name is None or name.lower() not in _OURS:
+        return name
+    faults.add(node.line, "reserved-header", f"{what} cannot be `{name}`.", "Choose a name of its own.")
+    return None
+
+
+def _headers(identity: Block, reading: _Reading) -> dict[str, str]:
+    """Header name -> PROVIDER.CLAIM."""
+    node = identity.node("headers")
+    if node is None:
+        return {}
+    read: dict[str, str] = {}
+    for name, entry in named(node, reading.faults, "headers", re.compile(r"[!-~]+")).items():
+        header = _sent_header(_key_node(entry), reading.faults, "a header of headers")
+        claim = _claim(entry.value, reading)
+        if header is None or claim is None:
+            continue
+        if name.lower() in {known.lower() for known in read}:
+            message = f"{name} stands twice, in other letters."
+            reading.faults.add(entry.line, "duplicate-header", message, "Keep one of them.")
+        read[header] = claim
+    return read
+
+
+def _key_node(entry: Entry) -> ScalarNode:
+    return ScalarNode(entry.line, entry.key)
+
+
+def _claim(node: Node, reading: _Reading) -> str | None:
+    listed = text(node, reading.faults, "a claim")
+    if listed is None:
+        return None
+    known = [f"{provider.id}.{claim}" for provider in reading.providers for claim in provider.claims]
+    if listed in known:
+        return listed
+    remedy = f"{did_you_mean(listed, known)} Claims are named in the provider's `claims`."
+    reading.faults.add(node.line, "unknown-claim", f"There is no claim `{listed}`.", remedy)
+    return None
+
+
+def _request(keys: Block, faults: Faults) -> tuple[str, str, frozenset[str]]:
+    request = part(keys, "request", faults, ("host", "origin", "cookies"))
+    host_name = matching(_HOST, "bad-host", "Write backend, public or a host name in lower case.")
+    return (
+        request.get("origin", one_of(("drop", "send")), "drop"),
+        request.get("host", host_name, "backend"),
+        frozenset(request.find("cookies", list_of(_cookie)) or ()),
+    )
+
+
+def _response(keys: Block, faults: Faults) -> tuple[frozenset[str], bool]:
+    response = part(keys, "response", faults, ("cookies", "html", "rewrite_location"))
+    response.find("html", word_of(("sandbox",), ("allow",)))
+    return (
+        frozenset(response.find("cookies", list_of(_cookie)) or ()),
+        response.get("rewrite_location", boolean, default=True),
+    )
+
+
+def _cookie(node: Node, faults: Faults, what: str) -> str | None:
+    name = text(node, faults, what)
+    if name is None or (_COOKIE_NAME.fullmatch(name) and not name.startswith("__Host-Http-")):
+        return name
+    remedy = "Write a cookie's name; those that begin with __Host-Http- are the gateway's."
+    faults.add(node.line, "bad-cookie", f"{what} cannot be `{name}`.", remedy)
+    return None
+
+
+def _tls(keys: Block, reading: _Reading) -> BackendTls:
+    tls = part(keys, "tls", reading.faults, ("ca", "certificate", "key"))
+    file = file_path(reading.sources)
+    if ("certificate" in tls) != ("key" in tls):
+        message = "A client certificate and its key belong together."
+        reading.faults.add(tls.line, "half-a-pair", message, "Name both `certificate` and `key`, or neither.")
+    return BackendTls(tls.find("ca", file), tls.find("certificate", file), tls.find("key", file))
+
+
+def _timeouts(keys: Block, faults: Faults) -> Timeouts:
+    read = part(keys, "timeouts", faults, ("connect", "first_byte", "idle"))
+    default = Timeouts()
+    limit = duration(0.05, 3600)
+    return Timeouts(
+        connect=read.get("connect", limit, default.connect),
+        first_byte=read.get("first_byte", limit, default.first_byte),
+        idle=read.get("idle", limit, default.idle),
+    )
+
+
+def _in_flight(keys: Block, faults: Faults) -> InFlight:
+    read = part(keys, "in_flight", faults, ("max", "queue", "wait"))
+    default = InFlight()
+    return InFlight(
+        max=read.get("max", whole(1, 100_000), default.max),
+        queue=read.get("queue", whole(0, 100_000), default.queue),
+        wait=read.get("wait", duration(0.001, 60), default.wait),
+    )
+
+
+# --- the paths that lead to it
+
+
+def _routes(backend: str, keys: Block, faults: Faults) -> tuple[tuple[Route, int], ...]:
+    """The backend's routes, each with its line; the path of a faulty one is empty."""
+    node = keys.node("routes")
+    listed = None if node is None else items(node, faults, "routes")
+    if listed == ():
+        faults.add(keys.line_of("routes"), "no-routes", f"Nothing leads to {backend}.", "Add a `path`.")
+    return tuple((_route(item, backend, faults), item.line) for item in listed or ())
+
+
+def _route(node: Node, backend: str, faults: Faults) -> Route:
+    keys = block(
+        node,
+        faults,
+        f"a route of {backend}",
+        keys=("path", "strip", "sign_in", "methods", "embed"),
+        later=("allow", "step_up"),
+        required=("path",),
+    )
+    needs = [need.value for need in SignInNeed]
+    methods = keys.find("methods", list_of(one_of(METHODS, "bad-method")))
+    if methods == () and keys.node("methods") == SequenceNode(keys.line_of("methods"), ()):
+        faults.add(
+            keys.line_of("methods"), "no-methods", "methods is empty.", "Name some, or remove the key."
+        )
+    return Route(
+        backend=backend,
+        path=keys.get("path", _path, ""),
+        strip=keys.get("strip", boolean, default=False),
+        sign_in=SignInNeed(keys.get("sign_in", one_of(needs), SignInNeed.REQUIRED.value)),
+        methods=None if methods is None else frozenset(methods),
+        embed=keys.get("embed", boolean, default=False),
+    )
+
+
+def _path(node: Node, faults: Faults, what: str) -> str | None:
+    path = text(node, faults, what)
+    if path is None:
+        return None
+    if _PATH.fullmatch(path) is None:
+        remedy = "Write /NAME/ or /NAME/NAME/: it begins and ends with a slash, of A-Z a-z 0-9 - . _ ~ alone."
+        faults.add(node.line, "bad-path", f"{what} cannot be `{path}`.", remedy)
+    elif path == "/":
+        message = "A backend at `/` needs a host of its own, which"
+        not_built(faults, node.line, message, "Give it a path: /NAME/.")
+    elif "internal" in path.split("/"):
+        message = f"`{path}`: no path with a segment `internal` is ever forwarded."
+        faults.add(node.line, "internal-path", message, "Choose another path.")
+    elif path.startswith(OWN_PATHS):
+        faults.add(node.line, "own-path", f"`{path}` is the gateway's own.", "Choose another path.")
+    else:
+        return path
+    return None

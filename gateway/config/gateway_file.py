@@ -1,0 +1,272 @@
+"""gateway.yaml as `Settings`: every key of the design is known by name, every fault is reported at once."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.config.document import read_document
+from gateway.config.faults import ConfigError, Faults
+from gateway.config.gateway_backends import read_backends
+from gateway.config.gateway_providers import read_providers
+from gateway.config.gateway_readers import (
+    address,
+    block,
+    folder_path,
+    is_word,
+    link,
+    network,
+    part,
+    public_url,
+    secret_url,
+    word_of,
+)
+from gateway.config.gateway_secrets import Sources, file_path, is_missing, key_bytes
+from gateway.config.nodes import (
+    Block,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    duration,
+    items,
+    list_of,
+    matching,
+    named,
+    one_of,
+    seconds,
+    size,
+    text,
+    whole,
+)
+from gateway.config.settings import (
+    Address,
+    Keys,
+    Listen,
+    ListenerTls,
+    Outbound,
+    Pages,
+    RedisSettings,
+    Settings,
+)
+from gateway.routes import RouteTable
+from gateway.session_limits import DAY, Life, SessionLimits
+
+_BUILT = (
+    "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "data_path", "state", "origins",
+    "outbound", "redis", "directory", "keys", "sessions", "providers", "backends", "limits", "pages",
+    "privacy",
+)  # fmt: skip
+_LATER = (
+    "admin_token", "workers", "lti", "sign_in", "roles", "classes", "studies", "telemetry",
+)  # fmt: skip
+_REQUIRED = ("version", "public_url", "providers", "backends")
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
+_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,40}", re.ASCII)
+
+
+def parse_gateway(data: bytes, file: Path, env: Mapping[str, str]) -> Settings:
+    """The settings that `data` says, or ConfigError with all its faults.
+
+    file: where `data` was read; relative paths begin in its folder.
+    """
+    faults = Faults(file.name)
+    references = Faults(file.name)
+    sources = Sources(file.absolute().parent, env)
+    root = read_document(data, faults)
+    if root is None:
+        raise ConfigError(faults.found)
+    settings = _settings(sources.fetch(root, references), faults, sources)
+    # A reference that failed is read as nothing: that alone is not worth a second message.
+    failed = {fault.line for fault in references.found}
+    found = [fault for fault in faults.found if fault.code != "empty" or fault.line not in failed]
+    if found or failed:
+        raise ConfigError(tuple(sorted([*found, *references.found], key=lambda fault: fault.line)))
+    return settings
+
+
+def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
+    top = block(root, faults, "gateway.yaml", keys=_BUILT, later=_LATER, required=_REQUIRED)
+    top.find("version", one_of(("1",), "unknown-version"))
+    top.find("data_path", word_of(("plain",), ("fast",)))
+    state = top.get("state", folder_path(sources), Path("/var/lib/bookgate"))
+    providers_node, backends_node = top.node("providers"), top.node("backends")
+    providers = () if providers_node is None else read_providers(providers_node, faults)
+    empty = RouteTable((), MappingProxyType({}))
+    return Settings(
+        public_url=top.get("public_url", public_url, ""),
+        contact=top.find("contact", text),
+        listen=_listen(top, faults, sources),
+        tls=_tls(top, faults, sources),
+        trusted_proxies=top.get("trusted_proxies", list_of(network), ()),
+        state=state,
+        origins=_origins(top, faults, sources),
+        outbound=_outbound(top, faults, sources),
+        redis=_redis(top, faults),
+        directory_url=_directory(top, faults, state),
+        keys=_keys(top, faults, sources, state),
+        sessions=_sessions(top, faults),
+        providers=providers,
+        routes=empty if backends_node is None else read_backends(backends_node, faults, sources, providers),
+        max_head=_max_head(top, faults),
+        pages=_pages(top, faults),
+        research_cap=_research_cap(top, faults),
+    )
+
+
+# --- where it listens and lies
+
+
+def _listen(top: Block, faults: Faults, sources: Sources) -> Listen:
+    listen = part(top, "listen", faults, ("public", "private"))
+    private = listen.node("private")
+    return Listen(
+        public=listen.get("public", address(sources), Address("127.0.0.1", 8080)),
+        private=None
+        if is_word(private, "none")
+        else listen.get("private", address(sources), Address("127.0.0.1", 9090)),
+    )
+
+
+def _tls(top: Block, faults: Faults, sources: Sources) -> ListenerTls | None:
+    node = top.node("tls")
+    if node is None or is_word(node, "none"):
+        return None
+    tls = block(node, faults, "tls", keys=("certificate", "key"), required=("certificate", "key"))
+    certificate, key = tls.find("certificate", file_path(sources)), tls.find("key", file_path(sources))
+    return ListenerTls(certificate, key) if certificate and key else None
+
+
+def _origins(top: Block, faults: Faults, sources: Sources) -> Path:
+    """The file, or the directory of files; both must exist."""
+    default = sources.path("origins.yaml")
+    match top.node("origins"):
+        case None:
+            path, line = default, top.line
+        case MappingNode(entries=(Entry(key="file" | "directory", value=value),)):
+            name = text(value, faults, "origins")
+            path, line = (default if name is None else sources.path(name)), value.line
+        case node:
+            remedy = "Write {file: origins.yaml} or {directory: origins.d}."
+            faults.add(node.line, "not-a-file", "origins must name a file or a directory.", remedy)
+            return default
+    if not path.exists():
+        faults.add(
+            line, "missing-file", f"origins: there is no {path}.", "`bookgate init` writes a first one."
+        )
+    return path
+
+
+def _outbound(top: Block, faults: Faults, sources: Sources) -> Outbound:
+    outbound = part(top, "outbound", faults, ("proxy", "ca"))
+    proxy = secret_url(("http",), ("https", "socks5"), "Write http://HOST:PORT.")
+    return Outbound(proxy=outbound.find("proxy", proxy), ca=outbound.find("ca", file_path(sources)))
+
+
+def _redis(top: Block, faults: Faults) -> RedisSettings:
+    redis = part(top, "redis", faults, ("url", "prefix", "deadline"))
+    url = secret_url(
+        ("redis", "rediss", "unix"),
+        ("redis+sentinel", "redis+cluster"),
+        "Write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH, or remove `redis`: embedded.",
+    )
+    default = RedisSettings(url=None)
+    prefix = matching(_PREFIX, "bad-prefix", "Write a short word of letters, digits and : - _ .")
+    return RedisSettings(
+        url=redis.find("url", url),
+        prefix=redis.get("prefix", prefix, default.prefix),
+        deadline=redis.get("deadline", duration(0.05, 5), default.deadline),
+    )
+
+
+def _directory(top: Block, faults: Faults, state: Path) -> str:
+    """The SQLAlchemy URL with its asynchronous driver."""
+    remedy = "Write sqlite:///PATH, or remove `directory` for the file in `state`."
+    later = ("postgresql", "postgres", "postgresql+asyncpg")
+    reader = secret_url(("sqlite", "sqlite+aiosqlite"), later, remedy)
+    url = part(top, "directory", faults, ("url",)).find("url", reader)
+    if url is None:
+        return f"sqlite+aiosqlite:///{state / 'directory.sqlite3'}"
+    return "sqlite+aiosqlite:" + url.partition(":")[2]
+
+
+def _keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys:
+    """The secrets; one that is not named is the file of its name in STATE/keys."""
+    keys = part(top, "keys", faults, ("root", "previous", "people", "research"), ("assertion",))
+
+    def key(name: str) -> bytes:
+        node = keys.node(name) or sources.fetch(_file(keys.line, state / "keys" / name), faults)
+        return b"" if is_missing(node) else key_bytes(node, faults, name) or b""
+
+    previous = keys.node("previous")
+    older = () if previous is None else items(previous, faults, "previous") or ()
+    read = Keys(
+        root=key("root"),
+        # not `list_of`: its message would show a key that stands there twice
+        previous=tuple(found for node in older if (found := key_bytes(node, faults, "a previous key"))),
+        people=key("people"),
+        research=key("research"),
+    )
+    kinds = [found for found in (read.root, read.people, read.research) if found]
+    if len(set(kinds)) < len(kinds):
+        message = "root, people and research must not be one key."
+        faults.add(keys.line, "same-key", message, "Let `bookgate init` make them.")
+    return read
+
+
+def _file(line: int, path: Path) -> MappingNode:
+    """`{file: PATH}` as if it stood there."""
+    return MappingNode(line, (Entry("file", line, ScalarNode(line, str(path))),))
+
+
+# --- how long, how it looks, how much
+
+
+def _sessions(top: Block, faults: Faults) -> SessionLimits:
+    sessions = part(top, "sessions", faults, ("sign_in", "book", "shared_device", "token_mode"), ("guest",))
+    default = SessionLimits()
+    token_mode = part(sessions, "token_mode", faults, ("access",))
+    return SessionLimits(
+        sign_in=_life(sessions, "sign_in", faults, default.sign_in),
+        book=_life(sessions, "book", faults, default.book),
+        shared_device=_life(sessions, "shared_device", faults, default.shared_device),
+        access=token_mode.get("access", seconds(60, 3600), default.access),
+    )
+
+
+def _life(sessions: Block, key: str, faults: Faults, default: Life) -> Life:
+    keys = part(sessions, key, faults, ("idle", "absolute"))
+    limit = seconds(60, 366 * DAY)
+    life = Life(keys.get("idle", limit, default.idle), keys.get("absolute", limit, default.absolute))
+    if life.idle > life.absolute:
+        message = f"{key}: idle is longer than absolute and would never count."
+        faults.add(keys.line_of("idle"), "idle-too-long", message, "Lower `idle`, or raise `absolute`.")
+    return life
+
+
+def _max_head(top: Block, faults: Faults) -> int:
+    later = ("connections_per_address", "sign_in", "guests", "requests")
+    return part(top, "limits", faults, ("head",), later).get("head", size(8000, 65536), 16384)
+
+
+def _pages(top: Block, faults: Faults) -> Pages:
+    pages = part(top, "pages", faults, ("name", "colour", "links"), ("logo", "languages"))
+    default = Pages()
+    colour = matching(_COLOUR, "bad-colour", 'Write six hexadecimal digits in quotes: "#8a1538".')
+    return Pages(
+        name=pages.get("name", text, default.name),
+        colour=pages.get("colour", colour, default.colour),
+        links=pages.find("links", _links),
+    )
+
+
+def _links(node: Node, faults: Faults, what: str) -> Mapping[str, str]:
+    read = {name: link(entry.value, faults, name) for name, entry in named(node, faults, what).items()}
+    return MappingProxyType({name: url for name, url in read.items() if url is not None})
+
+
+def _research_cap(top: Block, faults: Faults) -> int:
+    later = ("log_addresses", "delete_inactive_after")
+    privacy = part(top, "privacy", faults, ("default_level",), later)
+    return privacy.get("default_level", whole(1, 2), 1)

@@ -1,0 +1,415 @@
+import textwrap
+from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from gateway.config.faults import ConfigError
+from gateway.config.gateway_file import parse_gateway
+from gateway.config.settings import Address, Allow, Listen, ListenerTls, Outbound, Pages, Settings
+from gateway.routes import AssertionRule, BackendTls, InFlight, Route, SignInNeed, Subject, Timeouts
+from gateway.session_limits import Life, SessionLimits
+
+ENV = {"SECRET": "s3cret", "REDIS": "rediss://user:word@redis.internal:6380/1", "DIRECTORY": "sqlite:///x.db"}
+
+MINIMAL = """\
+version: 1
+public_url: https://gw.example.edu
+providers:
+  campus: {preset: oidc, issuer: "https://idp.example.edu", client_id: bookgate}
+backends:
+  storage: {urls: ["http://10.0.0.5:8001"], routes: [{path: /storage/, strip: true}]}
+"""
+
+WHOLE = """\
+version: 1
+public_url: https://gw.example.edu
+contact: books-help@example.edu
+listen: {public: "0.0.0.0:8443", private: "unix:private.sock"}
+tls: {certificate: {file: tls.crt}, key: {file: tls.key}}
+trusted_proxies: [127.0.0.1/32, "2001:db8::/32"]
+data_path: plain
+state: state
+origins: {directory: origins.d}
+outbound: {proxy: "http://proxy.example.edu:3128", ca: {file: campus.pem}}
+redis: {url: {env: REDIS}, prefix: "gw:", deadline: 300ms}
+directory: {url: {env: DIRECTORY}}
+keys:
+  root: {file: secrets/root}
+  previous: [{file: secrets/older}]
+  people: {file: secrets/people}
+  research: {file: secrets/research}
+sessions:
+  sign_in: {idle: 1d, absolute: 2d}
+  book: {idle: 2h, absolute: 1d}
+  shared_device: {idle: 10m, absolute: 1h}
+  token_mode: {access: 5m}
+providers:
+  campus:
+    preset: oidc
+    issuer: https://idp.example.edu/realm
+    client_id: bookgate
+    client_secret: {env: SECRET}
+    label: Example University
+    claims: {username: uid, groups: isMemberOf}
+    allow: {groups: [staff], email_domains: [example.edu]}
+    logout: provider
+  home: {preset: oidc, issuer: "http://127.0.0.1:8090", client_id: home}
+backends:
+  grades:
+    urls: ["https://grades.internal:8443/api"]
+    tls: {ca: {file: campus.pem}, certificate: {file: tls.crt}, key: {file: tls.key}}
+    routes:
+      - {path: /grades/, strip: true, methods: [GET, POST]}
+      - {path: /grades/terms/, sign_in: none, embed: true}
+    identity:
+      subject: pairwise
+      assertion: {header: Authorization, scheme: Bearer, audience: marks, claims: [name]}
+      headers: {X-Forwarded-User: campus.username}
+      provider_token: none
+    request: {host: public, origin: send, cookies: [lang]}
+    response: {cookies: [lang], html: sandbox, rewrite_location: false}
+    timeouts: {connect: 1s, first_byte: 5s, idle: 10s}
+    in_flight: {max: 10, queue: 0, wait: 100ms}
+    max_body: 1MB
+    websocket: true
+  socket: {urls: ["unix:app.sock"], routes: [{path: /s/}], identity: {subject: pseudonym}}
+limits: {head: 32KiB}
+pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
+privacy: {default_level: 2}
+"""
+
+
+@pytest.fixture(name="site")
+def _site(tmp_path: Path) -> Path:
+    """A folder with everything that the texts above point to."""
+    for folder in ("secrets", "origins.d", "state/keys"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("root", "older", "people", "research"):
+        (tmp_path / "secrets" / name).write_text(name.ljust(43, "x") + "\n")
+        (tmp_path / "state" / "keys" / name).write_text(name.ljust(43, "y"))
+    for name in ("tls.crt", "tls.key", "campus.pem", "origins.yaml"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def parse(text: str, site: Path, env: Mapping[str, str] = ENV) -> Settings:
+    return parse_gateway(text.encode(), site / "gateway.yaml", env)
+
+
+def faults(text: str, site: Path, env: Mapping[str, str] = ENV) -> list[tuple[int, str]]:
+    with pytest.raises(ConfigError) as refused:
+        parse(text, site, env)
+    assert all(
+        fault.file == "gateway.yaml" and fault.message and fault.remedy for fault in refused.value.faults
+    )
+    return [(fault.line, fault.code) for fault in refused.value.faults]
+
+
+def with_state(text: str) -> str:
+    return text + "state: state\n"
+
+
+def test_only_four_keys_are_required(site: Path) -> None:
+    settings = parse(with_state(MINIMAL), site)
+    assert settings.listen == Listen(Address("127.0.0.1", 8080), Address("127.0.0.1", 9090))
+    assert settings.tls is None
+    assert settings.trusted_proxies == ()
+    assert settings.origins == site / "origins.yaml"
+    assert settings.redis.url is None
+    assert settings.directory_url == f"sqlite+aiosqlite:///{site}/state/directory.sqlite3"
+    assert settings.keys.root == b"root".ljust(43, b"y")
+    assert settings.sessions == SessionLimits()
+    assert settings.pages == Pages()
+    assert settings.research_cap == 1
+    backend = settings.routes.backends["storage"]
+    assert backend.url == "http://10.0.0.5:8001/"
+    assert backend.assertion == AssertionRule(audience="storage")
+    assert (backend.subject, backend.timeouts, backend.in_flight) == (Subject.PERSON, Timeouts(), InFlight())
+    assert settings.routes.routes == (
+        Route("storage", "/storage/", strip=True, sign_in=SignInNeed.REQUIRED, methods=None, embed=False),
+    )
+
+
+def test_every_built_key_arrives(site: Path) -> None:
+    settings = parse(WHOLE, site)
+    assert settings.contact == "books-help@example.edu"
+    assert settings.listen == Listen(Address("0.0.0.0", 8443), Address(unix=site / "private.sock"))
+    assert settings.tls == ListenerTls(site / "tls.crt", site / "tls.key")
+    assert settings.trusted_proxies == (ip_network("127.0.0.1/32"), ip_network("2001:db8::/32"))
+    assert (settings.state, settings.origins) == (site / "state", site / "origins.d")
+    assert settings.outbound == Outbound("http://proxy.example.edu:3128", site / "campus.pem")
+    assert (settings.redis.url, settings.redis.prefix, settings.redis.deadline) == (ENV["REDIS"], "gw:", 0.3)
+    assert settings.directory_url == "sqlite+aiosqlite:///x.db"
+    assert settings.keys.previous == (b"older".ljust(43, b"x"),)
+    assert settings.sessions == SessionLimits(Life(86400, 172800), Life(7200, 86400), Life(600, 3600), 300)
+    campus, home = settings.providers
+    assert (campus.id, campus.client_secret, campus.label) == ("campus", "s3cret", "Example University")
+    assert campus.claims == {"username": "uid", "groups": "isMemberOf"}
+    assert campus.allow == Allow(frozenset({"staff"}), frozenset({"example.edu"}))
+    assert campus.logout_at_provider
+    assert (home.issuer, home.client_secret, home.label) == ("http://127.0.0.1:8090", None, "home")
+    assert settings.max_head == 32768
+    assert settings.pages == Pages("Books", "#8a1538", {"help": "https://help.example.edu"})
+    assert settings.research_cap == 2
+
+
+def test_a_backend_arrives_whole(site: Path) -> None:
+    routes = parse(WHOLE, site).routes
+    grades = routes.backends["grades"]
+    assert grades.url == "https://grades.internal:8443/api/"
+    assert grades.assertion == AssertionRule("Authorization", "Bearer", "marks", ("name",))
+    assert grades.headers == {"X-Forwarded-User": "campus.username"}
+    assert (grades.origin, grades.host) == ("send", "public")
+    assert (grades.request_cookies, grades.response_cookies) == (frozenset({"lang"}), frozenset({"lang"}))
+    assert not grades.rewrite_location
+    assert grades.timeouts == Timeouts(1, 5, 10)
+    assert grades.in_flight == InFlight(10, 0, 0.1)
+    assert (grades.max_body, grades.websocket) == (1_000_000, True)
+    assert grades.tls == BackendTls(site / "campus.pem", site / "tls.crt", site / "tls.key")
+    assert routes.backends["socket"].url == f"unix:{site}/app.sock"
+    assert [route.path for route in routes.routes] == ["/grades/terms/", "/grades/", "/s/"]
+    terms = routes.find("/grades/terms/x")
+    assert terms is not None
+    assert terms == replace(terms, sign_in=SignInNeed.NONE, embed=True, methods=None)
+
+
+LATER = [
+    ("admin_token: {env: SECRET}", "top"),
+    ("workers: 2", "top"),
+    ("data_path: fast", "top"),
+    ("lti: {canvas: {}}", "top"),
+    ("sign_in: {guests: true}", "top"),
+    ("roles: {}", "top"),
+    ("classes: {}", "top"),
+    ("studies: {}", "top"),
+    ("telemetry: {}", "top"),
+    ("limits: {requests: {}}", "top"),
+    ("pages: {logo: {file: logo.svg}}", "top"),
+    ("pages: {languages: [en]}", "top"),
+    ("privacy: {log_addresses: truncated}", "top"),
+    ("sessions: {guest: {}}", "top"),
+    ("keys: {assertion: {rotate: 30d}}", "top"),
+    ('redis: {url: "redis+sentinel://a:1"}', "top"),
+    ('redis: {url: "redis+cluster://a:1"}', "top"),
+    ('directory: {url: "postgresql://db/books"}', "top"),
+    ("guests: true", "backend"),
+    ("lifecycle: [merge]", "backend"),
+    ("health: {path: /healthz}", "backend"),
+    ("host: notebooks.example.edu", "backend"),
+    ("response: {html: allow}", "backend"),
+    ("identity: {provider_token: campus}", "backend"),
+    ("identity: {assertion: {claims: [email]}}", "backend"),
+    ("allow: {roles: [teacher]}", "route"),
+    ("step_up: {max_age: 8h}", "route"),
+    ("client_key: {env: SECRET}", "provider"),
+]
+
+
+def place(line: str, where: str) -> str:
+    """A file with one more key at the top, in the provider, the backend or the route, all else sound."""
+    more = {name: (f", {line}" if name == where else "") for name in ("provider", "backend", "route")}
+    return textwrap.dedent(f"""\
+        version: 1
+        public_url: https://gw.example.edu
+        state: state
+        providers:
+          campus: {{preset: oidc, issuer: "https://i.edu", client_id: a, claims: {{u: uid}}{more["provider"]}}}
+        backends:
+          b: {{urls: ["http://127.0.0.1:1"], routes: [{{path: /b/{more["route"]}}}]{more["backend"]}}}
+        """) + (line if where == "top" else "")
+
+
+LINES = {"top": 8, "provider": 5, "backend": 7, "route": 7}
+
+
+@pytest.mark.parametrize(("line", "where"), LATER, ids=[line for line, _ in LATER])
+def test_a_key_of_a_later_release_is_refused_by_name(line: str, where: str, site: Path) -> None:
+    assert faults(place(line, where), site) == [(LINES[where], "not-built-yet")]
+
+
+def test_several_urls_a_preset_and_the_root_path_come_later(site: Path) -> None:
+    text = MINIMAL.replace('["http://10.0.0.5:8001"]', '["http://a:1", "http://b:1"]')
+    assert faults(with_state(text), site) == [(6, "not-built-yet")]
+    assert faults(with_state(MINIMAL.replace("oidc", "google")), site) == [(4, "not-built-yet")]
+    assert faults(with_state(MINIMAL.replace("/storage/", "/")), site) == [(6, "not-built-yet")]
+
+
+WRONG = [
+    ("contac: x", "top", "unknown-key"),
+    ("contact: ''", "top", "empty"),
+    ("listen: {public: 8080}", "top", "bad-address"),
+    ('listen: {public: "a:70000"}', "top", "bad-address"),
+    ("tls: {certificate: {file: tls.crt}}", "top", "missing-key"),
+    ("tls: {certificate: {file: none.crt}, key: {file: tls.key}}", "top", "missing-file"),
+    ("tls: {certificate: tls.crt, key: {file: tls.key}}", "top", "not-a-file"),
+    ("trusted_proxies: [10.0.0.1/8]", "top", "bad-network"),
+    ("trusted_proxies: 10.0.0.0/8", "top", "not-a-list"),
+    ("data_path: quick", "top", "unknown-value"),
+    ("origins: origins.yaml", "top", "not-a-file"),
+    ("origins: {file: nowhere.yaml}", "top", "missing-file"),
+    ('outbound: {proxy: "http://u:p@proxy:1"}', "top", "secret-in-file"),
+    ('redis: {url: "redis://:word@redis:6379"}', "top", "secret-in-file"),
+    ("redis: {url: localhost}", "top", "bad-url"),
+    ("redis: {prefix: 'a b'}", "top", "bad-prefix"),
+    ("redis: {deadline: 250}", "top", "bad-duration"),
+    ("directory: {url: 'mysql://db/x'}", "top", "bad-url"),
+    ("keys: {root: 0123456789012345678901234567890123456789}", "top", "secret-in-file"),
+    ("keys: {root: {env: SECRET}}", "top", "short-key"),
+    ("keys: {root: {env: NOWHERE}}", "top", "missing-environment"),
+    ("keys: {root: {file: nowhere}}", "top", "missing-file"),
+    ("keys: {root: {file: secrets/people}, people: {file: secrets/people}}", "top", "same-key"),
+    ("keys: {previous: {env: SECRET}}", "top", "not-a-list"),
+    ("sessions: {book: {idle: 2h, absolute: 1h}}", "top", "idle-too-long"),
+    ("sessions: {token_mode: {access: 2h}}", "top", "duration-out-of-range"),
+    ("limits: {head: 1KB}", "top", "bad-size"),
+    ("pages: {colour: red}", "top", "bad-colour"),
+    ('pages: {links: {help: "javascript:x"}}', "top", "bad-url"),
+    ("privacy: {default_level: 3}", "top", "bad-number"),
+    ("client_secret: word", "provider", "secret-in-file"),
+    ("logout: everywhere", "provider", "unknown-value"),
+    ("allow: {email_domains: ['@example.edu']}", "provider", "bad-domain"),
+    ("tls: {ca: {file: campus.pem}}", "backend", "tls-without-https"),
+    ("identity: {subject: somebody}", "backend", "unknown-value"),
+    ("identity: {assertion: {header: X_User}}", "backend", "bad-header"),
+    ("identity: {assertion: {header: Cookie}}", "backend", "reserved-header"),
+    ("identity: {headers: {X-User: campus.nothing}}", "backend", "unknown-claim"),
+    ("identity: {headers: {X-User: campus.u, x-user: campus.u}}", "backend", "duplicate-header"),
+    ("identity: {headers: {X-Bookgate-Assertion: campus.u}}", "backend", "duplicate-header"),
+    ("identity: {headers: {Host: campus.u}}", "backend", "reserved-header"),
+    ("request: {origin: keep}", "backend", "unknown-value"),
+    ("request: {host: 'a/b'}", "backend", "bad-host"),
+    ("request: {cookies: ['a b']}", "backend", "bad-cookie"),
+    ("response: {cookies: [__Host-Http-bookgate]}", "backend", "bad-cookie"),
+    ("timeouts: {connect: 0s}", "backend", "duration-out-of-range"),
+    ("in_flight: {max: 0}", "backend", "bad-number"),
+    ("websocket: yes", "backend", "not-a-boolean"),
+    ("methods: []", "route", "no-methods"),
+    ("methods: [OPTIONS]", "route", "bad-method"),
+    ("sign_in: maybe", "route", "unknown-value"),
+    ("embed: 'true'", "route", "not-a-boolean"),
+]
+
+
+@pytest.mark.parametrize(("line", "where", "code"), WRONG, ids=[line for line, _, _ in WRONG])
+def test_a_fault_has_its_line_and_code(line: str, where: str, code: str, site: Path) -> None:
+    assert faults(place(line, where), site) == [(LINES[where], code)]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        pytest.param("/auth/", "own-path", id="ours"),
+        pytest.param("/auth/x/", "own-path", id="below ours"),
+        pytest.param("/.well-known/x/", "own-path", id="well-known"),
+        pytest.param("/client/", "own-path", id="client"),
+        pytest.param("/bookgate.js/", "own-path", id="script"),
+        pytest.param("/a/internal/", "internal-path", id="internal"),
+        pytest.param("storage", "bad-path", id="no slashes"),
+        pytest.param("/storage", "bad-path", id="no last slash"),
+        pytest.param("/a//b/", "bad-path", id="empty segment"),
+        pytest.param("/a/../b/", "bad-path", id="dots"),
+        pytest.param("/a/./b/", "bad-path", id="one dot"),
+        pytest.param("/a%2fb/", "bad-path", id="escape"),
+        pytest.param("/a;b/", "bad-path", id="semicolon"),
+        pytest.param("/ä/", "bad-path", id="not ASCII"),
+    ],
+)
+def test_a_route_that_is_refused(path: str, code: str, site: Path) -> None:
+    assert faults(with_state(MINIMAL.replace("/storage/", path)), site) == [(6, code)]
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        pytest.param("https://gw.example.edu/", "bad-url", id="final slash"),
+        pytest.param("https://gw.example.edu/path", "bad-url", id="path"),
+        pytest.param("https://GW.example.edu", "bad-url", id="upper case"),
+        pytest.param("https://gw.example.edu:443", "bad-url", id="default port"),
+        pytest.param("gw.example.edu", "bad-url", id="no scheme"),
+        pytest.param("http://gw.example.edu", "insecure-url", id="http"),
+    ],
+)
+def test_a_public_url_that_is_refused(url: str, code: str, site: Path) -> None:
+    assert faults(with_state(MINIMAL.replace("https://gw.example.edu", url)), site) == [(2, code)]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
+def test_http_on_loopback_is_taken(url: str, site: Path) -> None:
+    assert parse(with_state(MINIMAL.replace("https://gw.example.edu", f'"{url}"')), site).public_url == url
+
+
+@pytest.mark.parametrize(
+    ("issuer", "code"),
+    [
+        pytest.param("http://idp.example.edu", "insecure-url", id="http"),
+        pytest.param("https://idp.example.edu/?a=b", "bad-url", id="query"),
+        pytest.param("https://u@idp.example.edu", "bad-url", id="userinfo"),
+        pytest.param("idp", "bad-url", id="no URL"),
+        pytest.param("https://[", "bad-url", id="broken"),
+    ],
+)
+def test_an_issuer_that_is_refused(issuer: str, code: str, site: Path) -> None:
+    assert faults(with_state(MINIMAL.replace("https://idp.example.edu", issuer)), site) == [(4, code)]
+
+
+def test_one_path_for_two_backends_names_both_lines(site: Path) -> None:
+    text = MINIMAL + '  other: {urls: ["http://a:1"], routes: [{path: /storage/}]}\n'
+    with pytest.raises(ConfigError, match="stands here and on line 6"):
+        parse(with_state(text), site)
+
+
+def test_all_faults_come_at_once_in_order(site: Path) -> None:
+    text = """\
+        version: 2
+        public_url: http://gw.example.edu
+        statte: state
+        keys: {root: {env: NOWHERE}}
+        providers: {}
+        backends: {storage: {urls: [], routes: []}, Upper: {}}
+        """
+    assert faults(textwrap.dedent(text), site) == [
+        (1, "unknown-version"),
+        (2, "insecure-url"),
+        (3, "unknown-key"),
+        (4, "missing-file"),
+        (4, "missing-file"),
+        (4, "missing-environment"),
+        (5, "no-providers"),
+        (6, "bad-name"),
+        (6, "no-urls"),
+        (6, "no-routes"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# only words\n", "[]", "word", "a: [", "\0"])
+def test_what_is_no_configuration_at_all(text: str, site: Path) -> None:
+    assert faults(text, site)
+
+
+def test_a_misspelt_key_is_told_its_name(site: Path) -> None:
+    with pytest.raises(ConfigError, match="Did you mean `public_url`"):
+        parse(MINIMAL.replace("public_url", "publik_url"), site)
+
+
+def test_a_secret_is_never_repeated_in_a_message(site: Path) -> None:
+    word = "hunter2hunter2hunter2"
+    text = MINIMAL.replace("client_id: bookgate", f"client_id: bookgate, client_secret: {word}")
+    text += f'redis: {{url: "redis://:{word}@redis:1"}}\nkeys: {{root: {word}, previous: [{word}, {word}]}}\n'
+    with pytest.raises(ConfigError) as refused:
+        parse(text, site)
+    assert word not in str(refused.value)
+
+
+def test_any_scalar_may_come_from_the_environment(site: Path) -> None:
+    text = with_state(MINIMAL).replace("https://gw.example.edu", "{env: URL}").replace("true", "{env: STRIP}")
+    settings = parse(text, site, {"URL": "https://books.example.edu", "STRIP": "false"})
+    assert settings.public_url == "https://books.example.edu"
+    assert not settings.routes.routes[0].strip
+
+
+def test_a_secret_file_that_is_not_text(site: Path) -> None:
+    (site / "secrets" / "root").write_bytes(b"\xff" * 32)
+    assert faults(place("keys: {root: {file: secrets/root}}", "top"), site) == [(8, "bad-secret")]
