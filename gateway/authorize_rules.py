@@ -1,4 +1,4 @@
-"""What an authorization request means and what follows from it (sign-in.md section 2, steps 2 and 3).
+"""What an authorization request means and what follows from it (docs/protocol.md, steps 2 and 3).
 
 The request is RFC 6749 section 4.1.1 with PKCE (RFC 7636), `response_mode` web_message or fragment,
 and DPoP's `dpop_jkt` (RFC 9449 section 10). The client's id is its origin.
@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from gateway.errors import InvalidRequestError
-from gateway.grant_rules import redirect_uri_ok
-from gateway.origins import Origin, Policy, Trust, parse_origin
+from gateway.grant_rules import challenge_ok, client_origin, is_loopback, redirect_uri_ok
+from gateway.origins import Origin, Policy, Trust
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 PROMPTS = frozenset({None, "none", "consent"})
 RESPONSE_MODES = frozenset({"web_message", "fragment"})
 
-_BASE64URL_43 = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _STATE = re.compile(r"[\x21-\x7e]{1,512}", re.ASCII)
 
 
@@ -61,12 +59,10 @@ def parameters(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 
 
 def parse_client_id(client_id: str) -> Origin:
-    """The origin that a client_id is: https, or http on a loopback name."""
-    origin = parse_origin(client_id)
+    """The origin that a client_id is; raises InvalidRequestError where it is none."""
+    origin = client_origin(client_id)
     if origin is None:
-        raise InvalidRequestError("client_id is not an origin")
-    if origin.scheme != "https" and origin.host not in LOOPBACK:
-        raise InvalidRequestError("client_id is neither https nor on loopback")
+        raise InvalidRequestError("client_id is not an origin on https or loopback")
     return origin
 
 
@@ -91,10 +87,10 @@ def complete(params: Mapping[str, str], client: Client) -> Request:
     if params.get("code_challenge_method") != "S256":
         raise RefusedRequestError("invalid_request", "code_challenge_method must be S256.")
     challenge = params.get("code_challenge", "")
-    if _BASE64URL_43.fullmatch(challenge) is None:
+    if not challenge_ok(challenge):
         raise RefusedRequestError("invalid_request", "code_challenge must be 43 base64url characters.")
     jkt = params.get("dpop_jkt")
-    if jkt is not None and _BASE64URL_43.fullmatch(jkt) is None:
+    if jkt is not None and not challenge_ok(jkt):  # the same form: 32 bytes as base64url
         raise RefusedRequestError("invalid_request", "dpop_jkt must be 43 base64url characters.")
     prompt = params.get("prompt")
     if prompt not in PROMPTS:
@@ -152,7 +148,7 @@ def asks_every_time(origin: Origin, policy: Policy) -> bool:
 
     Any program on the reader's machine can serve a loopback origin, so consent is asked each time.
     """
-    return policy.trust is Trust.CONSENT and origin.host in LOOPBACK
+    return policy.trust is Trust.CONSENT and is_loopback(origin.host)
 
 
 def next_step(prompt: str | None, policy: Policy, visitor: Visitor | None) -> Step:
@@ -186,6 +182,6 @@ def _unasked(visitor: Visitor | None, *, allowed: bool) -> Step:
 def is_top_level(dest_lines: list[str], mode_lines: list[str], origin_lines: list[str]) -> bool:
     """Whether a GET is a top-level navigation, by Fetch Metadata where the browser sends it.
 
-    A fetch of a script carries Origin; a navigation by GET does not (Fetch, "append a request Origin header").
+    A script's fetch carries Origin, a navigation by GET does not (Fetch, "append a request Origin header").
     """
     return dest_lines in ([], ["document"]) and mode_lines in ([], ["navigate"]) and not origin_lines

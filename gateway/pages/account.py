@@ -31,7 +31,7 @@ def account_handler(parts: Parts, *, leaving: bool) -> Handler:
 
 async def _page(parts: Parts, live: LiveSignIn, *, leaving: bool, saved: bool) -> web.Response:
     begun = await parts.transactions.begin(Form(parent=live.key))
-    way = parts.providers.get(live.record.provider)
+    way = parts.ways.get(live.record.provider)
     values = {
         "name": live.record.name,
         "provider": way.label if way else live.record.provider,
@@ -77,7 +77,11 @@ def account_form_handler(parts: Parts) -> Handler:
 
 
 async def _act(
-    request: web.Request, parts: Parts, live: LiveSignIn, act: str, own_device: bool  # noqa: FBT001
+    request: web.Request,
+    parts: Parts,
+    live: LiveSignIn,
+    act: str,
+    own_device: bool,  # ruff: ignore[boolean-type-hint-positional-argument]
 ) -> web.StreamResponse:
     match act:
         case "device":
@@ -96,9 +100,9 @@ async def _act(
 
 async def _leave(request: web.Request, parts: Parts, live: LiveSignIn) -> web.Response:
     """Where the provider's block says so, on to its own sign-out; by a page, as the answer to a form."""
-    way = parts.providers.get(live.record.provider)
+    way = parts.ways.get(live.record.provider)
     try:
-        url = None if way is None else await way.logout_url(None, f"{parts.public_url}/auth/logout")
+        url = None if way is None else await way.provider.logout_url(None, f"{parts.public_url}/auth/logout")
     except ProviderUnavailableError as error:
         request[REASON] = f"{error.code}: {error.detail}"
         url = None

@@ -1,4 +1,4 @@
-"""From a proved authorization request to a page or a code: the steps of sign-in.md section 2, bound to HTTP."""
+"""From a proved authorization request to a page or a code: the steps of the protocol, bound to HTTP."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import msgspec
 from aiohttp import web
 
 from gateway.authorize_rules import (
-    LOOPBACK,
     AskConsent,
     AskWho,
     Deliver,
@@ -24,6 +23,7 @@ from gateway.authorize_rules import (
 )
 from gateway.directory import Directory
 from gateway.errors import ForbiddenError, ProviderUnavailableError, TooManyRequestsError
+from gateway.grant_rules import is_loopback
 from gateway.grants import Grants
 from gateway.origins import Origin, Policy, Trust
 from gateway.pages.render import Renderer
@@ -39,6 +39,15 @@ SILENT_CODES = 5  # prompt=none: codes a minute, for one sign-in session and ori
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A way in, as the sign-in page names it."""
+
+    id: str
+    label: str
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The parts that the pages share. secret: makes a fresh 256-bit text."""
 
@@ -47,11 +56,10 @@ class Parts:
     sessions: Sessions
     grants: Grants
     directory: Directory
-    providers: Mapping[str, Provider]
+    ways: Mapping[str, Way]
     transactions: Transactions
     secret: Callable[[], str]
     today: Callable[[], date]
-    pairwise: Callable[[str, str], str]
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"
@@ -169,27 +177,27 @@ async def ask_who(
     return response
 
 
-def ways_in(parts: Parts, policy: Policy | None) -> list[Provider]:
+def ways_in(parts: Parts, policy: Policy | None) -> list[Way]:
     """The providers that this book offers."""
     offered = None if policy is None else policy.sign_in
-    return [way for way in parts.providers.values() if offered is None or way.id in offered]
+    return [way for way in parts.ways.values() if offered is None or way.id in offered]
 
 
 def sign_in_page(
-    parts: Parts, ways: list[Provider], *, origin: str | None, transaction: str, trouble: str | None
+    parts: Parts, ways: list[Way], *, origin: str | None, transaction: str, trouble: str | None
 ) -> web.Response:
     """All ways in as links: a form's redirect to another site would be refused by our own CSP."""
     values = {"ways": ways, "origin": origin, "transaction": transaction, "trouble": trouble}
     return parts.renderer.page("sign_in.html", values, status=502 if trouble else 200)
 
 
-def unavailable(way: Provider) -> str:
+def unavailable(way: Way) -> str:
     """What the sign-in page says of a provider that is down, slow or answers garbage."""
     return f"{way.label} does not answer at the moment. Try again in a minute, or choose another way."
 
 
 async def start_login(
-    parts: Parts, way: Provider, transaction: str | None, *, select_account: bool, own_device: bool
+    parts: Parts, way: Way, transaction: str | None, *, select_account: bool, own_device: bool
 ) -> web.Response:
     """Off to the provider, with a transaction that only this browser can finish."""
     record = Login(
@@ -200,7 +208,7 @@ async def start_login(
         own_device=own_device,
     )
     begun = await parts.transactions.begin(record)
-    url = await way.begin(
+    url = await way.provider.begin(
         LoginRequest(
             state=begun.id,
             nonce=record.nonce,
@@ -223,7 +231,7 @@ async def _ask(
         "name": live.record.name,
         "origin": asked.origin,
         "trusted": policy.trust is Trust.TRUSTED,
-        "loopback": parse_client_id(asked.origin).host in LOOPBACK,
+        "loopback": is_loopback(parse_client_id(asked.origin).host),
         "own_device": live.record.own_device,
         "transaction": begun.id,
     }

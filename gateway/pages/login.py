@@ -1,4 +1,4 @@
-"""/auth/login, /auth/callback/<provider> and /auth/continue: to a provider and back (sign-in.md section 3)."""
+"""/auth/login, /auth/callback/<provider> and /auth/continue: to a provider and back."""
 
 from collections.abc import Mapping
 
@@ -18,6 +18,7 @@ from gateway.forms import read_form
 from gateway.pages.authorize import Handler
 from gateway.pages.flow import (
     Parts,
+    Way,
     ask_who,
     policy_of,
     proceed,
@@ -28,7 +29,7 @@ from gateway.pages.flow import (
 )
 from gateway.pages.shell import has_dead_cookie, old_cookie, replace_session
 from gateway.pages.transactions import forget
-from gateway.providers import Expected, Provider
+from gateway.providers import Expected
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import REASON
 
@@ -71,7 +72,7 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
     """Sign in without a book, to the account page: only from our own page, so nobody is sent here."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise CrossSiteRefusedError("login without a transaction from another site")
-    way = _way(parts, params.get("provider", ""), list(parts.providers.values()))
+    way = _way(parts, params.get("provider", ""), list(parts.ways.values()))
     select = await has_dead_cookie(request)
     own_device = params.get("own_device") == "1"
     try:
@@ -83,8 +84,8 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
         )
 
 
-def _way(parts: Parts, provider: str, offered: list[Provider]) -> Provider:
-    way = parts.providers.get(provider)
+def _way(parts: Parts, provider: str, offered: list[Way]) -> Way:
+    way = parts.ways.get(provider)
     if way is None or way not in offered:
         raise NotFoundError("no such way to sign in")
     return way
@@ -94,7 +95,7 @@ def callback_handler(parts: Parts) -> Handler:
     """The provider's answer, by query (GET) or form_post (POST, cross-site: no first-party cookie there)."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        way = _way(parts, request.match_info["provider"], list(parts.providers.values()))
+        way = _way(parts, request.match_info["provider"], list(parts.ways.values()))
         if request.method == "POST":
             params = await read_form(request)
         else:
@@ -107,7 +108,7 @@ def callback_handler(parts: Parts) -> Handler:
             state=state, nonce=login.nonce, verifier=login.verifier, redirect_uri=parts.callback(way.id)
         )
         try:
-            identity = await way.finish(params, expected)
+            identity = await way.provider.finish(params, expected)
         except (ProviderUnavailableError, ProviderRefusedError) as error:
             request[REASON] = f"{error.code}: {error.detail}"
             response = await _offer_again(request, parts, login, way, error)
@@ -138,7 +139,7 @@ async def _offer_again(
     request: web.Request,
     parts: Parts,
     login: Login,
-    way: Provider,
+    way: Way,
     error: ProviderUnavailableError | ProviderRefusedError,
 ) -> web.Response:
     """The sign-in page once more, saying what went wrong and offering the others."""

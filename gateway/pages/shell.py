@@ -3,6 +3,7 @@
 The library holds the session for the length of one request; ids, limits, sealing and the cookie are ours.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 import aiohttp_session
@@ -17,9 +18,10 @@ _LIVE = "live"
 class SignInStorage(aiohttp_session.AbstractStorage):
     """Loads the sign-in session that the first-party cookie names; writes the cookie of a new one."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, clock: Callable[[], float]) -> None:
         super().__init__()
         self._sessions = sessions
+        self._clock = clock
 
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
         value = parse(request.headers.getall("Cookie", [])).one(SIGN_IN)
@@ -28,7 +30,7 @@ class SignInStorage(aiohttp_session.AbstractStorage):
         if live is not None:
             session[_LIVE] = live
         # Loading is no change: nothing is to be written for it.
-        session._changed = False  # noqa: SLF001  # the library has no public way to say so
+        session._changed = False  # ruff: ignore[private-member-access]  # the library has no public way to say so
         return session
 
     async def save_session(
@@ -36,12 +38,13 @@ class SignInStorage(aiohttp_session.AbstractStorage):
     ) -> None:
         live = cast("LiveSignIn", session[_LIVE])
         if live.id is not None:
-            max_age = self._sessions.cookie_life(live)
+            # A shared computer forgets when the browser closes.
+            max_age = live.record.ends - int(self._clock()) if live.record.own_device else None
             response.headers.add("Set-Cookie", sign_in_line(live.id, max_age))
 
 
 def counts(request: web.Request, own_origin: str) -> bool:
-    """Whether the first-party cookie counts on this request (sign-in.md section 3).
+    """Whether the first-party cookie counts on this request (docs/protocol.md, "Whose cookie counts").
 
     It does when the request comes from our own page, or is a top-level GET navigation.
     """

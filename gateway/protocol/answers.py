@@ -12,9 +12,7 @@ from gateway.protocol.context import Parts
 def answer(parts: Parts, fields: Mapping[str, object]) -> web.Response:
     """200 with `fields` and `now`, so that a page whose clock is wrong can correct it."""
     body = orjson.dumps({**fields, "now": parts.now()})
-    return web.Response(
-        body=body, content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def token_fields(tokens: Tokens) -> dict[str, object]:

@@ -1,17 +1,17 @@
-"""POST /auth/confirm: did the cookie come back? (sign-in.md section 2, step 5)."""
+"""POST /auth/confirm: did the cookie come back? (docs/protocol.md, step 5)."""
 
 from aiohttp import web
 
 from gateway.cookies import book_name
 from gateway.dpop import Proof
 from gateway.errors import CookieRequiredError, InteractionRequiredError, InvalidGrantError
+from gateway.forms import read_form, required
 from gateway.protocol.answers import answer, token_fields
 from gateway.protocol.context import Parts, caller, cookie_jar, proof_of, user
-from gateway.forms import read_form, required
 from gateway.protocol.token import Handler
 from gateway.records import Mode, Ticket
 from gateway.session_ids import parse_book_id
-from gateway.sessions import LiveBook, LiveSignIn
+from gateway.sessions import LiveBook
 
 
 def confirm_handler(parts: Parts) -> Handler:
@@ -49,16 +49,15 @@ async def _by_cookie(parts: Parts, pending: LiveBook) -> web.Response:
 
 
 async def _by_token(parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proof | None) -> web.Response:
-    """A session under a new id: the id that went out as a cookie is dead from here on."""
+    """The session goes on under a new id: the one that went out as a cookie is dead from here on."""
     origin = pending.record.origin
-    await parts.sessions.end_book(pending.key)
     if proof is None:
+        await parts.sessions.end_book(pending.key)
         raise CookieRequiredError("neither the cookie nor a proof came back")
     if not ticket.clicked and await parts.sessions.confirmed_cookie_mode(pending.record.parent, origin):
+        await parts.sessions.end_book(pending.key)
         raise InteractionRequiredError("token mode after cookie mode, without a click")
-    parent = LiveSignIn(None, pending.record.parent, pending.parent)
-    begun = await parts.sessions.begin_book(parent, origin, proof.jkt, approved=pending.record.approved)
-    live = await parts.sessions.confirm_book(begun.key, Mode.DPOP)
+    live = await parts.sessions.confirm_book(pending.key, Mode.DPOP, proof.jkt)
     if live is None:
         raise InvalidGrantError("the session ended meanwhile")
     tokens = await parts.grants.issue_tokens(live)

@@ -4,10 +4,10 @@ from aiohttp import web
 
 from gateway.cookies import book_name, expired_line
 from gateway.errors import InvalidRequestError, LoginRequiredError
+from gateway.forms import read_form, required
 from gateway.origins import Trust
 from gateway.protocol.answers import answer
 from gateway.protocol.context import Parts, caller, current_book, user
-from gateway.forms import read_form, required
 from gateway.protocol.token import TICKET_LIFE, Handler
 from gateway.records import Mode, WebSocketTicket
 from gateway.session_ids import slot_of
@@ -29,7 +29,7 @@ def session_handler(parts: Parts) -> Handler:
 
 
 def logout_handler(parts: Parts) -> Handler:
-    """Sign out (step 7): a trusted origin ends the browser's sign-in, a consent origin only its own session."""
+    """Sign out (step 7): from a trusted origin the whole browser, from a consent origin this book alone."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         origin, policy = caller(request)
@@ -70,7 +70,9 @@ def ticket_handler(parts: Parts) -> Handler:
         if live is None or live.record.mode is not Mode.DPOP:
             raise LoginRequiredError("no token session")
         ticket = await parts.grants.issue_websocket_ticket(
-            WebSocketTicket(slot=slot_of(live.key), book=live.key, parent=live.record.parent, origin=origin, path=path)
+            WebSocketTicket(
+                slot=slot_of(live.key), book=live.key, parent=live.record.parent, origin=origin, path=path
+            )
         )
         return answer(parts, {"ticket": ticket, "expires_in": TICKET_LIFE})
 

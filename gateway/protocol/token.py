@@ -1,9 +1,10 @@
-"""POST /auth/token: a code or a refresh token becomes a book session (sign-in.md section 2, step 4)."""
+"""POST /auth/token: a code or a refresh token becomes a book session (docs/protocol.md, step 4)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from gateway.access import admits
 from gateway.cookies import book_line
 from gateway.dpop import Proof
 from gateway.errors import (
@@ -14,13 +15,12 @@ from gateway.errors import (
     OriginRefusedError,
     UnsupportedGrantTypeError,
 )
-from gateway.access import admits
+from gateway.forms import read_form, required
 from gateway.grant_rules import verify_challenge
 from gateway.grants import FreshCode, ReusedCode
 from gateway.origins import Policy, Trust
 from gateway.protocol.answers import answer, token_fields
 from gateway.protocol.context import Parts, caller, proof_of
-from gateway.forms import read_form, required
 from gateway.records import Code, Mode, Ticket
 from gateway.session_ids import Issued
 from gateway.sessions import LiveSignIn

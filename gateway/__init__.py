@@ -1,0 +1,36 @@
+"""Bookgate's gateway, in reading order.
+
+errors             every refusal, with status and stable code
+origins            an origin and its policy
+routes             backends and the paths that lead to them
+identity           who a request is made as, and how backends are told
+records            what Redis holds, as values
+session_limits     how long sessions live
+sealing            how ids are hashed and values sealed
+session_ids        the form of ids, keys and tokens
+cors               what an origin may ask and read
+cookies            our cookies, read and written
+dpop               proofs of a key (RFC 9449)
+grant_rules        what a book may ask for when it signs a person in
+authorize_rules    what an authorization request means and what follows from it
+access             which credential counts, and whether a session serves an origin
+request_context    what the middlewares know about a request
+store              the one way to Redis
+telemetry          log lines
+sessions           sign-in sessions and their children, the book sessions
+grants             what is exchanged once or for a short time
+assertions         the signed identity and its keys
+directory/         people, approvals, the key ring: SQL
+providers/         identity providers: one contract, and OpenID Connect
+config/            gateway.yaml and origins.yaml as proved values; reload
+authentication     who a request is from
+proxy/             how a request is forwarded
+forms              form-encoded bodies, read strictly
+protocol/          what books call
+pages/             what people see
+middleware         facts, errors, host, cross-origin: each binds a rule to HTTP
+app                the only module that wires
+server/            listeners, processes that belong to us, the embedded Redis
+commands/          the command `bookgate`
+development/       `bookgate dev`: everything on one machine
+"""

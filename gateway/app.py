@@ -1,0 +1,253 @@
+"""The only module that wires: which parts there are, the middlewares in order, the routes."""
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import aiohttp_session
+from aiohttp import web
+
+from gateway import __file__ as package_file
+from gateway.assertions import Assertions, open_ring
+from gateway.authentication import Authenticator
+from gateway.config.settings import Settings
+from gateway.config.watch import Origins
+from gateway.directory import Directory
+from gateway.directory.ids import pairwise
+from gateway.errors import StoreUnavailableError
+from gateway.grants import Grants
+from gateway.middleware import cross_origin, errors, facts, host, on_prepare
+from gateway.pages.account import account_form_handler, account_handler
+from gateway.pages.authorize import authorize_handler, consent_handler
+from gateway.pages.flow import Parts as PageParts
+from gateway.pages.flow import Way
+from gateway.pages.login import callback_handler, continue_handler, login_handler
+from gateway.pages.render import Renderer, make_renderer
+from gateway.pages.shell import SignInStorage
+from gateway.pages.transactions import Transactions
+from gateway.protocol.confirm import confirm_handler
+from gateway.protocol.context import Parts as ProtocolParts
+from gateway.protocol.documents import (
+    about_handler,
+    client_files,
+    client_handler,
+    entry_handler,
+    fixed,
+    keys_handler,
+    metadata,
+)
+from gateway.protocol.session import logout_handler, session_handler, ticket_handler
+from gateway.protocol.token import token_handler
+from gateway.providers import build as build_providers
+from gateway.providers import open_session
+from gateway.sealing import Sealer, derive, encoded
+from gateway.sessions import Sessions
+from gateway.store import Store
+from gateway.telemetry import Log
+
+VERSION = version("bookgate")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the two listeners serve."""
+
+    public: web.Application
+    private: web.Application
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """The parts that more than one room needs."""
+
+    settings: Settings
+    origins: Origins
+    log: Log
+    store: Store
+    sealer: Sealer
+    sessions: Sessions
+    grants: Grants
+    authenticator: Authenticator
+    directory: Directory
+    assertions: Assertions
+    nonce_key: bytes
+    clock: Callable[[], float]
+    token: Callable[[int], bytes]
+
+    def today(self) -> date:
+        return datetime.fromtimestamp(self.clock(), UTC).date()
+
+
+def client_folder() -> Path:
+    """Where the client library lies: inside the installed package, or beside it in a checkout."""
+    package = Path(package_file).parent
+    inside = package / "client"
+    return inside if inside.is_dir() else package.parent / "client"
+
+
+@asynccontextmanager
+async def build(settings: Settings, origins: Origins, redis_url: str, log: Log) -> AsyncGenerator[Gateway]:
+    """Open every part, yield the applications, close the parts again in reverse order."""
+    async with AsyncExitStack() as stack:
+        core = await _core(stack, settings, origins, redis_url, log)
+        session = await stack.enter_async_context(open_session(settings.outbound.proxy, settings.outbound.ca))
+        providers = build_providers(settings.providers, session, core.clock)
+        ways = {block.id: Way(block.id, block.label, providers[block.id]) for block in settings.providers}
+        renderer = make_renderer(settings.pages, settings.contact, core.token)
+        app = web.Application(
+            middlewares=[
+                # the id and the verdict on Origin, which every later refusal's answer needs
+                facts(origins, settings.public_url, core.today, core.token, log),
+                # outside all that may refuse
+                errors(renderer, settings.public_url, log),
+                # before anything is done for a name that is not ours
+                host(settings.public_url.partition("://")[2]),
+                # before sessions and routing: a preflight has no cookie and an unknown path may be asked for
+                cross_origin(),
+            ],
+            client_max_size=0,
+        )
+        app.on_response_prepare.append(on_prepare(settings.public_url))
+        pages = _page_parts(core, ways, renderer)
+        _add_protocol(app, core)
+        _add_documents(app, core)
+        app.add_subapp("/auth/", _pages(pages, core))
+        await _add_proxy(stack, app, core)
+        yield Gateway(app, _private(core))
+
+
+async def _core(
+    stack: AsyncExitStack, settings: Settings, origins: Origins, redis_url: str, log: Log
+) -> _Core:
+    clock, token = time.time, secrets.token_bytes
+    keys = settings.keys
+    sealer = Sealer(keys.root, keys.previous, token)
+    store = Store.open(redis_url, settings.redis.prefix, settings.redis.deadline)
+    stack.push_async_callback(store.close)
+    sessions = Sessions(store, sealer, settings.sessions, clock, token)
+    grants = Grants(store, sealer, clock, token, settings.sessions.access)
+    directory = await Directory.open(settings.directory_url, keys.people, clock)
+    stack.push_async_callback(directory.close)
+    nonce_key = derive(keys.root, "dpop nonce")
+    ring = await open_ring(directory, sealer, int(clock()))
+    return _Core(
+        settings=settings,
+        origins=origins,
+        log=log,
+        store=store,
+        sealer=sealer,
+        sessions=sessions,
+        grants=grants,
+        authenticator=Authenticator(sessions, grants, clock, nonce_key),
+        directory=directory,
+        assertions=Assertions(ring, settings.public_url, clock, token, settings.research_cap),
+        nonce_key=nonce_key,
+        clock=clock,
+        token=token,
+    )
+
+
+def _page_parts(core: _Core, ways: Mapping[str, Way], renderer: Renderer) -> PageParts:
+    def secret() -> str:
+        return encoded(core.token(32))
+
+    return PageParts(
+        public_url=core.settings.public_url,
+        renderer=renderer,
+        sessions=core.sessions,
+        grants=core.grants,
+        directory=core.directory,
+        ways=ways,
+        transactions=Transactions(core.grants, secret),
+        secret=secret,
+        today=core.today,
+    )
+
+
+def _pages(parts: PageParts, core: _Core) -> web.Application:
+    """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
+    pages = web.Application(client_max_size=0)
+    aiohttp_session.setup(pages, SignInStorage(core.sessions, core.clock))
+    callback = callback_handler(parts)
+    pages.add_routes(
+        [
+            web.get("/authorize", authorize_handler(parts), allow_head=False),
+            web.post("/consent", consent_handler(parts)),
+            web.get("/login", login_handler(parts), allow_head=False),
+            web.get("/callback/{provider}", callback, allow_head=False),
+            web.post("/callback/{provider}", callback),
+            web.get("/continue", continue_handler(parts), allow_head=False),
+            web.get("/account", account_handler(parts, leaving=False), allow_head=False),
+            web.post("/account", account_form_handler(parts)),
+            web.get("/logout", account_handler(parts, leaving=True), allow_head=False),
+        ]
+    )
+    return pages
+
+
+def _add_protocol(app: web.Application, core: _Core) -> None:
+    parts = ProtocolParts(
+        public_url=core.settings.public_url,
+        sessions=core.sessions,
+        grants=core.grants,
+        authenticator=core.authenticator,
+        nonce_key=core.nonce_key,
+        clock=core.clock,
+        pairwise=partial(pairwise, core.settings.keys.people),
+        logout_at_provider=frozenset(
+            block.id for block in core.settings.providers if block.logout_at_provider
+        ),
+    )
+    app.add_routes(
+        [
+            web.post("/auth/token", token_handler(parts)),
+            web.post("/auth/confirm", confirm_handler(parts)),
+            web.get("/auth/session", session_handler(parts), allow_head=False),
+            web.post("/auth/logout", logout_handler(parts)),
+            web.post("/auth/ws-ticket", ticket_handler(parts)),
+        ]
+    )
+
+
+def _add_documents(app: web.Application, core: _Core) -> None:
+    files = client_files(client_folder())
+    about = about_handler(VERSION, core.settings.contact, core.today)
+    app.add_routes(
+        [
+            web.get("/bookgate.js", entry_handler(VERSION)),
+            web.get("/client/{version}/{name}", client_handler(files, VERSION)),
+            web.get("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
+            web.get("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
+            web.get("/.well-known/bookgate", about),
+        ]
+    )
+
+
+def _private(core: _Core) -> web.Application:
+    """The private listener: is the process alive, can it serve, and the keys again."""
+
+    async def live(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(_: web.Request) -> web.Response:
+        try:
+            await core.store.ping()
+        except StoreUnavailableError as error:
+            return web.json_response({"status": error.code}, status=error.status)
+        return web.json_response({"status": "ok", "origins": core.origins.current.generation})
+
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/health/live", live),
+            web.get("/health/ready", ready),
+            web.get("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
+        ]
+    )
+    return app

@@ -1,0 +1,92 @@
+"""`bookgate run`: the listeners, the signals, the reload, the way down."""
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from collections.abc import AsyncGenerator, Callable
+
+from aiohttp import web
+
+from gateway.app import Gateway, build
+from gateway.config.settings import Address, ListenerTls, Settings
+from gateway.config.watch import Origins
+from gateway.server.redis import EmbeddedRedis
+from gateway.telemetry import Log
+
+# Also the time that a slow head gets: aiohttp has one timer for both.
+KEEP_ALIVE = 15.0
+GRACE = 10.0  # seconds for requests in flight when told to stop
+
+
+async def serve(settings: Settings, origins: Origins, log: Log, started: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads origins.yaml again.
+
+    started: called once the listeners are open.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with _redis(settings) as url, build(settings, origins, url, log) as gateway:
+        runners = await _listen(settings, gateway)
+        watching = asyncio.create_task(origins.watch(stop))
+        loop.add_signal_handler(signal.SIGHUP, origins.reload)
+        started()
+        log.info("serving", public_url=settings.public_url, origins=origins.current.generation)
+        try:
+            await stop.wait()
+        finally:
+            log.info("stopping")
+            for runner in runners:
+                await runner.cleanup()
+            stop.set()
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+
+@contextlib.asynccontextmanager
+async def _redis(settings: Settings) -> AsyncGenerator[str]:
+    """The URL of the configured Redis, or of one of our own in the state folder."""
+    if settings.redis.url is not None:
+        yield settings.redis.url
+        return
+    async with EmbeddedRedis(settings.state) as embedded:
+        yield embedded.url
+
+
+async def _listen(settings: Settings, gateway: Gateway) -> list[web.AppRunner]:
+    public = web.AppRunner(
+        gateway.public,
+        handler_cancellation=True,  # a client that leaves cancels its backend request
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE,
+        shutdown_timeout=GRACE,
+        max_line_size=settings.max_head,
+        max_field_size=settings.max_head,
+        auto_decompress=False,
+    )
+    await _bind(public, settings.listen.public, settings.tls)
+    if settings.listen.private is None:
+        return [public]
+    private = web.AppRunner(gateway.private, access_log=None)
+    await _bind(private, settings.listen.private, None)
+    return [public, private]
+
+
+async def _bind(runner: web.AppRunner, address: Address, tls: ListenerTls | None) -> None:
+    await runner.setup()
+    context = None if tls is None else _context(tls)
+    if address.unix is not None:
+        address.unix.unlink(missing_ok=True)
+        await web.UnixSite(runner, address.unix, ssl_context=context).start()
+    else:
+        await web.TCPSite(runner, address.host, address.port, ssl_context=context).start()
+
+
+def _context(tls: ListenerTls) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context
