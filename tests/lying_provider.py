@@ -1,0 +1,195 @@
+"""An OpenID provider over real sockets that lies on request: each lie is one attribute to set."""
+
+import asyncio
+import base64
+import hashlib
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote_plus, urlsplit
+
+import orjson
+from aiohttp import web
+from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+Json = dict[str, object]
+Trouble = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+CLIENT_ID = "gate way"  # a blank and a colon: RFC 6749 section 2.3.1 wants both encoded
+SECRET = "s:cret%"
+REDIRECT = "http://127.0.0.1:8080/auth/callback/campus"
+
+
+@dataclass
+class LyingProvider:
+    issuer: str
+    key: ECKey | RSAKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "first"}))
+    alg: str = "ES256"
+    claims: Json = field(default_factory=dict)  # over the honest claims; None: left out
+    header: Json = field(default_factory=dict)
+    userinfo: Json = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
+    token_answer: Json = field(default_factory=dict)
+    more_keys: list[object] = field(default_factory=list)
+    published: ECKey | RSAKey | None = None  # None: the key that signs
+    make_token: Callable[["LyingProvider", Json], str] | None = None
+    trouble: dict[str, Trouble] = field(default_factory=dict)  # by path
+    seen: Counter[str] = field(default_factory=Counter)
+    asked: list[web.BaseRequest] = field(default_factory=list)
+    logins: dict[str, dict[str, str]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def authorize(self, url: str, subject: str = "ada") -> dict[str, str]:
+        """What the browser would bring to the callback after a person agreed."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        code = f"code-{len(self.logins)}"
+        self.logins[code] = {**query, "subject": subject}
+        return {"code": code, "state": query["state"], "iss": self.issuer}
+
+    def honest_claims(self, login: dict[str, str], access_token: str) -> Json:
+        now = int(time.time())
+        digest = hashlib.new(f"sha{self.alg[2:]}", access_token.encode()).digest()
+        return {
+            "iss": self.issuer,
+            "sub": login["subject"],
+            "aud": CLIENT_ID,
+            "exp": now + 300,
+            "iat": now,
+            "auth_time": now - 60,
+            "nonce": login["nonce"],
+            "at_hash": base64url(digest[: len(digest) // 2]),
+        }
+
+    def signed(
+        self, claims: Json | bytes, key: ECKey | RSAKey | OctKey | None = None, alg: str | None = None
+    ) -> str:
+        """A token put together by hand: no library would sign these headers."""
+        alg = alg or self.alg
+        header = over({"alg": alg, "kid": self.key.kid, "typ": "JWT"}, self.header)
+        payload = claims if isinstance(claims, bytes) else orjson.dumps(claims)
+        text = f"{base64url(orjson.dumps(header))}.{base64url(payload)}"
+        return f"{text}.{base64url(JWSRegistry.algorithms[alg].sign(text.encode(), key or self.key))}"
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.seen[request.path] += 1
+        self.asked.append(request)
+        trouble = self.trouble.get(request.path)
+        if trouble is not None:
+            return await trouble(request)
+        handlers = {
+            "/.well-known/openid-configuration": self._configuration,
+            "/jwks": self._jwks,
+            "/token": self._token,
+            "/userinfo": self._userinfo,
+        }
+        return web.json_response(await handlers[request.path](request))
+
+    async def _configuration(self, _request: web.BaseRequest) -> Json:
+        return over(
+            {
+                "issuer": self.issuer,
+                "authorization_endpoint": f"{self.issuer}/authorize?tenant=1",
+                "token_endpoint": f"{self.issuer}/token",
+                "jwks_uri": f"{self.issuer}/jwks",
+                "userinfo_endpoint": f"{self.issuer}/userinfo",
+                "end_session_endpoint": f"{self.issuer}/leave",
+                "authorization_response_iss_parameter_supported": True,
+                "id_token_signing_alg_values_supported": ["none", "HS256", "ES256"],
+            },
+            self.metadata,
+        )
+
+    async def _jwks(self, _request: web.BaseRequest) -> Json:
+        return {"keys": [*self.more_keys, (self.published or self.key).as_dict(private=False)]}
+
+    async def _token(self, request: web.BaseRequest) -> Json:
+        form = await request.post()
+        login = self.logins.pop(str(form["code"]))
+        assert credentials(request, {name: str(value) for name, value in form.items()}) == (CLIENT_ID, SECRET)
+        assert form["redirect_uri"] == login["redirect_uri"] == REDIRECT
+        digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
+        assert base64url(digest) == login["code_challenge"]
+        access_token = f"access-{len(self.tokens)}"
+        self.tokens[access_token] = login["subject"]
+        claims = over(self.honest_claims(login, access_token), self.claims)
+        id_token = self.make_token(self, claims) if self.make_token else self.signed(claims)
+        return over(
+            {"access_token": access_token, "token_type": "Bearer", "id_token": id_token}, self.token_answer
+        )
+
+    async def _userinfo(self, request: web.BaseRequest) -> Json:
+        subject = self.tokens[request.headers["Authorization"].removeprefix("Bearer ")]
+        honest: Json = {"sub": subject, "name": subject.title(), "email": f"{subject}@example.edu"}
+        return over({**honest, "email_verified": True}, self.userinfo)
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def over(honest: Json, lies: Json) -> Json:
+    return {name: value for name, value in {**honest, **lies}.items() if value is not None}
+
+
+def credentials(request: web.BaseRequest, form: dict[str, str]) -> tuple[str, str]:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Basic":
+        return form["client_id"], form["client_secret"]
+    client_id, _, secret = base64.b64decode(text).decode().partition(":")
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def answering(status: int, body: bytes | Json = b"", **headers: str) -> Trouble:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+
+    async def answer(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(
+            status=status, body=content, headers={"Content-Type": "application/json", **headers}
+        )
+
+    return answer
+
+
+async def hang(_request: web.BaseRequest) -> web.StreamResponse:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def dribble(request: web.BaseRequest) -> web.StreamResponse:
+    """Byte after byte, for ever: a time-out between bytes would never strike."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(0.05)
+
+
+async def flood(request: web.BaseRequest) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" " * 65536)
+
+
+async def reset(request: web.BaseRequest) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+@asynccontextmanager
+async def lying_provider() -> AsyncGenerator[LyingProvider, None]:
+    provider = LyingProvider("")
+    runner = web.ServerRunner(web.Server(provider.serve, handler_cancellation=True), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    provider.issuer = f"http://{host}:{port}"
+    try:
+        yield provider
+    finally:
+        await runner.cleanup()
