@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.ASCII)
 
+_NAME_REMEDY = "Use lower-case letters, digits, `-` and `_`."
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _DURATIONS = MappingProxyType({"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000})
 _WINDOWS = MappingProxyType({"s": 1, "min": 60, "h": 3600, "d": 86_400})
@@ -135,7 +136,9 @@ class Block:
         return default if value is None else value
 
 
-def named(node: Node, faults: Faults, what: str, pattern: re.Pattern[str] = NAME) -> dict[str, Entry]:
+def named(
+    node: Node, faults: Faults, what: str, pattern: re.Pattern[str] = NAME, remedy: str = _NAME_REMEDY
+) -> dict[str, Entry]:
     """A mapping whose keys are names that the file's author chooses: groups, backends, providers."""
     if not isinstance(node, MappingNode):
         faults.add(
@@ -148,7 +151,7 @@ def named(node: Node, faults: Faults, what: str, pattern: re.Pattern[str] = NAME
     for entry in node.entries:
         if pattern.fullmatch(entry.key) is None:
             message = f"`{entry.key}` cannot be a name in {what}."
-            faults.add(entry.line, "bad-name", message, "Use lower-case letters, digits, `-` and `_`.")
+            faults.add(entry.line, "bad-name", message, remedy)
     return {entry.key: entry for entry in node.entries if pattern.fullmatch(entry.key)}
 
 
