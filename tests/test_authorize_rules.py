@@ -1,0 +1,208 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from gateway.authorize_rules import (
+    AskConsent,
+    AskWho,
+    Client,
+    Deliver,
+    DeliverError,
+    Greet,
+    RefusedRequestError,
+    RefusePlainly,
+    Request,
+    Step,
+    Visitor,
+    asks_every_time,
+    complete,
+    is_top_level,
+    next_step,
+    parameters,
+    parse_client_id,
+    prove_client,
+)
+from gateway.errors import InvalidRequestError
+from gateway.origins import Limits, Origin, Policy, Trust
+
+BOOK = Origin("https", "book.example.edu", 443)
+RETURN = "https://book.example.edu/cs1/bookgate-return.html"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+TRUSTED = Policy(
+    group="books",
+    line=3,
+    trust=Trust.TRUSTED,
+    backends=frozenset({"storage"}),
+    methods=("GET",),
+    request_headers=frozenset(),
+    expose_headers=(),
+    max_age=7200,
+    credentials=True,
+    books={},
+    redirects=frozenset(),
+    sign_in=None,
+    limits=Limits(),
+    expires=None,
+    contact=None,
+)
+CONSENT = replace(TRUSTED, trust=Trust.CONSENT)
+CLIENT = Client(BOOK, RETURN, "web_message", "s1")
+GOOD = {
+    "response_type": "code",
+    "client_id": str(BOOK),
+    "redirect_uri": RETURN,
+    "response_mode": "web_message",
+    "state": "s1",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+
+
+def test_parameters_by_name() -> None:
+    assert parameters([("a", "1"), ("b", "2")]) == {"a": "1", "b": "2"}
+
+
+def test_a_parameter_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequestError):
+        parameters([("a", "1"), ("a", "1")])
+
+
+@pytest.mark.parametrize(
+    ("client_id", "origin"),
+    [
+        pytest.param("https://book.example.edu", BOOK, id="https"),
+        pytest.param("http://localhost:8000", Origin("http", "localhost", 8000), id="loopback name"),
+        pytest.param("http://127.0.0.1:81", Origin("http", "127.0.0.1", 81), id="loopback address"),
+    ],
+)
+def test_client_ids(client_id: str, origin: Origin) -> None:
+    assert parse_client_id(client_id) == origin
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        "",
+        "null",
+        "http://book.example.edu",
+        "https://book.example.edu/",
+        "HTTPS://book.example.edu",
+        "file://",
+    ],
+)
+def test_client_ids_refused(client_id: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse_client_id(client_id)
+
+
+def test_a_client_is_proved() -> None:
+    assert prove_client(GOOD, BOOK, TRUSTED) == CLIENT
+
+
+def test_no_response_mode_means_fragment() -> None:
+    params = {name: value for name, value in GOOD.items() if name != "response_mode"}
+    assert prove_client(params, BOOK, TRUSTED) == replace(CLIENT, response_mode="fragment")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"redirect_uri": "https://evil.example/bookgate-return.html"}, id="another origin"),
+        pytest.param({"redirect_uri": "https://book.example.edu/redirect?to=evil"}, id="open redirector"),
+        pytest.param({"redirect_uri": ""}, id="no redirect_uri"),
+        pytest.param({"response_mode": "query"}, id="query would put the code into logs"),
+        pytest.param({"state": ""}, id="no state"),
+        pytest.param({"state": "x" * 513}, id="long state"),
+        pytest.param({"state": "a b"}, id="state with a blank"),
+    ],
+)
+def test_clients_refused_on_a_page_of_ours(change: Mapping[str, str]) -> None:
+    with pytest.raises(InvalidRequestError):
+        prove_client({**GOOD, **change}, BOOK, TRUSTED)
+
+
+def test_a_whole_request() -> None:
+    params = {**GOOD, "dpop_jkt": CHALLENGE, "prompt": "consent"}
+    assert complete(params, CLIENT) == Request(CLIENT, CHALLENGE, CHALLENGE, "consent")
+
+
+def test_a_request_without_key_and_prompt() -> None:
+    assert complete(GOOD, CLIENT) == Request(CLIENT, CHALLENGE, None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param({"response_type": "token"}, "unsupported_response_type", id="implicit"),
+        pytest.param({"code_challenge_method": "plain"}, "invalid_request", id="plain PKCE"),
+        pytest.param({"code_challenge": "short"}, "invalid_request", id="challenge"),
+        pytest.param({"code_challenge": ""}, "invalid_request", id="no PKCE"),
+        pytest.param({"dpop_jkt": "short"}, "invalid_request", id="jkt"),
+        pytest.param({"prompt": "login"}, "invalid_request", id="prompt"),
+        pytest.param({"guest": "1"}, "invalid_request", id="guest"),
+    ],
+)
+def test_requests_whose_fault_the_book_is_told(change: Mapping[str, str], code: str) -> None:
+    with pytest.raises(RefusedRequestError) as refused:
+        complete({**GOOD, **change}, CLIENT)
+    assert refused.value.code == code
+
+
+OWN = Visitor(own_device=True, approved=False)
+SHARED = Visitor(own_device=False, approved=False)
+OWN_APPROVED = Visitor(own_device=True, approved=True)
+SHARED_APPROVED = Visitor(own_device=False, approved=True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "policy", "visitor", "step"),
+    [
+        pytest.param(None, TRUSTED, None, AskWho(), id="nobody, trusted"),
+        pytest.param(None, CONSENT, None, AskWho(), id="nobody, consent"),
+        pytest.param(None, TRUSTED, OWN, Deliver(), id="own device, trusted"),
+        pytest.param(None, TRUSTED, SHARED, Greet(), id="shared device, trusted"),
+        pytest.param(None, CONSENT, OWN, AskConsent(), id="first time at a consent book"),
+        pytest.param(None, CONSENT, OWN_APPROVED, Deliver(), id="again at a consent book"),
+        pytest.param(None, CONSENT, SHARED_APPROVED, Greet(), id="again, shared device"),
+        pytest.param("consent", TRUSTED, OWN, AskConsent(), id="asked for a click"),
+        pytest.param("consent", CONSENT, OWN_APPROVED, AskConsent(), id="asked for a click, approved"),
+        pytest.param("consent", TRUSTED, None, AskWho(), id="asked for a click, nobody"),
+        pytest.param("none", TRUSTED, None, DeliverError("login_required"), id="silent, nobody"),
+        pytest.param("none", CONSENT, None, RefusePlainly(), id="silent, nobody, consent"),
+        pytest.param("none", CONSENT, OWN, RefusePlainly(), id="silent, never approved"),
+        pytest.param("none", TRUSTED, SHARED, DeliverError("interaction_required"), id="silent, shared"),
+        pytest.param("none", TRUSTED, OWN, Deliver(), id="silent, trusted"),
+        pytest.param("none", CONSENT, OWN_APPROVED, Deliver(), id="silent, approved"),
+        pytest.param(None, replace(TRUSTED, trust=Trust.DENIED), OWN_APPROVED, RefusePlainly(), id="denied"),
+    ],
+)
+def test_next_step(prompt: str | None, policy: Policy, visitor: Visitor | None, step: Step) -> None:
+    assert next_step(prompt, policy, visitor) == step
+
+
+@pytest.mark.parametrize(
+    ("origin", "policy", "every_time"),
+    [
+        pytest.param(Origin("http", "localhost", 8000), CONSENT, True, id="loopback by consent"),
+        pytest.param(Origin("http", "localhost", 8000), TRUSTED, False, id="trusted loopback"),
+        pytest.param(BOOK, CONSENT, False, id="a site"),
+    ],
+)
+def test_loopback_is_asked_every_time(origin: Origin, policy: Policy, *, every_time: bool) -> None:
+    assert asks_every_time(origin, policy) is every_time
+
+
+@pytest.mark.parametrize(
+    ("dest", "mode", "origin", "top"),
+    [
+        pytest.param(["document"], ["navigate"], [], True, id="navigation"),
+        pytest.param([], [], [], True, id="a browser without Fetch Metadata"),
+        pytest.param(["iframe"], ["navigate"], [], False, id="frame"),
+        pytest.param(["empty"], ["cors"], ["https://b.example"], False, id="fetch"),
+        pytest.param([], [], ["https://b.example"], False, id="fetch without Fetch Metadata"),
+        pytest.param(["image"], ["no-cors"], [], False, id="image"),
+    ],
+)
+def test_top_level(dest: list[str], mode: list[str], origin: list[str], *, top: bool) -> None:
+    assert is_top_level(dest, mode, origin) is top
