@@ -1,0 +1,16 @@
+"""The reference backends, each a process of its own that trusts only the gateway's signed assertion.
+
+Read in this order:
+
+problem      what every refusal looks like: problem+json, one family
+assertion    who the request is for: the signed assertion, proved
+jwks         the keys that prove it, fetched and remembered
+query        query parameters, each known and given once
+body         request bodies, never longer or slower than allowed
+database     one SQLite file: one writer thread, a few readers, migrations
+allowance    how fast one person may write
+serving      the listener, the middleware, health, drain
+options      flags and environment that both commands take
+storage      people's work: items, versions
+analytics    events, as far as a person's level keeps them
+"""

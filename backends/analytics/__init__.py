@@ -1,0 +1,10 @@
+"""Analytics: what happened in books, as far as a person's level lets it be kept.
+
+events       the event schema: which are taken, and what each level keeps of them
+batches      a request's body as a batch of events
+schema       tables
+statements   every statement, each bound to a pseudonym
+service      what can be done
+api          the same over HTTP
+command      bookgate-analytics
+"""

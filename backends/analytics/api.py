@@ -1,0 +1,32 @@
+"""Analytics over HTTP: /v1/events and /v1/me. Nothing is decided here."""
+
+import msgspec
+from aiohttp import web
+
+from backends import body, query
+from backends.analytics import batches
+from backends.analytics.service import Analytics
+from backends.serving import ASSERTION
+
+
+class Api:
+    def __init__(self, analytics: Analytics) -> None:
+        self._analytics = analytics
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/events", self.take), web.delete("/v1/me", self.forget)]
+
+    async def take(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        media_type = body.media_type(request)
+        content = await body.read(request, batches.limit(media_type))
+        taken = await self._analytics.take(request[ASSERTION], batches.parse(media_type, content))
+        return _accepted(taken)
+
+    async def forget(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        return _accepted({"deleted": {"events": await self._analytics.forget(request[ASSERTION].sub)}})
+
+
+def _accepted(value: object) -> web.Response:
+    return web.Response(status=202, body=msgspec.json.encode(value), content_type="application/json")

@@ -1,0 +1,33 @@
+"""The table of events. It begins with the pseudonym; there is no person id anywhere."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, String, Table
+
+metadata = MetaData()
+
+events = Table(
+    "events",
+    metadata,
+    Column("pseudonym", String(200), nullable=False),
+    Column("id", String(36), nullable=False),
+    Column("type", String(50), nullable=False),
+    Column("t", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=True),
+    Column("session", String(200), nullable=True),
+    Column("page", String(1000), nullable=True),
+    Column("item", String(200), nullable=True),
+    Column("item_kind", String(200), nullable=True),
+    Column("attempt", BigInteger, nullable=True),
+    Column("received", BigInteger, nullable=False),
+    Column("book", String(200), nullable=False),
+    Column("classes", String, nullable=False),
+    Column("roles", String, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("schema", Integer, nullable=False),
+    PrimaryKeyConstraint("pseudonym", "id"),
+)
+
+# The statements that may speak of more than one person, each with its reason. A test refuses any other.
+ACROSS_PEOPLE: Final[Mapping[str, str]] = {}

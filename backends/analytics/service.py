@@ -1,0 +1,81 @@
+"""Analytics: what can be done with events."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from backends.allowance import Allowance
+from backends.analytics import statements
+from backends.analytics.batches import Unreadable
+from backends.analytics.events import SCHEMA, Event, Level, Rejected, level, parse
+from backends.assertion import Assertion
+from backends.database import Database
+
+CODE_OF_UNREADABLE: Final = "invalid_json"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch. At level 0 nothing is kept, and nothing is said to be."""
+
+    accepted: int
+    duplicate: int
+    rejected: tuple[Rejected, ...]
+
+
+class Analytics:
+    """`clock` tells Unix seconds."""
+
+    def __init__(self, database: Database, allowance: Allowance, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._allowance = allowance
+        self._clock = clock
+
+    async def take(self, assertion: Assertion, batch: Sequence[object]) -> Taken:
+        """One bad event never fails the batch; the same batch again changes nothing."""
+        self._allowance.spend(assertion.sub, max(1, len(batch)))
+        now = int(self._clock() * 1000)
+        events: list[Event] = []
+        rejected: list[Rejected] = []
+        for place, raw in enumerate(batch):
+            checked = (
+                Rejected(place, CODE_OF_UNREADABLE) if isinstance(raw, Unreadable) else parse(raw, place, now)
+            )
+            if isinstance(checked, Event):
+                events.append(checked)
+            else:
+                rejected.append(checked)
+        kept = level(assertion.research_cap)
+        if kept is Level.NOTHING or not events:
+            return Taken(0, 0, tuple(rejected))
+        rows = [_row(event, assertion, kept, now) for event in events]
+        accepted = await self._database.write(lambda connection: _add(connection, rows))
+        return Taken(accepted, len(events) - accepted, tuple(rejected))
+
+    async def forget(self, pseudonym: str) -> int:
+        """Removes every event of the pseudonym; the answer says how many there were."""
+        names = {statements.PSEUDONYM: pseudonym}
+        return await self._database.write(
+            lambda connection: connection.execute(statements.REMOVE_PERSON, names).rowcount
+        )
+
+
+def _add(connection: Connection, rows: Sequence[dict[str, object]]) -> int:
+    return sum(connection.execute(statements.ADD_EVENTS, row).rowcount for row in rows)
+
+
+def _row(event: Event, assertion: Assertion, kept: Level, now: int) -> dict[str, object]:
+    """The event with what the server adds to it."""
+    sent = {f"new_{name}": getattr(event, name) for name in Event.__dataclass_fields__}
+    return sent | {
+        statements.PSEUDONYM: assertion.sub,
+        "new_received": now,
+        "new_book": assertion.book,
+        "new_classes": msgspec.json.encode([membership.id for membership in assertion.classes]).decode(),
+        "new_roles": msgspec.json.encode(assertion.roles).decode(),
+        "new_level": int(kept),
+        "new_schema": SCHEMA,
+    }

@@ -1,0 +1,253 @@
+"""Storage over HTTP: /v1/items and what belongs to it. Nothing is decided here."""
+
+import base64
+import binascii
+import hashlib
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Final
+
+import msgspec
+import orjson
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from backends import body, query
+from backends.problem import InvalidHeader, InvalidJson, InvalidParameter, UnsupportedType
+from backends.serving import ASSERTION
+from backends.storage.conditions import Conditions, Judgement, judge_read, match_fails
+from backends.storage.items import (
+    LARGEST,
+    InvalidItemId,
+    Item,
+    Key,
+    Shelf,
+    Version,
+    parse_course,
+    parse_kind,
+    parse_mode,
+    parse_prefix,
+)
+from backends.storage.outcomes import Deleted, Lost, Outcome, PreconditionFailed, Stored
+from backends.storage.reading import Listing
+from backends.storage.service import Storage
+from backends.storage.writing import Delete, Put, Replay
+
+PAGE: Final = 100
+LARGEST_PAGE: Final = 500
+LATEST: Final = 2**53
+IDEMPOTENCY_KEY: Final = re.compile(r'"?([A-Za-z0-9._~:@/+=-]{1,200})"?')
+# text/html and its like are text to storage; what a browser makes of them is settled by the answer's headers.
+KEPT_TYPE: Final = re.compile(r"application/json|application/[a-z0-9.-]+\+json|text/[a-z0-9.+-]+")
+JSON_TYPE: Final = re.compile(r"application/(?:json|[a-z0-9.-]+\+json)")
+
+
+class Api:
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/v1/items", self.page),
+            web.get("/v1/items/{id}", self.read),
+            web.put("/v1/items/{id}", self.write),
+            web.delete("/v1/items/{id}", self.delete),
+            web.get("/v1/items/{id}/versions", self.versions),
+            web.get("/v1/items/{id}/versions/{revision}", self.version),
+            web.get("/v1/me/usage", self.usage),
+        ]
+
+    async def page(self, request: web.Request) -> web.Response:
+        asked = query.parse(
+            request.rel_url.query.items(), {"course", "prefix", "kind", "updated_since", "limit", "cursor"}
+        )
+        limit = query.number(asked.get("limit"), "limit", default=PAGE, largest=LARGEST_PAGE)
+        listing = Listing(
+            course=parse_course(asked.get("course")),
+            prefix=parse_prefix(asked.get("prefix")),
+            kind=parse_kind(asked.get("kind")),
+            since=_moment(asked.get("updated_since")),
+            after=_cursor(asked.get("cursor")),
+            limit=limit + 1,
+        )
+        found = await self._storage.page(_shelf(request), listing)
+        following = _following(found[limit - 1].id) if len(found) > limit else None
+        return _json({"items": [_item(item) for item in found[:limit]], "cursor": following})
+
+    async def read(self, request: web.Request) -> web.Response:
+        key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
+        conditions = _conditions(request.headers)
+        item, content = await self._storage.content(_shelf(request), key)
+        etag = item.etag or ""
+        if match_fails(conditions, etag):
+            raise PreconditionFailed(members={"etag": etag})
+        headers = {"ETag": etag, "Last-Modified": _http_date(item.updated)}
+        if judge_read(conditions, etag) is Judgement.FAILED:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=content, headers=headers | {"Content-Type": item.content_type})
+
+    async def write(self, request: web.Request) -> web.Response:
+        asked = query.parse(request.rel_url.query.items(), {"course", "kind", "mode"})
+        kind = parse_kind(asked.get("kind"))
+        put = Put(
+            key=_key(request, asked),
+            kind=kind,
+            mode=parse_mode(asked.get("mode")),
+            conditions=_conditions(request.headers),
+            content_type=_content_type(request),
+            body=await body.read(request, max(LARGEST.values()) if kind is None else LARGEST[kind]),
+        )
+        if JSON_TYPE.fullmatch(body.media_type(request)):
+            _check_json(put.body)
+        return _answer(await self._storage.put(_shelf(request), put, _replay(request, put.body)))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        asked = query.parse(request.rel_url.query.items(), {"course", "mode"})
+        delete = Delete(_key(request, asked), parse_mode(asked.get("mode")), _conditions(request.headers))
+        return _answer(await self._storage.delete(_shelf(request), delete, _replay(request, b"")))
+
+    async def versions(self, request: web.Request) -> web.Response:
+        asked = query.parse(request.rel_url.query.items(), {"course", "limit", "cursor"})
+        limit = query.number(asked.get("limit"), "limit", default=PAGE, largest=LARGEST_PAGE)
+        before = query.number(asked.get("cursor"), "cursor", default=LATEST, largest=LATEST)
+        key = _key(request, asked)
+        found = await self._storage.versions(_shelf(request), key, before, limit + 1)
+        following = str(found[limit - 1].revision) if len(found) > limit else None
+        return _json({"versions": [_version(one) for one in found[:limit]], "cursor": following})
+
+    async def version(self, request: web.Request) -> web.Response:
+        key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
+        revision = query.number(request.match_info["revision"], "revision", default=0, largest=LATEST)
+        version, content = await self._storage.version(_shelf(request), key, revision)
+        headers = {
+            "ETag": version.etag,
+            "Last-Modified": _http_date(version.saved),
+            "Content-Type": version.content_type,
+        }
+        if judge_read(_conditions(request.headers), version.etag) is Judgement.FAILED:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=content, headers=headers)
+
+    async def usage(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        return _json(await self._storage.usage(_shelf(request)))
+
+
+def _shelf(request: web.Request) -> Shelf:
+    """The only place where a person and a book come from."""
+    assertion = request[ASSERTION]
+    return Shelf(assertion.sub, assertion.book)
+
+
+def _key(request: web.Request, asked: dict[str, str]) -> Key:
+    return Key.parse(request.match_info["id"], asked.get("course"))
+
+
+def _conditions(headers: CIMultiDictProxy[str]) -> Conditions:
+    return Conditions.parse(headers.getall("If-Match", []), headers.getall("If-None-Match", []))
+
+
+def _content_type(request: web.Request) -> str:
+    if KEPT_TYPE.fullmatch(body.media_type(request)) is None:
+        raise UnsupportedType("Items are JSON or text.")
+    content_type = request.headers["Content-Type"]
+    if len(content_type) > 200 or not content_type.isascii() or not content_type.isprintable():
+        raise UnsupportedType("A content type has at most 200 printable characters.")
+    return content_type
+
+
+def _check_json(content: bytes) -> None:
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson from error
+
+
+def _replay(request: web.Request, content: bytes) -> Replay | None:
+    lines = request.headers.getall("Idempotency-Key", [])
+    if not lines:
+        return None
+    key = IDEMPOTENCY_KEY.fullmatch(lines[0])
+    if len(lines) > 1 or key is None:
+        raise InvalidHeader("Idempotency-Key is one token of at most 200 characters.")
+    conditional = [request.headers.getall(name, []) for name in ("If-Match", "If-None-Match", "Content-Type")]
+    head = [request.method, request.rel_url.raw_path_qs, conditional]
+    return Replay(key[1], hashlib.sha256(orjson.dumps(head) + content).hexdigest())
+
+
+def _answer(outcome: Outcome) -> web.Response:
+    match outcome:
+        case Stored():
+            return web.Response(status=201 if outcome.created else 204, headers={"ETag": outcome.etag})
+        case Deleted():
+            return web.Response(status=204)
+        case Lost():
+            raise PreconditionFailed(members={"etag": outcome.etag, "branch": outcome.branch})
+
+
+def _item(item: Item) -> dict[str, object]:
+    shown = {
+        "id": item.id,
+        "course": item.course,
+        "kind": item.kind,
+        "revision": item.revision,
+        "etag": item.etag,
+        "size": item.size,
+        "content_type": item.content_type,
+        "updated": _timestamp(item.updated),
+    }
+    return shown if item.deleted is None else shown | {"deleted": _timestamp(item.deleted)}
+
+
+def _version(version: Version) -> dict[str, object]:
+    return {
+        "revision": version.revision,
+        "etag": version.etag,
+        "role": version.role,
+        "base": version.base,
+        "size": version.size,
+        "content_type": version.content_type,
+        "saved": _timestamp(version.saved),
+    }
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _timestamp(milliseconds: int) -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _http_date(milliseconds: int) -> str:
+    """RFC 9110 section 5.6.7, in whatever language the machine speaks."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return format_datetime(moment, usegmt=True)
+
+
+def _moment(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidParameter("updated_since is a time of RFC 3339.") from error
+    if moment.tzinfo is None or moment.year < 1970:
+        raise InvalidParameter("updated_since names its zone, such as Z.")
+    return int(moment.timestamp() * 1000)
+
+
+def _following(last: str) -> str:
+    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def _cursor(text: str | None) -> str:
+    if text is None:
+        return ""
+    try:
+        return Key.parse(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"), None).id
+    except (binascii.Error, ValueError, InvalidItemId) as error:
+        raise InvalidParameter("cursor comes from an earlier answer.") from error

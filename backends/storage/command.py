@@ -1,0 +1,78 @@
+"""The command `bookgate-storage`: run the service, or migrate its database."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from aiohttp import web
+
+from backends import options
+from backends.allowance import Allowance, Rate
+from backends.database import Database
+from backends.options import Options
+from backends.storage.api import Api
+from backends.storage.service import Storage
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+WRITES: Final = Rate(burst=300, per_second=20)  # of one person: a long outbox at once, then a brisk pace
+
+app = typer.Typer(
+    help="Keeps people's work in books.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DatabaseOption = Annotated[
+    str, typer.Option(envvar="BOOKGATE_STORAGE_DATABASE", help="Path of the SQLite file.")
+]
+
+
+@app.command()
+def run(
+    *,
+    database: DatabaseOption,
+    issuer: Annotated[str, typer.Option(envvar="BOOKGATE_STORAGE_ISSUER", help="The gateway's public_url.")],
+    listen: Annotated[
+        str, typer.Option(envvar="BOOKGATE_STORAGE_LISTEN", help="HOST:PORT or unix:PATH.")
+    ] = "127.0.0.1:8001",
+    audience: Annotated[
+        str, typer.Option(envvar="BOOKGATE_STORAGE_AUDIENCE", help="This backend's name at the gateway.")
+    ] = "storage",
+    jwks: Annotated[
+        str | None,
+        typer.Option(envvar="BOOKGATE_STORAGE_JWKS", help="The gateway's keys; by default under the issuer."),
+    ] = None,
+) -> None:
+    """Serve until SIGTERM. An SQLite file is migrated first."""
+    options.run(
+        Options.parse(database=database, listen=listen, issuer=issuer, audience=audience, jwks=jwks),
+        MIGRATIONS,
+        serving,
+    )
+
+
+@app.command()
+def migrate(*, database: DatabaseOption) -> None:
+    """Bring the database to the newest schema."""
+    options.migrate(options.sqlite_file(database), MIGRATIONS)
+
+
+@asynccontextmanager
+async def serving(file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None]:
+    """The service's routes, with its sweeper beside them."""
+    storage = Storage(file, Allowance(WRITES, time.monotonic), time.time)
+    sweeper = asyncio.create_task(storage.sweep_regularly())
+    try:
+        yield Api(storage).routes()
+    finally:
+        sweeper.cancel()
+        await asyncio.wait([sweeper])
+
+
+def main() -> None:
+    app(prog_name="bookgate-storage")

@@ -1,0 +1,119 @@
+"""Reads, each a function of a connection and a shelf."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from backends.problem import NotFound
+from backends.storage import statements
+from backends.storage.items import (
+    AFTER_EVERY_NAME,
+    OVERHEAD,
+    QUOTA,
+    Item,
+    Key,
+    Kind,
+    Role,
+    Shelf,
+    Version,
+)
+from backends.storage.outcomes import Gone
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which items are asked for: `after` is the last id of the page before."""
+
+    course: str
+    prefix: str
+    kind: Kind | None
+    since: int | None
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    bytes: int
+    limit: int
+    items: int
+    versions: int
+    version_overhead: int = OVERHEAD
+
+
+def find_item(connection: Connection, shelf: Shelf, key: Key) -> Item | None:
+    row = connection.execute(statements.ITEM, _names(shelf, key)).mappings().one_or_none()
+    return None if row is None else _item(row)
+
+
+def content(connection: Connection, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
+    """An item with its body; raises NotFound or Gone."""
+    row = connection.execute(statements.CURRENT, _names(shelf, key)).mappings().one_or_none()
+    item = None if row is None else _item(row)
+    if row is None or item is None or item.revision == 0:
+        raise NotFound
+    if item.deleted is not None:
+        raise Gone
+    return item, bytes(row["body"])
+
+
+def page(connection: Connection, shelf: Shelf, listing: Listing) -> list[Item]:
+    """At most `limit` items, by id."""
+    asked: dict[str, object] = {
+        "the_course": listing.course,
+        "after": listing.after,
+        "prefix": listing.prefix,
+        "prefix_end": listing.prefix + AFTER_EVERY_NAME,
+        "any_kind": int(listing.kind is None),
+        "kind": "" if listing.kind is None else listing.kind.value,
+        "since": listing.since or 0,
+        "with_deleted": int(listing.since is not None),
+        "at_most": listing.limit,
+    }
+    rows = connection.execute(statements.LIST, statements.scope(shelf) | asked).mappings()
+    return [_item(row) for row in rows]
+
+
+def versions(connection: Connection, shelf: Shelf, key: Key, before: int, limit: int) -> list[Version]:
+    """Newest first, also of an item that was deleted."""
+    if find_item(connection, shelf, key) is None:
+        raise NotFound
+    asked = {"before": before, "at_most": limit}
+    rows = connection.execute(statements.VERSIONS, _names(shelf, key) | asked).mappings()
+    return [_version(row) for row in rows]
+
+
+def version(connection: Connection, shelf: Shelf, key: Key, revision: int) -> tuple[Version, bytes]:
+    names = _names(shelf, key) | {"the_revision": revision}
+    row = connection.execute(statements.VERSION, names).mappings().one_or_none()
+    if row is None:
+        raise NotFound
+    return _version(row), bytes(row["body"])
+
+
+def usage(connection: Connection, shelf: Shelf) -> Usage:
+    scope = statements.scope(shelf)
+    row = connection.execute(statements.SHELF, scope).one_or_none()
+    items = connection.execute(statements.COUNT_ITEMS, scope).scalar_one()
+    return Usage(0 if row is None else row.bytes, QUOTA, items, 0 if row is None else row.versions)
+
+
+def _names(shelf: Shelf, key: Key) -> dict[str, object]:
+    return statements.scope(shelf) | {"the_course": key.course, "the_item": key.id}
+
+
+def _item(row: RowMapping) -> Item:
+    columns = _columns(row, Item)
+    return Item(**columns | {"kind": Kind(columns["kind"])})
+
+
+def _version(row: RowMapping) -> Version:
+    columns = _columns(row, Version)
+    return Version(**columns | {"role": Role(columns["role"])})
+
+
+def _columns(row: Mapping[Any, Any], value: type[Item | Version]) -> dict[str, Any]:
+    """The columns that make the value."""
+    return {name: row[name] for name in value.__dataclass_fields__}

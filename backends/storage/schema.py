@@ -1,0 +1,80 @@
+"""Storage's tables. Every one begins with the person, so that the tables can be spread by it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table
+
+metadata = MetaData()
+
+# Times are milliseconds since the epoch. `revision` is the current content's; 0: there never was one (only
+# branches of writes that lost). `last_revision` also counts branches and deletions. `deleted`: a tombstone.
+items = Table(
+    "items",
+    metadata,
+    Column("person", String(200), nullable=False),
+    Column("book", String(200), nullable=False),
+    Column("course", String(200), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_revision", BigInteger, nullable=False),
+    Column("digest", String(16), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("content_type", String(200), nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=True),
+    PrimaryKeyConstraint("person", "book", "course", "id"),
+    Index("items_deleted", "deleted"),
+)
+
+# `base` is the revision that the writer began from, as far as it was said. The body stands last, so that
+# lists do not read it.
+versions = Table(
+    "versions",
+    metadata,
+    Column("person", String(200), nullable=False),
+    Column("book", String(200), nullable=False),
+    Column("course", String(200), nullable=False),
+    Column("item", String(200), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("base", BigInteger, nullable=True),
+    Column("digest", String(16), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("content_type", String(200), nullable=False),
+    Column("saved", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("person", "book", "course", "item", "revision"),
+)
+
+# What one person's work in one book takes: bodies of all versions, and OVERHEAD for each.
+shelves = Table(
+    "shelves",
+    metadata,
+    Column("person", String(200), nullable=False),
+    Column("book", String(200), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("versions", BigInteger, nullable=False),
+    PrimaryKeyConstraint("person", "book"),
+)
+
+# First results by Idempotency-Key.
+replays = Table(
+    "replays",
+    metadata,
+    Column("person", String(200), nullable=False),
+    Column("book", String(200), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("request", String(64), nullable=False),
+    Column("outcome", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    PrimaryKeyConstraint("person", "book", "key"),
+    Index("replays_created", "created"),
+)
+
+# The statements that may speak of more than one person, each with its reason. A test refuses any other.
+ACROSS_PEOPLE: Final[Mapping[str, str]] = {
+    "EXPIRED_TOMBSTONES": "finds what retention ends; each is then purged by a statement of its person",
+    "FORGET_REPLAYS": "retention of first results, which hold no work",
+}

@@ -1,0 +1,85 @@
+"""Storage: what can be done with people's work, whoever asks over whatever protocol."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import Connection
+
+from backends.allowance import Allowance
+from backends.database import Database
+from backends.storage import reading, statements
+from backends.storage.items import DAY, Item, Key, Shelf, Version
+from backends.storage.outcomes import Outcome
+from backends.storage.reading import Listing, Usage
+from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
+
+TOMBSTONES_KEPT: Final = 90 * DAY * 1000
+SWEEP_EVERY: Final = 3600.0
+AT_ONCE: Final = 200
+
+
+class Storage:
+    """`clock` tells Unix seconds: the only time that is ever stored."""
+
+    def __init__(self, database: Database, allowance: Allowance, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._allowance = allowance
+        self._clock = clock
+
+    async def put(self, shelf: Shelf, put: Put, replay: Replay | None) -> Outcome:
+        return await self._write(shelf, replay, lambda writing: writing.put(put))
+
+    async def delete(self, shelf: Shelf, delete: Delete, replay: Replay | None) -> Outcome:
+        return await self._write(shelf, replay, lambda writing: writing.delete(delete))
+
+    async def content(self, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
+        return await self._database.read(lambda connection: reading.content(connection, shelf, key))
+
+    async def page(self, shelf: Shelf, listing: Listing) -> list[Item]:
+        return await self._database.read(lambda connection: reading.page(connection, shelf, listing))
+
+    async def versions(self, shelf: Shelf, key: Key, before: int, limit: int) -> list[Version]:
+        return await self._database.read(
+            lambda connection: reading.versions(connection, shelf, key, before, limit)
+        )
+
+    async def version(self, shelf: Shelf, key: Key, revision: int) -> tuple[Version, bytes]:
+        return await self._database.read(lambda connection: reading.version(connection, shelf, key, revision))
+
+    async def usage(self, shelf: Shelf) -> Usage:
+        return await self._database.read(lambda connection: reading.usage(connection, shelf))
+
+    async def sweep(self) -> int:
+        """Ends what retention ends: old tombstones with their versions, old first results."""
+        purged = 0
+        while found := await self._database.write(self._purge_some):
+            purged += found
+        return purged
+
+    async def sweep_regularly(self) -> None:
+        """Never returns."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(SWEEP_EVERY)
+
+    async def _write(
+        self, shelf: Shelf, replay: Replay | None, work: Callable[[Writing], Outcome]
+    ) -> Outcome:
+        self._allowance.spend(shelf.person)
+        return await self._database.write(
+            lambda connection: Writing(connection, shelf, self._now()).once(replay, work)
+        )
+
+    def _purge_some(self, connection: Connection) -> int:
+        now = self._now()
+        connection.execute(statements.FORGET_REPLAYS, {"before": now - REPLAYED_FOR})
+        expired = connection.execute(
+            statements.EXPIRED_TOMBSTONES, {"before": now - TOMBSTONES_KEPT, "at_most": AT_ONCE}
+        ).all()
+        for row in expired:
+            Writing(connection, Shelf(row.person, row.book), now).purge(Key(row.course, row.id))
+        return len(expired)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)

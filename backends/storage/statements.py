@@ -1,0 +1,166 @@
+"""Every statement that storage runs, built once. Each one binds the person, or is in schema.ACROSS_PEOPLE.
+
+Bound names: `own_person` and `own_book` come from the assertion and from nowhere else.
+"""
+
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from backends.storage.items import Role, Shelf
+from backends.storage.schema import items, replays, shelves, versions
+
+
+def scope(shelf: Shelf) -> dict[str, object]:
+    """The parameters that every statement here needs."""
+    return {"own_person": shelf.person, "own_book": shelf.book}
+
+
+def _own(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.person == bindparam("own_person"), table.c.book == bindparam("own_book"))
+
+
+def _the_item() -> ColumnElement[bool]:
+    return and_(_own(items), items.c.course == bindparam("the_course"), items.c.id == bindparam("the_item"))
+
+
+def _its_versions() -> ColumnElement[bool]:
+    return and_(
+        _own(versions),
+        versions.c.course == bindparam("the_course"),
+        versions.c.item == bindparam("the_item"),
+    )
+
+
+def _new(table: Table, **names: str) -> dict[str, ColumnElement[object]]:
+    """Values of an insert: the scope, and one parameter a column (named as the column unless said)."""
+    own = {"person": "own_person", "book": "own_book"}
+    return {
+        column.name: bindparam((own | names).get(column.name, f"new_{column.name}")) for column in table.c
+    }
+
+
+ITEM = select(items).where(_the_item())
+CURRENT = (
+    select(items, versions.c.body)
+    .select_from(items)
+    .outerjoin(
+        versions,
+        and_(
+            _own(versions),
+            versions.c.course == items.c.course,
+            versions.c.item == items.c.id,
+            versions.c.revision == items.c.revision,
+        ),
+    )
+    .where(_the_item())
+)
+# Tombstones are listed only to those who ask what changed since a time.
+LIST = (
+    select(items)
+    .where(
+        _own(items),
+        items.c.course == bindparam("the_course"),
+        items.c.id > bindparam("after"),
+        items.c.id >= bindparam("prefix"),
+        items.c.id < bindparam("prefix_end"),
+        or_(literal(1) == bindparam("any_kind"), items.c.kind == bindparam("kind")),
+        items.c.updated >= bindparam("since"),
+        items.c.revision > 0,
+        or_(literal(1) == bindparam("with_deleted"), items.c.deleted.is_(None)),
+    )
+    .order_by(items.c.id)
+    .limit(bindparam("at_most"))
+)
+ADD_ITEM = insert(items).values(_new(items, course="the_course", id="the_item"))
+CHANGE_ITEM = (
+    update(items)
+    .where(_the_item())
+    .values(
+        kind=bindparam("new_kind"),
+        revision=bindparam("new_revision"),
+        last_revision=bindparam("new_last_revision"),
+        digest=bindparam("new_digest"),
+        size=bindparam("new_size"),
+        content_type=bindparam("new_content_type"),
+        updated=bindparam("new_updated"),
+        deleted=bindparam("new_deleted"),
+    )
+)
+COUNT_REVISION = update(items).where(_the_item()).values(last_revision=bindparam("new_last_revision"))
+REMOVE_ITEM = delete(items).where(_the_item())
+
+_WITHOUT_BODY = [column for column in versions.c if column.name != "body"]
+ADD_VERSION = insert(versions).values(_new(versions, course="the_course", item="the_item"))
+VERSION = select(versions).where(_its_versions(), versions.c.revision == bindparam("the_revision"))
+VERSIONS = (
+    select(*_WITHOUT_BODY)
+    .where(_its_versions(), versions.c.revision < bindparam("before"))
+    .order_by(versions.c.revision.desc())
+    .limit(bindparam("at_most"))
+)
+SAME_BRANCH = select(versions.c.revision).where(
+    _its_versions(),
+    versions.c.role == Role.BRANCH.value,
+    versions.c.digest == bindparam("the_digest"),
+    versions.c.content_type == bindparam("the_content_type"),
+)
+HISTORY = (
+    select(versions.c.revision, versions.c.size, versions.c.saved)
+    .where(_its_versions(), versions.c.role == Role.MAIN.value)
+    .order_by(versions.c.revision)
+)
+# What can go first when a shelf is full: contents that were replaced by newer ones.
+SUPERSEDED = (
+    select(versions.c.course, versions.c.item, versions.c.revision, versions.c.size)
+    .join(
+        items,
+        and_(_own(items), items.c.course == versions.c.course, items.c.id == versions.c.item),
+    )
+    .where(
+        _own(versions),
+        versions.c.role == Role.MAIN.value,
+        or_(versions.c.revision != items.c.revision, items.c.deleted.is_not(None)),
+    )
+    .order_by(versions.c.saved)
+    .limit(bindparam("at_most"))
+)
+REMOVE_VERSION = delete(versions).where(_its_versions(), versions.c.revision == bindparam("the_revision"))
+SIZE_OF_VERSIONS = select(func.count(), func.coalesce(func.sum(versions.c.size), 0)).where(_its_versions())
+REMOVE_VERSIONS = delete(versions).where(_its_versions())
+
+SHELF = select(shelves).where(_own(shelves))
+ADD_SHELF = insert(shelves).values(_new(shelves))
+CHANGE_SHELF = (
+    update(shelves)
+    .where(_own(shelves))
+    .values(bytes=bindparam("new_bytes"), versions=bindparam("new_versions"))
+)
+COUNT_ITEMS = (
+    select(func.count())
+    .select_from(items)
+    .where(_own(items), items.c.revision > 0, items.c.deleted.is_(None))
+)
+
+REPLAY = select(replays.c.request, replays.c.outcome, replays.c.created).where(
+    _own(replays), replays.c.key == bindparam("the_key")
+)
+ADD_REPLAY = insert(replays).values(_new(replays, key="the_key"))
+REMOVE_REPLAY = delete(replays).where(_own(replays), replays.c.key == bindparam("the_key"))
+
+EXPIRED_TOMBSTONES = (
+    select(items.c.person, items.c.book, items.c.course, items.c.id)
+    .where(items.c.deleted < bindparam("before"))
+    .limit(bindparam("at_most"))
+)
+FORGET_REPLAYS = delete(replays).where(replays.c.created < bindparam("before"))
