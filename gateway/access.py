@@ -92,13 +92,8 @@ def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:
 
 
 def _agreed(book: Book, policy: Policy) -> bool:
-    match policy.trust:
-        case Trust.TRUSTED:
-            return True
-        case Trust.CONSENT:
-            return book.approved
-        case Trust.DENIED:
-            return False
+    """An origin that went from trusted to consent needs this person's approval from then on."""
+    return policy.trust is Trust.TRUSTED or (policy.trust is Trust.CONSENT and book.approved)
 
 
 def _authorized(lines: Sequence[str]) -> Credential:
