@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import orjson
 from aiohttp import web
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 Json = dict[str, object]
@@ -63,15 +63,16 @@ class LyingProvider:
             "at_hash": base64url(digest[: len(digest) // 2]),
         }
 
-    def signed(
-        self, claims: Json | bytes, key: ECKey | RSAKey | OctKey | None = None, alg: str | None = None
-    ) -> str:
-        """A token put together by hand: no library would sign these headers."""
-        alg = alg or self.alg
-        header = over({"alg": alg, "kid": self.key.kid, "typ": "JWT"}, self.header)
+    def unsigned(self, claims: Json | bytes, alg: str | None = None) -> str:
+        """Header and payload of a token, put together by hand: no library would take these headers."""
+        header = over({"alg": alg or self.alg, "kid": self.key.kid, "typ": "JWT"}, self.header)
         payload = claims if isinstance(claims, bytes) else orjson.dumps(claims)
-        text = f"{base64url(orjson.dumps(header))}.{base64url(payload)}"
-        return f"{text}.{base64url(JWSRegistry.algorithms[alg].sign(text.encode(), key or self.key))}"
+        return f"{base64url(orjson.dumps(header))}.{base64url(payload)}"
+
+    def signed(self, claims: Json | bytes, key: ECKey | RSAKey | None = None, alg: str | None = None) -> str:
+        text = self.unsigned(claims, alg)
+        signature = JWSRegistry.algorithms[alg or self.alg].sign(text.encode(), key or self.key)
+        return f"{text}.{base64url(signature)}"
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         self.seen[request.path] += 1
