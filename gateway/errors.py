@@ -132,6 +132,14 @@ class MethodNotAllowedError(GatewayError):
         self.allow = allow
 
 
+class RequestTimeoutError(GatewayError):
+    """RFC 9110 section 15.5.9: the body came too slowly."""
+
+    status = 408
+    code = "request_timeout"
+    description = "The rest of the request did not come in time."
+
+
 class PersonChangedError(GatewayError):
     status = 409
     code = "person_changed"

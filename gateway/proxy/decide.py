@@ -1,0 +1,201 @@
+"""Who may go where: the decision about one proxied request, and the request a backend receives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from gateway import cookies
+from gateway.cors import Surface, Verdict, admit
+from gateway.errors import (
+    ConsentRequiredError,
+    ForbiddenError,
+    GatewayError,
+    InvalidRequestError,
+    LoginRequiredError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PersonChangedError,
+)
+from gateway.identity import Caller
+from gateway.origins import Policy, Trust, parse_origin
+from gateway.proxy.head import METHODS, Head, check_websocket, rewrite, served_hosts
+from gateway.proxy.path import segments
+from gateway.routes import Backend, Route, RouteTable, SignInNeed
+
+INTERNAL: Final = "internal"  # a segment that only the gateway itself calls
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What of gateway.yaml the data path decides by."""
+
+    public_url: str
+    scheme: str
+    authority: str
+    hosts: frozenset[str]
+    routes: RouteTable
+    reserved: frozenset[str]  # header names, in lower case, that carry an identity to some backend
+
+    @classmethod
+    def of(cls, public_url: str, routes: RouteTable) -> Self:
+        scheme, _, authority = public_url.partition("://")
+        names = {backend.assertion.header for backend in routes.backends.values()}
+        names.update(name for backend in routes.backends.values() for name in backend.headers)
+        reserved = frozenset(name.lower() for name in names)
+        return cls(public_url, scheme, authority, served_hosts(public_url), routes, reserved)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A request that its origin may make of its route, whoever it is from."""
+
+    head: Head
+    route: Route
+    backend: Backend
+    policy: Policy | None  # None: no Origin, or our own
+    origin: str | None
+    book: str | None  # the book id that the backend is told; None: no origin
+
+    @property
+    def is_websocket(self) -> bool:
+        return self.head.is_websocket
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSession:
+    """Who asks must be looked up, and `identify` called with the answer."""
+
+    matched: Matched
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The request may go to its backend, as `caller` or, None, as nobody."""
+
+    matched: Matched
+    caller: Caller | None
+
+
+def decide(head: Head, verdict: Verdict, site: Site) -> Forward | NeedSession:
+    """Everything that can be decided without a session; a refusal is raised."""
+    admit(verdict, Surface.PROXIED, head.method, next(iter(head.lines("sec-fetch-site")), None))
+    if any(part.casefold() == INTERNAL for part in segments(head.path)):
+        raise NotFoundError("a segment `internal` is never forwarded")
+    route = site.routes.find(head.path)
+    if route is None:
+        raise NotFoundError("no route")
+    policy, backend = verdict.policy, site.routes.backends[route.backend]
+    if policy is not None and route.backend not in policy.backends:
+        raise ForbiddenError(f"group {policy.group} does not list {route.backend}")
+    _check_method(head.method, route, policy)
+    _check_kind(head, backend)
+    book = None if policy is None or verdict.origin is None else _book(head, verdict.origin, policy)
+    matched = Matched(head, route, backend, policy, verdict.origin, book)
+    return _forward(matched, None) if route.sign_in is SignInNeed.NONE else NeedSession(matched)
+
+
+def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, str], str]) -> Forward:
+    """The second half, with the session's person; subject: the `sub` that a book knows a person by."""
+    matched = need.matched
+    believed = matched.head.one("x-bookgate-person")
+    if caller is None:
+        # a page that believes somebody signed in must not save as nobody
+        if matched.route.sign_in is SignInNeed.REQUIRED or believed is not None:
+            raise _signed_out(matched.policy)
+    elif caller.origin != matched.origin:
+        raise _signed_out(matched.policy)
+    elif believed is not None and believed != subject(caller.person, caller.origin):
+        raise PersonChangedError
+    return _forward(matched, caller)
+
+
+def target(matched: Matched) -> str:
+    """The backend's path and query: its base, then exactly what follows the prefix, or all of the path."""
+    path = matched.head.path
+    rest = path[len(matched.route.path) :] if matched.route.strip else path[1:]
+    query = "" if matched.head.query is None else f"?{matched.head.query}"
+    return base_path(matched.backend) + rest + query
+
+
+def base_path(backend: Backend) -> str:
+    return "/" if backend.url.startswith("unix:") else urlsplit(backend.url).path or "/"
+
+
+def outgoing(
+    forward: Forward,
+    site: Site,
+    *,
+    client: str | None,
+    request_id: str,
+    identity: tuple[tuple[str, str], ...],
+) -> tuple[tuple[str, str], ...]:
+    """The headers that the backend receives; the identity is set last, over everything."""
+    matched = forward.matched
+    ours: list[tuple[str, str]] = []
+    host = {"backend": None, "public": site.authority}.get(matched.backend.host, matched.backend.host)
+    if host is not None:
+        ours.append(("Host", host))
+    if client is not None:
+        ours.append(("X-Forwarded-For", client))
+    ours += [
+        ("X-Forwarded-Proto", site.scheme),
+        ("X-Forwarded-Host", site.authority),
+        ("X-Request-Id", request_id),
+    ]
+    if matched.backend.origin == "send" and matched.origin is not None:
+        ours.append(("Origin", matched.origin))
+    kept = cookies.strip(matched.head.lines("cookie"), matched.backend.request_cookies)
+    if kept is not None:
+        ours.append(("Cookie", kept))
+    also = frozenset() if matched.policy is None else matched.policy.request_headers
+    return rewrite(matched.head, also, site.reserved, (*ours, *identity))
+
+
+def _forward(matched: Matched, caller: Caller | None) -> Forward:
+    if matched.head.length is not None and matched.head.length > matched.backend.max_body:
+        raise PayloadTooLargeError(f"Content-Length {matched.head.length}")
+    return Forward(matched, caller)
+
+
+def _check_method(method: str, route: Route, policy: Policy | None) -> None:
+    allowed = METHODS if policy is None else policy.methods
+    if route.methods is not None:
+        allowed = tuple(name for name in allowed if name in route.methods)
+    if method not in allowed:
+        raise MethodNotAllowedError(allowed)
+
+
+def _check_kind(head: Head, backend: Backend) -> None:
+    if head.lines("service-worker"):
+        # Service Workers section 4.5: fetched as a script on our host, it would control our pages
+        raise ForbiddenError("a service worker's script")
+    if head.is_websocket:
+        check_websocket(head)
+        if not backend.websocket:
+            raise ForbiddenError(f"{backend.name} takes no WebSockets")
+
+
+def _book(head: Head, origin: str, policy: Policy) -> str | None:
+    """One of the origin's books: the one the client names, else the first."""
+    parsed = parse_origin(origin)
+    if policy.books:
+        books = tuple(policy.books.values())
+    elif parsed is not None:
+        books = (parsed.default_book,)
+    else:
+        books = ()  # "null": whoever that is has no book
+    named = head.one("x-bookgate-book")
+    if named is None:
+        return next(iter(books), None)
+    if named not in books:
+        raise InvalidRequestError(f"X-Bookgate-Book {named!r} is not a book of {origin}")
+    return named
+
+
+def _signed_out(policy: Policy | None) -> GatewayError:
+    """By trust alone, so that the answer does not tell who is signed in elsewhere."""
+    if policy is not None and policy.trust is Trust.CONSENT:
+        return ConsentRequiredError()
+    return LoginRequiredError()

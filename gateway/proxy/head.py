@@ -1,0 +1,252 @@
+"""A request's head by the canonical grammar, and what of it a backend receives.
+
+Never lenient: what is not understood is not forwarded. Rewriting strips first and sets ours last.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import starmap
+from typing import Final
+
+from gateway.errors import (
+    ExpectationFailedError,
+    HeadTooLargeError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    MisdirectedError,
+)
+from gateway.proxy.path import split_target
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_NAME: Final = re.compile(rb"[A-Za-z0-9-]+")  # "_" and "." fold to "-" in CGI's and others' eyes
+_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==", re.ASCII)  # RFC 6455 section 4.1: 16 bytes
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+_SINGLE: Final = frozenset({
+    "authorization", "content-length", "content-type", "dpop", "expect", "transfer-encoding", "traceparent",
+    "x-bookgate-book", "x-bookgate-person",
+})  # fmt: skip
+
+# What a browser or an ordinary script says of itself; a policy's request_headers are added to it.
+FORWARDED: Final = frozenset({
+    "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control",
+    "content-disposition", "content-encoding", "content-language", "content-type", "date", "dnt",
+    "idempotency-key", "if-match", "if-modified-since", "if-none-match", "if-range",
+    "if-unmodified-since", "last-event-id", "pragma", "prefer", "priority", "range", "referer",
+    "save-data", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-gpc",
+    "sec-purpose", "traceparent", "tracestate", "upgrade-insecure-requests", "user-agent",
+    "x-requested-with",
+})  # fmt: skip
+
+# Never taken from a client, whatever a policy says: hop-by-hop (RFC 9110 section 7.6.1), credentials,
+# who is asking and through whom.
+_OURS: Final = frozenset({
+    "authorization", "connection", "content-length", "cookie", "cookie2", "dpop", "expect", "forwarded",
+    "host", "http2-settings", "keep-alive", "origin", "remote-user", "te", "trailer",
+    "transfer-encoding", "upgrade", "via", "x-real-ip", "x-request-id",
+})  # fmt: skip
+_OUR_BEGINNINGS: Final = ("x-bookgate-", "x-forwarded-", "proxy-", "sec-websocket-", "access-control-")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head that is understood, byte for byte what policy is matched on and what is forwarded."""
+
+    method: str
+    path: str  # raw, never decoded
+    query: str | None  # raw, without the "?"
+    headers: tuple[tuple[str, str], ...]  # names in lower case, in order
+    length: int | None
+    chunked: bool
+    http_1_0: bool = False
+
+    @property
+    def target(self) -> str:
+        return self.path if self.query is None else f"{self.path}?{self.query}"
+
+    @property
+    def has_body(self) -> bool:
+        return self.chunked or bool(self.length)
+
+    @property
+    def expects_continue(self) -> bool:
+        return bool(self.lines("expect")) and not self.http_1_0  # RFC 9110 section 10.1.1
+
+    @property
+    def is_websocket(self) -> bool:
+        return (
+            self.method == "GET"
+            and not self.http_1_0
+            and "upgrade" in self.connection
+            and [line.lower() for line in self.lines("upgrade")] == ["websocket"]
+        )
+
+    @property
+    def connection(self) -> frozenset[str]:
+        """The options of `Connection`, hop-by-hop names among them (RFC 9110 section 7.6.1)."""
+        return _tokens(self.lines("connection"))
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """All lines of one header; name in lower case."""
+        return tuple(value for found, value in self.headers if found == name)
+
+    def one(self, name: str) -> str | None:
+        """The only line of one header that `parse` lets come once."""
+        return next(iter(self.lines(name)), None)
+
+
+def served_hosts(public_url: str) -> frozenset[str]:
+    """The Host values that mean us: with and without the scheme's default port."""
+    scheme, _, authority = public_url.partition("://")
+    default = {"http": ":80", "https": ":443"}[scheme]
+    return frozenset({authority, authority if _has_port(authority) else authority + default})
+
+
+def parse(
+    method: str,
+    target: str,
+    version: tuple[int, int],
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    hosts: frozenset[str],
+    max_bytes: int,
+) -> Head:
+    """A canonical head, or a refusal; in doubt about framing the connection is closed too."""
+    pairs = tuple(headers)
+    if _size(method, target, pairs) > max_bytes:
+        raise HeadTooLargeError(close=True)
+    if version not in {(1, 1), (1, 0)}:
+        raise InvalidRequestError(f"HTTP version {version}", close=True)
+    if method not in METHODS:
+        raise MethodNotAllowedError(METHODS, f"method {method}")
+    path, query = split_target(target)
+    read = tuple(starmap(_header, pairs))
+    _check_single(read)
+    head = Head(method, path, query, read, *_framing(read, version), http_1_0=version == (1, 0))
+    _check_host(head, hosts)
+    if head.expects_continue and head.lines("expect")[0].lower() != "100-continue":
+        raise ExpectationFailedError(close=True)
+    return head
+
+
+def check_websocket(head: Head) -> None:
+    """RFC 6455 section 4.2.1, before the backend hears of it."""
+    keys = head.lines("sec-websocket-key")
+    if len(keys) != 1 or not _KEY.fullmatch(keys[0]) or head.lines("sec-websocket-version") != ("13",):
+        raise InvalidRequestError("not a WebSocket handshake of version 13")
+    if head.has_body:
+        raise InvalidRequestError("a WebSocket handshake with a body", close=True)
+
+
+def rewrite(
+    head: Head, also: frozenset[str], reserved: frozenset[str], ours: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The headers a backend receives: the client's that are allowed, then ours.
+
+    also: names beside the built-in ones that the origin's policy lets through.
+    reserved: every name, in lower case, under which some backend reads an identity.
+    """
+    taken = head.connection | reserved | {name.lower() for name, _ in ours}
+    kept = (
+        (name, value)
+        for name, value in head.headers
+        if (name in FORWARDED or name in also) and name not in taken and not _is_ours(name)
+    )
+    return (*_traced(tuple(kept)), *ours)
+
+
+def client_address(
+    peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[IPv4Network | IPv6Network]
+) -> str | None:
+    """Who is asking: the rightmost address that is not a trusted proxy's.
+
+    peer: the connection's other end; None is a Unix socket, which only a proxy of this machine can open.
+    """
+    told = [part.strip() for line in forwarded_for for part in line.split(",")]
+    found = peer
+    while told and (found is None or _is_trusted(found, trusted)):
+        said = told.pop()
+        if not _is_address(said):
+            break
+        found = said
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # a zone means nothing beyond its machine
+
+
+def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    if not _is_address(address):
+        return False
+    found = ip_address(address)
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:  # a listener for both families
+        found = found.ipv4_mapped
+    return any(found in network for network in trusted)
+
+
+def _has_port(authority: str) -> bool:
+    return ":" in authority.rpartition("]")[2]
+
+
+def _size(method: str, target: str, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+    line = len(method) + len(target) + len("  HTTP/1.1\r\n")
+    return line + sum(len(name) + len(value) + 4 for name, value in pairs) + 2
+
+
+def _header(name: bytes, value: bytes) -> tuple[str, str]:
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise InvalidRequestError(f"header {name!r}", close=True)
+    try:
+        return name.decode("ascii").lower(), value.decode().strip(" \t")
+    except UnicodeDecodeError:
+        raise InvalidRequestError(f"header {name!r} is not UTF-8") from None
+
+
+def _check_single(headers: Sequence[tuple[str, str]]) -> None:
+    names = [name for name, _ in headers if name in _SINGLE]
+    if len(names) != len(set(names)):
+        raise InvalidRequestError("a header that may come once came twice", close=True)
+
+
+def _framing(headers: Sequence[tuple[str, str]], version: tuple[int, int]) -> tuple[int | None, bool]:
+    """RFC 9112 section 6.3, without its leniency: digits, or exactly `chunked`, or neither."""
+    length = next((value for name, value in headers if name == "content-length"), None)
+    coding = next((value for name, value in headers if name == "transfer-encoding"), None)
+    if coding is not None and (coding != "chunked" or length is not None or version == (1, 0)):
+        raise InvalidRequestError(f"Transfer-Encoding {coding!r} beside {length!r}", close=True)
+    if length is not None and not _DIGITS.fullmatch(length):
+        raise InvalidRequestError(f"Content-Length {length!r}", close=True)
+    return (None if length is None else int(length)), coding is not None
+
+
+def _check_host(head: Head, hosts: frozenset[str]) -> None:
+    lines = head.lines("host")
+    if len(lines) != 1:
+        raise InvalidRequestError(f"{len(lines)} Host lines", close=True)  # RFC 9112 section 3.2
+    if lines[0].lower() not in hosts:
+        raise MisdirectedError(f"Host {lines[0]!r}", close=True)
+
+
+def _tokens(lines: Sequence[str]) -> frozenset[str]:
+    return frozenset(part.strip(" \t").lower() for line in lines for part in line.split(",")) - {""}
+
+
+def _is_ours(name: str) -> bool:
+    return name in _OURS or name.startswith(_OUR_BEGINNINGS)
+
+
+def _traced(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """W3C Trace Context section 3.2: an invalid traceparent takes its tracestate with it."""
+    if any(name == "traceparent" and _TRACEPARENT.fullmatch(value) for name, value in headers):
+        return headers
+    return tuple(pair for pair in headers if pair[0] not in {"traceparent", "tracestate"})

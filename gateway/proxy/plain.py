@@ -1,0 +1,106 @@
+"""The reference data path: aiohttp on both sides, bodies relayed as bytes with back-pressure both ways."""
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+from aiohttp import ClientResponse, web
+from multidict import CIMultiDict
+
+from gateway.errors import GatewayError
+from gateway.proxy.answer import Answer, answer
+from gateway.proxy.body import FirstByte, Upload
+from gateway.proxy.decide import target
+from gateway.proxy.upstream import Place
+from gateway.proxy.websocket import relay_websocket
+from gateway.proxy.wiring import Handler, Headers, Passed, Wiring, admit_request, backend_headers
+
+
+def proxy_handler(wiring: Wiring) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            passed = await admit_request(wiring, request)
+            headers = await backend_headers(wiring, request, passed.forward)
+            if passed.forward.matched.is_websocket:
+                return await relay_websocket(wiring, request, passed, headers)
+            return await _forward(wiring, request, passed, headers)
+        except GatewayError as refusal:
+            if request.headers.get("Expect") and not request.content.is_eof():
+                refusal.close = True  # RFC 9110 section 10.1.1: the body may come or not, nobody knows
+            raise
+
+    return handle
+
+
+async def expect_handler(request: web.Request) -> None:
+    """Leaves `Expect: 100-continue` to the handler: before it, nobody knows who asks."""
+
+
+async def _forward(
+    wiring: Wiring, request: web.Request, passed: Passed, headers: Headers
+) -> web.StreamResponse:
+    matched = passed.forward.matched
+    upstream = wiring.upstreams[matched.backend.name]
+    async with upstream.bulkhead.enter() as place:
+        first_byte = FirstByte(matched.backend.timeouts.first_byte)
+        upload = await _upload(request, passed, first_byte)
+        if matched.head.length is not None and upload is not None:
+            headers = (*headers, ("Content-Length", str(matched.head.length)))
+        with wiring.streams.open(passed.live, _cut(request)):
+            async with upstream.exchange(
+                matched.head.method, target(matched), headers, upload, first_byte
+            ) as response:
+                made = answer(
+                    passed.forward,
+                    wiring.site,
+                    response.status,
+                    response.raw_headers,
+                    minor=1 if response.version is None else response.version.minor,
+                )
+                return await _relay(request, response, made, place, matched.backend.timeouts.idle)
+
+
+async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -> Upload | None:
+    head, backend = passed.forward.matched.head, passed.forward.matched.backend
+    if not head.has_body:
+        return None
+    if head.expects_continue:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer proper has not begun
+    return Upload(request.content, limit=backend.max_body, idle=backend.timeouts.idle, first_byte=first_byte)
+
+
+async def _relay(
+    request: web.Request, response: ClientResponse, made: Answer, place: Place, idle: float
+) -> web.StreamResponse:
+    if made.is_event_stream:
+        place.leave()  # it may stay for hours; the bulkhead is for backends that hang
+    relayed = web.StreamResponse(status=made.status, headers=CIMultiDict(made.headers))
+    if made.length is not None:
+        relayed.content_length = made.length
+    await relayed.prepare(request)
+    try:
+        await _copy(response, relayed, idle)
+    except (aiohttp.ClientError, TimeoutError):
+        # the head is out: only a broken connection tells the reader that this is not all of it
+        _cut(request)()
+    return relayed
+
+
+async def _copy(response: ClientResponse, relayed: web.StreamResponse, idle: float) -> None:
+    while True:
+        async with asyncio.timeout(idle):
+            chunk = await response.content.readany()
+        if not chunk:
+            break
+        async with asyncio.timeout(idle):
+            await relayed.write(chunk)
+    await relayed.write_eof()
+
+
+def _cut(request: web.Request) -> Callable[[], None]:
+    def cut() -> None:
+        if request.transport is not None:
+            request.transport.abort()
+
+    return cut

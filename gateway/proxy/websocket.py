@@ -1,0 +1,97 @@
+"""WebSockets: the handshake is checked and made with the backend first, then messages are relayed."""
+
+import asyncio
+from contextlib import suppress
+
+from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, web
+
+from gateway.access import SUBPROTOCOL, TICKET_SUBPROTOCOL
+from gateway.proxy.decide import target
+from gateway.proxy.head import Head
+from gateway.proxy.upstream import CLOSING, HEARTBEAT, MESSAGE
+from gateway.proxy.wiring import Headers, Passed, Wiring
+
+SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
+_UNSENDABLE = frozenset({1004, 1005, 1006, 1015})  # RFC 6455 section 7.4.1: never on the wire
+
+Socket = web.WebSocketResponse | ClientWebSocketResponse
+
+
+def offered(head: Head) -> tuple[str, ...]:
+    lines = head.lines("sec-websocket-protocol")
+    return tuple(part.strip(" \t") for line in lines for part in line.split(",") if part.strip(" \t"))
+
+
+def is_ours(protocol: str) -> bool:
+    return protocol == SUBPROTOCOL or protocol.startswith(TICKET_SUBPROTOCOL)
+
+
+async def relay_websocket(
+    wiring: Wiring, request: web.Request, passed: Passed, headers: Headers
+) -> web.StreamResponse:
+    matched = passed.forward.matched
+    upstream = wiring.upstreams[matched.backend.name]
+    asked = offered(matched.head)
+    theirs = tuple(protocol for protocol in asked if not is_ours(protocol))
+    async with (
+        upstream.bulkhead.enter() as place,
+        upstream.websocket(target(matched), headers, theirs) as backend,
+    ):
+        place.leave()  # open, it is no request that hangs
+        chosen = backend.protocol or (SUBPROTOCOL if SUBPROTOCOL in asked else None)
+        client = web.WebSocketResponse(
+            protocols=() if chosen is None else (chosen,),
+            heartbeat=HEARTBEAT,
+            max_msg_size=MESSAGE,
+            compress=False,
+            timeout=CLOSING,
+        )
+        await client.prepare(request)
+        ending = asyncio.Event()
+        with wiring.streams.open(passed.live, ending.set):
+            await _relay(client, backend, ending)
+        return client
+
+
+async def _relay(client: Socket, backend: Socket, ending: asyncio.Event) -> None:
+    """Both ways until one side ends, or the session does."""
+    tasks = [
+        asyncio.create_task(_pump(client, backend)),
+        asyncio.create_task(_pump(backend, client)),
+        asyncio.create_task(ending.wait()),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if ending.is_set():
+        await asyncio.gather(
+            client.close(code=SESSION_ENDED, message=b"the session has ended"),
+            backend.close(code=WSCloseCode.GOING_AWAY),
+        )
+
+
+async def _pump(source: Socket, sink: Socket) -> None:
+    """Messages one way; the next is read when the last one was written."""
+    with suppress(ConnectionError):  # the sink is gone: whoever reads from it tells the source
+        while await _pass_on(await source.receive(), sink):
+            pass
+        await sink.close(code=_close_code(source.close_code))
+
+
+async def _pass_on(message: WSMessage, sink: Socket) -> bool:
+    if message.type is WSMsgType.TEXT:
+        await sink.send_str(message.data)
+    elif message.type is WSMsgType.BINARY:
+        await sink.send_bytes(message.data)
+    else:
+        return False
+    return True
+
+
+def _close_code(code: int | None) -> int:
+    if code is None or code in _UNSENDABLE:
+        return WSCloseCode.GOING_AWAY
+    return code

@@ -1,0 +1,114 @@
+"""What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from gateway.access import Facts
+from gateway.assertions import Assertions
+from gateway.identity import Caller, Identity, plain_headers
+from gateway.origins import Policy
+from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing
+from gateway.proxy.head import Head, parse
+from gateway.proxy.streams import Streams
+from gateway.proxy.upstream import Upstreams
+from gateway.records import LiveBook
+from gateway.request_context import CLIENT, EMBED, POLICIES, REQUEST_ID, ROUTE, VERDICT
+from gateway.routes import Subject
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Headers = tuple[tuple[str, str], ...]
+
+
+class Authenticating(Protocol):
+    async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
+        """The book session a request is made in; None: anonymous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    site: Site
+    max_head: int  # bytes
+    authenticator: Authenticating
+    assertions: Assertions
+    upstreams: Upstreams
+    streams: Streams
+    subject: Callable[[str, Subject, str, str], str]  # (person, kind, origin, book) -> id for a backend
+    sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
+    claims: Callable[[str, str], Awaitable[Mapping[str, str]]]  # (person, provider) -> for plain headers
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A request that may go to its backend, with the session it is made in."""
+
+    forward: Forward
+    live: LiveBook | None
+
+
+async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
+    """Parses, decides and looks the session up; nothing of the body is read."""
+    head = parse(
+        request.method,
+        request.raw_path,
+        (request.version.major, request.version.minor),
+        request.raw_headers,
+        hosts=wiring.site.hosts,
+        max_bytes=wiring.max_head,
+    )
+    verdict = request[VERDICT]
+    step = decide(head, verdict, wiring.site)
+    matched = step.matched
+    request[EMBED] = matched.route.embed
+    request[ROUTE] = matched.route.backend
+    if not isinstance(step, NeedSession):
+        return Passed(step, None)
+    live = await wiring.authenticator.authenticate(facts(head, matched, wiring.site), verdict.policy)
+    caller = None if live is None else caller_of(live)
+    return Passed(identify(step, caller, wiring.sub_for_book), live)
+
+
+async def backend_headers(wiring: Wiring, request: web.Request, forward: Forward) -> Headers:
+    identity: Headers = ()
+    if forward.caller is not None:
+        identity = await _identity(wiring, forward.matched, forward.caller, request[POLICIES].generation)
+    return outgoing(
+        forward,
+        wiring.site,
+        client=request.get(CLIENT),
+        request_id=request[REQUEST_ID],
+        identity=identity,
+    )
+
+
+def facts(head: Head, matched: Matched, site: Site) -> Facts:
+    return Facts(
+        method=head.method,
+        url=site.public_url + head.path,
+        path=head.path,
+        origin=matched.origin,
+        cookie_lines=head.lines("cookie"),
+        authorization_lines=head.lines("authorization"),
+        dpop_lines=head.lines("dpop"),
+        protocol_lines=head.lines("sec-websocket-protocol"),
+        is_websocket=head.is_websocket,
+        own_origin=site.public_url,
+    )
+
+
+def caller_of(live: LiveBook) -> Caller:
+    book = live.record
+    return Caller(live.key, book.person, book.name, book.provider, book.origin, book.auth_time)
+
+
+async def _identity(wiring: Wiring, matched: Matched, caller: Caller, generation: str) -> Headers:
+    backend = matched.backend
+    book = matched.book or ""
+    subject = wiring.subject(caller.person, backend.subject, caller.origin, book)
+    signed = wiring.assertions.header_for(Identity(caller, subject, book), backend, generation)
+    if not backend.headers:
+        return (signed,)
+    known = await wiring.claims(caller.person, caller.provider)
+    return (*plain_headers(backend.headers, caller.provider, known), signed)
