@@ -216,7 +216,7 @@ def place(line: str, where: str) -> str:
         public_url: https://gw.example.edu
         state: state
         providers:
-          campus: {{preset: oidc, issuer: "https://i.edu", client_id: a, claims: {{u: uid}}{more["provider"]}}}
+          campus: {{preset: oidc, issuer: "https://i.ed", client_id: x, claims: {{u: uid}}{more["provider"]}}}
         backends:
           b: {{urls: ["http://127.0.0.1:1"], routes: [{{path: /b/{more["route"]}}}]{more["backend"]}}}
         """) + (line if where == "top" else "")

@@ -1,0 +1,28 @@
+"""The command `bookgate`."""
+
+import typer
+
+from gateway.commands.check import check
+from gateway.commands.dev import dev
+from gateway.commands.init import init
+from gateway.commands.run import run
+
+app = typer.Typer(
+    name="bookgate",
+    help="One gateway domain for interactive textbooks on any origin.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(init)
+app.command()(check)
+app.command()(run)
+app.command()(dev)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
