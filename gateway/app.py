@@ -1,9 +1,10 @@
 """The only module that wires: which parts there are, the middlewares in order, the routes."""
 
+import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -14,15 +15,17 @@ import aiohttp_session
 from aiohttp import web
 
 from gateway import __file__ as package_file
+from gateway.access import admits
 from gateway.assertions import Assertions, open_ring
 from gateway.authentication import Authenticator
-from gateway.config.settings import Settings
+from gateway.config.settings import Keys, Settings
 from gateway.config.watch import Origins
 from gateway.directory import Directory
-from gateway.directory.ids import pairwise
+from gateway.directory.ids import pairwise, pseudonym
 from gateway.errors import StoreUnavailableError
 from gateway.grants import Grants
 from gateway.middleware import cross_origin, errors, facts, host, on_prepare
+from gateway.origins import parse_origin
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
 from gateway.pages.flow import Parts as PageParts
@@ -46,6 +49,13 @@ from gateway.protocol.session import logout_handler, session_handler, ticket_han
 from gateway.protocol.token import token_handler
 from gateway.providers import build as build_providers
 from gateway.providers import open_session
+from gateway.proxy.decide import Site
+from gateway.proxy.plain import expect_handler, proxy_handler
+from gateway.proxy.streams import Streams
+from gateway.proxy.upstream import Upstreams
+from gateway.proxy.wiring import Wiring
+from gateway.records import LiveBook
+from gateway.routes import Subject
 from gateway.sealing import Sealer, derive, encoded
 from gateway.sessions import Sessions
 from gateway.store import Store
@@ -103,7 +113,7 @@ async def build(settings: Settings, origins: Origins, redis_url: str, log: Log) 
         app = web.Application(
             middlewares=[
                 # the id and the verdict on Origin, which every later refusal's answer needs
-                facts(origins, settings.public_url, core.today, core.token, log),
+                facts(origins, settings.public_url, settings.trusted_proxies, core.today, core.token, log),
                 # outside all that may refuse
                 errors(renderer, settings.public_url, log),
                 # before anything is done for a name that is not ours
@@ -227,6 +237,63 @@ def _add_documents(app: web.Application, core: _Core) -> None:
             web.get("/.well-known/bookgate", about),
         ]
     )
+
+
+async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -> None:
+    """Whatever nothing else claims is a backend's, or nobody's."""
+    keys, routes = core.settings.keys, core.settings.routes
+
+    async def still_alive(live: LiveBook) -> bool:
+        found = await core.sessions.load_book_key(live.key, live.record.parent)
+        origin = parse_origin(live.record.origin)
+        policy = None if origin is None else core.origins.current.find(origin, core.today())
+        return found is not None and admits(found.record, found.record.origin, policy, int(core.clock()))
+
+    streams = Streams(still_alive)
+    core.sessions.on_end.append(streams.cut)
+    await stack.enter_async_context(_task(streams.watch()))
+    upstreams = Upstreams(routes)
+    stack.push_async_callback(upstreams.close)
+
+    async def end_streams(_: web.Application) -> None:
+        streams.cut_all()
+
+    app.on_shutdown.append(end_streams)
+    wiring = Wiring(
+        site=Site.of(core.settings.public_url, routes),
+        max_head=core.settings.max_head,
+        authenticator=core.authenticator,
+        assertions=core.assertions,
+        upstreams=upstreams,
+        streams=streams,
+        subject=partial(_subject, keys),
+        sub_for_book=partial(pairwise, keys.people),
+        claims=core.directory.claims,
+    )
+    app.router.add_route("*", "/{path:.*}", proxy_handler(wiring), expect_handler=expect_handler)
+
+
+def _subject(keys: Keys, person: str, kind: Subject, origin: str, book: str) -> str:
+    """The person's id in a backend's own terms."""
+    match kind:
+        case Subject.PERSON:
+            return person
+        case Subject.PAIRWISE:
+            return pairwise(keys.people, person, origin)
+        case Subject.PSEUDONYM:
+            return pseudonym(keys.research, person, book)
+
+
+@asynccontextmanager
+async def _task(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
+    """Runs beside the block and ends with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _private(core: _Core) -> web.Application:

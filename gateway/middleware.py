@@ -6,7 +6,7 @@ errors and everything that a middleware cannot see.
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from http import HTTPStatus
 from typing import Protocol
@@ -15,6 +15,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from gateway.client_address import Network, client_address
 from gateway.cors import Surface, actual_headers, admit, is_preflight, judge, preflight
 from gateway.errors import (
     ExpectationFailedError,
@@ -28,7 +29,7 @@ from gateway.errors import (
 )
 from gateway.origins import PolicyTable
 from gateway.pages.render import Renderer
-from gateway.request_context import EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
+from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
 from gateway.telemetry import Log, request_line
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -68,7 +69,12 @@ def _surface(request: web.BaseRequest) -> Surface:
 
 
 def facts(
-    policies: Policies, own_origin: str, today: Callable[[], date], token: Callable[[int], bytes], log: Log
+    policies: Policies,
+    own_origin: str,
+    trusted_proxies: Sequence[Network],
+    today: Callable[[], date],
+    token: Callable[[int], bytes],
+    log: Log,
 ) -> Middleware:
     """First: the request's id and the one decision about its Origin, before anything can be refused.
 
@@ -83,6 +89,11 @@ def facts(
         table = policies.current
         verdict = judge(request.headers.getall("Origin", []), table, own_origin, today())
         request[POLICIES], request[VERDICT] = table, verdict
+        client = client_address(
+            request.remote, request.headers.getall("X-Forwarded-For", []), trusted_proxies
+        )
+        if client is not None:
+            request[CLIENT] = client
         began = time.perf_counter()
         status = 499  # the client left before there was an answer
         try:

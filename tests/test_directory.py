@@ -163,8 +163,8 @@ async def test_a_withdrawn_approval_is_gone(directory: Directory) -> None:
 
 
 async def test_the_key_ring_comes_oldest_first(directory: Directory) -> None:
-    await directory.add_signing_key(StoredKey("b", b"\x00sealed", 20))
-    await directory.add_signing_key(StoredKey("a", b"older", 10))
+    await directory.add_signing_key("b", b"\x00sealed", 20)
+    await directory.add_signing_key("a", b"older", 10)
     assert await directory.signing_keys() == [StoredKey("a", b"older", 10), StoredKey("b", b"\x00sealed", 20)]
 
 
@@ -188,7 +188,7 @@ CALLS: list[Callable[[Directory], Awaitable[object]]] = [
     ada,
     lambda directory: directory.approve(person_id(KEY, ISSUER, "ada"), BOOK),
     lambda directory: directory.withdraw(person_id(KEY, ISSUER, "ada"), BOOK),
-    lambda directory: directory.add_signing_key(StoredKey("k", b"", 0)),
+    lambda directory: directory.add_signing_key("k", b"", 0),
 ]
 
 

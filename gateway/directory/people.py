@@ -158,8 +158,8 @@ class Directory:
         async with database.transaction(self._engine) as connection:
             return list(starmap(StoredKey, await connection.execute(query)))
 
-    async def add_signing_key(self, key: StoredKey) -> None:
-        row = insert(signing_keys).values(kid=key.kid, sealed=key.sealed, created=key.created)
+    async def add_signing_key(self, kid: str, sealed: bytes, created: int) -> None:
+        row = insert(signing_keys).values(kid=kid, sealed=sealed, created=created)
         async with database.transaction(self._engine) as connection:
             await connection.execute(row)
 

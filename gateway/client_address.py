@@ -1,0 +1,40 @@
+"""Who the client is, as far as the proxies that we trust say it."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+
+
+def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str | None:
+    """The rightmost address that no trusted proxy has; the peer's own where nobody is trusted.
+
+    peer: the address of the connection; None: a Unix socket, whose other end is ours.
+    forwarded_for: the lines of X-Forwarded-For. What stands left of the first address that is not ours was
+    written by the client, and is never read.
+    """
+    hops = [hop.strip(" \t") for line in forwarded_for for hop in line.split(",")]
+    client = None if peer is None else _parsed(peer)
+    if peer is not None and (client is None or not _within(client, trusted)):
+        return None if client is None else str(client)
+    for hop in reversed(hops):
+        found = _parsed(hop)
+        if found is None:
+            break
+        client = found
+        if not _within(found, trusted):
+            break
+    return None if client is None else str(client)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _within(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -1,0 +1,33 @@
+from ipaddress import ip_network
+
+import pytest
+
+from gateway.client_address import client_address
+
+EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "client"),
+    [
+        pytest.param("203.0.113.9", [], "203.0.113.9", id="direct"),
+        pytest.param("203.0.113.9", ["198.51.100.1"], "203.0.113.9", id="a client's own header is not read"),
+        pytest.param("10.0.0.1", ["198.51.100.1"], "198.51.100.1", id="through the edge"),
+        pytest.param("10.0.0.1", ["6.6.6.6, 198.51.100.1"], "198.51.100.1", id="what the client wrote stays"),
+        pytest.param("10.0.0.1", ["6.6.6.6", "198.51.100.1, 10.0.0.2"], "198.51.100.1", id="two edges"),
+        pytest.param("10.0.0.1", [], "10.0.0.1", id="the edge itself"),
+        pytest.param("10.0.0.1", ["10.0.0.2"], "10.0.0.2", id="only edges"),
+        pytest.param("10.0.0.1", ["198.51.100.1, garbage"], "10.0.0.1", id="garbage ends the chain"),
+        pytest.param("::ffff:10.0.0.1", ["198.51.100.1"], "198.51.100.1", id="mapped"),
+        pytest.param("fd00::1", ["2001:db8::7"], "2001:db8::7", id="IPv6"),
+        pytest.param(None, ["198.51.100.1"], "198.51.100.1", id="Unix socket"),
+        pytest.param(None, [], None, id="Unix socket, nobody named"),
+        pytest.param("nonsense", ["198.51.100.1"], None, id="a peer that is no address"),
+    ],
+)
+def test_client_address(peer: str | None, lines: list[str], client: str | None) -> None:
+    assert client_address(peer, lines, EDGE) == client
+
+
+def test_nobody_is_trusted_unless_named() -> None:
+    assert client_address("10.0.0.1", ["198.51.100.1"], ()) == "10.0.0.1"
