@@ -109,7 +109,10 @@ export class Book extends EventTarget {
     addEventListener("pageshow", (event) => void (event.persisted && this.#resume()));
     addEventListener("pagehide", () => this.#events.leave());
     document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#events.leave());
-    this.#channel.onmessage = () => void this.#resume();
+    this.#channel.onmessage = ({ data }) => {
+      if (data === "signed-out") this.dispatchEvent(new Event("signedout"));
+      void this.#resume();
+    };
   }
 
   async #resume() {
@@ -177,7 +180,7 @@ export class Book extends EventTarget {
   /**
    * Signs out of this book, and of the gateway in this browser where the book is trusted (or `scope: "book"`: only here).
    * Work that waits is sent first; what cannot be sent stops the sign-out, unless `force` gives it up.
-   * @param {{scope?: "book", force?: boolean}} [options] @returns {Promise<{next: string | null}>} next: a page that ends the rest
+   * @param {{scope?: "book", force?: boolean}} [options] @returns {Promise<import("./session.js").SignedOut>}
    */
   async signOut({ scope, force = false } = {}) {
     await this.#events.flush();
@@ -187,12 +190,13 @@ export class Book extends EventTarget {
     if (waiting + refused > 0 && !force) {
       throw new BookgateError("work_waiting", `${waiting + refused} changes are on this device only.`);
     }
-    const next = await this.#session.end(scope ?? null);
+    const signedOut = await this.#session.end(scope ?? null);
     if (person !== null) await this.#outbox.discard(person);
     this.#channel.postMessage("signed-out");
     await this.#sync();
+    this.dispatchEvent(new Event("signedout")); // pages take the reader's work off the screen
     void this.#authorization.prepare();
-    return { next };
+    return signedOut;
   }
 
   /**

@@ -11,7 +11,7 @@ import { BookgateError, needsSignIn, refusal } from "./errors.js";
 /** @typedef {{kind?: string, course?: string}} SaveOptions kind: answer | program | notebook | progress */
 /** @typedef {{id: string, course: string, value: unknown, etag: string}} Conflict what another device saved, and is now a version */
 
-const ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,200}$/; // what the gateway forwards in a path without a second spelling
+const ID = /^(?!internal$)[A-Za-z0-9_][A-Za-z0-9._~:@-]{0,199}$/; // one path segment that needs no percent-encoding
 const SLOWEST = 30_000; // ms
 const KEEPALIVE = 60_000; // bytes; browsers stop at 64 KiB in all
 
@@ -141,7 +141,7 @@ const etagKey = (person, course, id) => `${person}\n${course}\n${id}`;
 
 /** @param {string} id @param {string} course @param {string} [kind] */
 function itemPath(id, course, kind) {
-  if (!ID.test(id)) throw new BookgateError("invalid_id", `An item's id is 1 to 200 of A-Z a-z 0-9 . _ ~ -: ${id}`);
+  if (!ID.test(id)) throw new BookgateError("invalid_id", `An item's id is 1 to 200 of A-Z a-z 0-9 . _ ~ : @ - and begins with a letter, digit or _: ${id}`);
   const query = new URLSearchParams();
   if (kind) query.set("kind", kind);
   if (course) query.set("course", course);

@@ -5,7 +5,8 @@ import { BookgateError, refusal, unreachable } from "./errors.js";
 
 /** @typedef {import("./database.js").Database} Database */
 /** @typedef {import("./dpop.js").ProofKey} ProofKey */
-/** @typedef {{sub: string, name?: string, guest?: boolean}} User */
+/** @typedef {{sub: string, name?: string | null, guest?: boolean}} User */
+/** @typedef {{next: string | null, rest: string | null}} SignedOut next: a page that must be visited to end it all; rest: one that ends the other books too */
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} TabStorage */
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -142,21 +143,23 @@ export class Session {
 
   /**
    * Ends the session: of this book only, or of the whole browser where the gateway allows it to this origin.
-   * @param {"book" | null} scope @returns {Promise<string | null>} where a reader can sign out of the rest
+   * @param {"book" | null} scope @returns {Promise<SignedOut>}
    */
   async end(scope) {
     if (this.mode === "dpop" && this.now() > this.#accessEnds) await this.refresh();
-    let next = null;
+    /** @type {SignedOut} */
+    const signedOut = { next: null, rest: null };
     try {
       const answer = await this.#post("/auth/logout", scope ? { scope } : {}, this.#proofs());
-      next = answer.next ?? null;
+      signedOut.next = answer.next ?? null;
+      if (answer.signed_out === "book") signedOut.rest = answer.sign_out_page ?? null;
     } catch (error) {
       if (!(error instanceof BookgateError) || error.status !== 401) throw error; // 401: it had ended before
     }
     await this.#forget();
     await this.#database.change("state", "key", () => undefined);
     this.#key = null;
-    return next;
+    return signedOut;
   }
 
   /**

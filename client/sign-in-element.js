@@ -61,7 +61,7 @@ class SignInElement extends HTMLElement {
   #root = this.attachShadow({ mode: "open", delegatesFocus: true });
   #leftover = false; // the reader asked to sign out while work was waiting
   /** @type {string | null} */
-  #next = null; // where the rest can be signed out
+  #rest = null; // where the other books can be signed out
   #render = () => this.#show();
 
   constructor() {
@@ -100,7 +100,9 @@ class SignInElement extends HTMLElement {
   async #signOut(force) {
     this.#leftover = false;
     try {
-      this.#next = (await this.#book?.signOut({ force }))?.next ?? null;
+      const signedOut = await this.#book?.signOut({ force });
+      if (signedOut?.next) location.assign(signedOut.next);
+      this.#rest = signedOut?.rest ?? null;
     } catch (error) {
       const { code } = /** @type {BookgateError} */ (error);
       this.#leftover = code === "work_waiting";
@@ -146,9 +148,9 @@ class SignInElement extends HTMLElement {
     if (book.error) {
       this.#tell(text(book.error.code, { fallback: "failedToSignIn" }));
       if (book.error.code === "framed") this.#offer(location.href, text("ownTab"), "_blank");
-    } else if (this.#next && book.user === null) {
+    } else if (this.#rest && book.user === null) {
       this.#tell(text("signedOutHere"));
-      this.#offer(this.#next, text("signOutEverywhere"), "_self");
+      this.#offer(this.#rest, text("signOutEverywhere"), "_self");
     } else if (!book.reachable) {
       this.#tell(text("unreachable"));
     } else {

@@ -1,0 +1,95 @@
+/** What a page keeps for its reader: restored when the gateway knows who reads, saved a moment after each change. */
+
+const PAUSE = 800; // ms without a change before a text is saved
+
+/** The gateway's client, once its script is there; a book without a gateway waits for ever, and works all the same. */
+const connected = new Promise((resolve) => {
+  const connect = () => resolve(globalThis.bookgate.connect());
+  if (globalThis.bookgate) connect();
+  else document.addEventListener("bookgate-ready", connect, { once: true });
+});
+
+/** Everything on this page that is kept. */
+const items = new Set();
+
+/** One thing that is kept under an id of the book's own. */
+export function kept(id, { kind, restored = () => {}, cleared = () => {} } = {}) {
+  const item = new Kept(id, { kind, restored, cleared });
+  items.add(item);
+  return item;
+}
+
+class Kept {
+  #timer = null;
+  #read = null; // reads what is not saved yet
+
+  constructor(id, parts) {
+    Object.assign(this, { id, ...parts });
+  }
+
+  async save(value) {
+    const book = await connected;
+    await book.save(this.id, value, { kind: this.kind });
+  }
+
+  /** Something is being written: save it when the reader pauses. */
+  changed(read) {
+    this.#read = read;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.finish(), PAUSE);
+  }
+
+  /** Saves now what is waiting for a pause. */
+  finish() {
+    clearTimeout(this.#timer);
+    const read = this.#read;
+    this.#read = null;
+    if (read) void this.save(read());
+  }
+
+  get isBeingWritten() {
+    return this.#read !== null;
+  }
+
+  async log(event) {
+    (await connected).log({ item: this.id, item_kind: this.kind, ...event });
+  }
+
+  async opened() {
+    const book = await connected;
+    if (!book.user) return;
+    if ((await book.load(this.id)) === undefined) await this.save({ opened: true });
+    book.log({ type: "Resource.View", item: this.id });
+  }
+}
+
+/** Puts back what this reader saved, here or on another device. */
+async function restore(book) {
+  for (const item of items) {
+    if (item.isBeingWritten) continue;
+    const value = await book.load(item.id).catch(() => undefined); // away: what is on the page stays
+    if (value !== undefined && !item.isBeingWritten) item.restored(value);
+  }
+}
+
+function finishAll() {
+  for (const item of items) item.finish();
+}
+
+/** Follows who reads: their work comes onto the page, and leaves it when they sign out on purpose. */
+async function begin() {
+  const book = await connected;
+  let reader;
+  const follow = async () => {
+    const now = `${book.user?.sub} ${book.user !== null && book.status.unclaimed > 0}`; // nobody's work waits for an answer first
+    if (now === reader) return;
+    reader = now;
+    await restore(book);
+  };
+  book.addEventListener("change", follow);
+  book.addEventListener("leaving", finishAll);
+  book.addEventListener("signedout", () => items.forEach((item) => item.cleared()));
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && finishAll());
+  await follow();
+}
+void begin();
