@@ -76,6 +76,12 @@ class RedisServer:
                 time.sleep(0.02)
         return False
 
+    def command(self, line: str) -> bytes:
+        """The beginning of the answer to an inline command."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(line.encode() + b"\r\n")
+            return connection.recv(65536)
+
     def stop(self) -> None:
         self.thaw()
         self._signal(signal.SIGTERM)

@@ -1,0 +1,270 @@
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from gateway.errors import StoreUnavailableError
+from gateway.store import CONNECTIONS, Spent, Store, Taken
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    opened = Store.open(redis_url, f"{uuid4()}:", 5.0)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def own(redis_server: RedisServer) -> AsyncIterator[Store]:
+    """A store with the deadline of service, on a Redis that the test may hurt."""
+    opened = Store.open(redis_server.url, "own:", 0.25)
+    yield opened
+    await opened.close()
+
+
+async def soon(seconds: float = 5.0) -> AsyncIterator[None]:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield
+        await asyncio.sleep(0.05)
+
+
+async def recovers(store: Store) -> None:
+    async for _ in soon():
+        try:
+            await store.ping()
+        except StoreUnavailableError:
+            continue
+        return
+    pytest.fail("the store did not recover")
+
+
+async def test_values_are_taken_once(store: Store) -> None:
+    await store.put("k", b"\x00value", 60)
+    assert await store.get("k") == b"\x00value"
+    assert sorted([await store.take("k") or b"", await store.take("k") or b""]) == [b"", b"\x00value"]
+    assert await store.get("k") is None
+
+
+async def test_of_many_takers_one_gets_it(store: Store) -> None:
+    await store.put("k", b"value", 60)
+    taken = await asyncio.gather(*(store.take("k") for _ in range(50)))
+    assert [value for value in taken if value is not None] == [b"value"]
+    await store.create("h", {"v": b"value"}, time.time() + 60)
+    spent = await asyncio.gather(*(store.spend("h", f"mark {n}", 60) for n in range(50)))
+    assert len([one for one in spent if isinstance(one, Taken)]) == 1
+    marks = {one.mark for one in spent if isinstance(one, Spent)}
+    assert len(marks) == 1
+    assert await store.spend("nothing", "mark", 60) is None
+
+
+async def test_marks_and_counts(store: Store) -> None:
+    assert [await store.put_new("m", 60), await store.put_new("m", 60)] == [True, False]
+    assert [await store.count("n", 60) for _ in range(3)] == [1, 2, 3]
+    assert [await store.raise_epoch("e", 60), await store.epoch("e", 60), await store.epoch("f", 60)] == [
+        1,
+        1,
+        0,
+    ]
+
+
+async def test_records(store: Store) -> None:
+    later = time.time() + 60
+    assert await store.create("h", {"v": b"one", "seen": 5}, later)
+    assert not await store.create("h", {"v": b"two"}, later)
+    assert await store.change("h", {"v": b"two"}, expected=b"one")
+    assert not await store.change("h", {"v": b"three"}, expected=b"one")
+    assert await store.change("h", {"x": 1}, expires=later)
+    assert await store.look([("h", ("v", "seen", "y"))], "e") == ([[b"two", b"5", None]], 0)
+    assert [await store.has_field("h", "x"), await store.has_field("h", "y")] == [True, False]
+    assert [await store.delete("h"), await store.delete("h")] == [True, False]
+
+
+async def test_nothing_is_written_to_what_is_gone(store: Store) -> None:
+    later = time.time() + 60
+    assert not await store.change("h", {"seen": 1}, expires=later)
+    assert not await store.add_tokens("h", {"a:x": 1}, 0)
+    await store.create("h", {"v": b"one"}, later)
+    assert await store.bury("h", 60)
+    assert not await store.bury("h", 60)
+    assert not await store.create("h", {"v": b"again"}, later)
+    assert not await store.change("h", {"seen": 1}, expires=later)
+    assert not await store.add_tokens("h", {"a:x": 1}, 0)
+    assert not await store.move(("h", "i"), b"one", "i", 60, {"v": b"one"}, later)
+    assert await store.look([("h", ("v", "seen")), ("i", ("v",))], "e") == ([[None, None], [None]], 0)
+
+
+async def test_a_record_moves_once(store: Store) -> None:
+    later = time.time() + 60
+    await store.create("h", {"v": b"one"}, later)
+    assert not await store.move(("h", "i"), b"other", "i", 60, {"v": b"two"}, later)
+    assert await store.move(("h", "i"), b"one", "i", 60, {"v": b"two"}, later)
+    assert not await store.move(("h", "j"), b"one", "j", 60, {"v": b"two"}, later)
+    assert await store.look([("h", ("v", "moved")), ("i", ("v",)), ("j", ("v",))], "e") == (
+        [[None, b"i"], [b"two"], [None]],
+        0,
+    )
+
+
+async def test_ended_tokens_are_swept(store: Store) -> None:
+    await store.create("h", {"v": b"one"}, time.time() + 60)
+    await store.add_tokens("h", {"a:old": 10, "r:old": 10}, 5)
+    await store.add_tokens("h", {"a:new": 20}, 10)
+    found = await store.look([("h", ("v", "a:old", "r:old", "a:new"))], "e")
+    assert found == ([[b"one", None, b"10", b"20"]], 0)
+
+
+async def test_tokens_cannot_fill_a_record_without_end(store: Store, redis_url: str) -> None:
+    await store.create("h", {"v": b"one"}, time.time() + 60)
+    for number in range(200):
+        assert await store.add_tokens("h", {f"a:{number}": 99}, 5)
+    found = await store.look([("h", ("v", "a:0", "a:199"))], "e")
+    assert found == ([[b"one", None, b"99"]], 0)
+
+
+async def test_everything_ends_by_itself(store: Store) -> None:
+    await store.put("k", b"v", 1)
+    await store.create("h", {"v": b"v"}, time.time() + 0.2)
+    await asyncio.sleep(1.2)
+    assert await store.get("k") is None
+    assert await store.look([("h", ("v",))], "e") == ([[None]], 0)
+
+
+async def test_an_aborted_request_never_leaves_its_reply_to_another(store: Store) -> None:
+    """security.md: redis-py 2023 handed one person's reply to another."""
+    people = [f"person {number}" for number in range(100)]
+    for person in people:
+        await store.put(person, person.encode(), 60)
+        await store.create(f"{person} h", {"v": person.encode()}, time.time() + 60)
+    wrong: list[str] = []
+
+    async def ask(person: str) -> None:
+        if await store.get(person) != person.encode():
+            wrong.append(person)
+        found, _ = await store.look([(f"{person} h", ("v",))], "e")
+        if found != [[person.encode()]]:
+            wrong.append(person)
+
+    for round_ in range(60):
+        tasks = [asyncio.create_task(ask(person)) for person in people]
+        for _ in range(round_ % 12):
+            await asyncio.sleep(0)
+        for task in tasks[round_ % 2 :: 2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(ask(person) for person in people))
+    assert wrong == []
+
+
+async def test_a_deadline_in_mid_flight_never_leaves_its_reply_to_another(
+    own: Store, redis_server: RedisServer
+) -> None:
+    """Replies that come after the deadline (a server that hung and goes on) belong to nobody."""
+    people = [f"person {number}" for number in range(60)]
+    for person in people:
+        await own.put(person, person.encode(), 60)
+    for _ in range(3):
+        redis_server.freeze()
+        refused = await asyncio.gather(*(own.get(person) for person in people), return_exceptions=True)
+        redis_server.thaw()
+        assert {type(one) for one in refused} == {StoreUnavailableError}
+        await recovers(own)
+        answers = await asyncio.gather(*(own.get(person) for person in people))
+        assert answers == [person.encode() for person in people]
+
+
+async def test_nothing_leaks_when_redis_hangs(own: Store, redis_server: RedisServer) -> None:
+    await own.ping()
+    for _ in range(3):
+        redis_server.freeze()
+        started = time.monotonic()
+        refused = await asyncio.gather(*(own.ping() for _ in range(5 * CONNECTIONS)), return_exceptions=True)
+        assert time.monotonic() - started < 1.0
+        redis_server.thaw()
+        assert {type(one) for one in refused} == {StoreUnavailableError}
+        await recovers(own)
+    await asyncio.gather(*(own.get("k") for _ in range(5 * CONNECTIONS)))
+    assert redis_server.command("CLIENT LIST").count(b"id=") <= CONNECTIONS + 1
+
+
+async def test_redis_down_is_told_at_once_and_forgotten_when_it_is_back(
+    own: Store, redis_server: RedisServer
+) -> None:
+    await own.put("k", b"v", 60)
+    redis_server.kill()
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailableError) as refused:
+        await own.get("k")
+    assert time.monotonic() - started < 1.0
+    assert refused.value.retry_after == 1
+    assert "127.0.0.1" not in refused.value.detail
+    redis_server.start()
+    await recovers(own)
+    await own.put("k", b"w", 60)
+    assert await own.get("k") == b"w"
+
+
+async def test_a_restart_between_two_commands_is_not_noticed(own: Store, redis_server: RedisServer) -> None:
+    await own.count("n", 60)
+    redis_server.stop()
+    redis_server.start()
+    assert await own.count("n", 60) == 1
+
+
+async def test_down_at_start() -> None:
+    store = Store.open("redis://127.0.0.1:1/0", "", 0.25)
+    with pytest.raises(StoreUnavailableError):
+        await store.ping()
+    await store.close()
+
+
+@pytest.mark.parametrize("command", ["REPLICAOF 127.0.0.1 1", "CONFIG SET maxmemory 1"])
+async def test_a_redis_that_does_not_write(own: Store, redis_server: RedisServer, command: str) -> None:
+    """READONLY and OOM."""
+    await own.ping()
+    assert redis_server.command(command) == b"+OK\r\n"
+    with pytest.raises(StoreUnavailableError):
+        await own.put("k", b"v", 60)
+    with pytest.raises(StoreUnavailableError):
+        await own.create("h", {"v": b"v"}, time.time() + 60)
+
+
+async def test_a_wrong_type_is_no_answer(store: Store) -> None:
+    await store.put("k", b"v", 60)
+    with pytest.raises(StoreUnavailableError):
+        await store.look([("k", ("v",))], "e")
+    assert await store.get("k") == b"v"
+
+
+async def test_a_write_is_finished_though_its_request_went_away(store: Store) -> None:
+    for number in range(20):
+        task = asyncio.create_task(store.put(f"k{number}", b"v", 60))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    answers = [await store.get(f"k{number}") for number in range(20)]
+    assert answers == [b"v"] * 20
+
+
+async def test_nobody_waits_for_an_answer_that_failed(own: Store, redis_server: RedisServer) -> None:
+    """An abandoned operation's error is nobody's: it must not show up as an unhandled one."""
+    redis_server.kill()
+    task = asyncio.create_task(own.ping())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await own.close()
+    gc.collect()
+
+
+async def test_two_prefixes_are_two_stores(redis_url: str) -> None:
+    one, two = (Store.open(redis_url, f"{uuid4()}:", 5.0) for _ in range(2))
+    await one.put("k", b"v", 60)
+    assert await two.get("k") is None
+    await one.close()
+    await two.close()
