@@ -2,6 +2,7 @@
 
 import typer
 
+from gateway.commands import origins
 from gateway.commands.check import check
 from gateway.commands.dev import dev
 from gateway.commands.init import init
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(init)
 app.command()(check)
+app.add_typer(origins.app, name="origins")
 app.command()(run)
 app.command()(dev)
 

@@ -1,115 +1,19 @@
 import textwrap
-from collections.abc import Mapping
-from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from gateway.config.faults import ConfigError
-from gateway.config.gateway_file import parse_gateway
-from gateway.config.settings import Address, Allow, Listen, ListenerTls, Outbound, Pages, Settings
-from gateway.routes import AssertionRule, BackendTls, InFlight, Route, SignInNeed, Subject, Timeouts
+from gateway.config.settings import Address, Allow, Listen, ListenerTls, Outbound, Pages
+from gateway.routes import AssertionRule, InFlight, Route, SignInNeed, Subject, Timeouts
 from gateway.session_limits import Life, SessionLimits
-
-ENV = {"SECRET": "s3cret", "REDIS": "rediss://user:word@redis.internal:6380/1", "DIRECTORY": "sqlite:///x.db"}
-
-MINIMAL = """\
-version: 1
-public_url: https://gw.example.edu
-providers:
-  campus: {preset: oidc, issuer: "https://idp.example.edu", client_id: bookgate}
-backends:
-  storage: {urls: ["http://10.0.0.5:8001"], routes: [{path: /storage/, strip: true}]}
-"""
-
-WHOLE = """\
-version: 1
-public_url: https://gw.example.edu
-contact: books-help@example.edu
-listen: {public: "0.0.0.0:8443", private: "unix:private.sock"}
-tls: {certificate: {file: tls.crt}, key: {file: tls.key}}
-trusted_proxies: [127.0.0.1/32, "2001:db8::/32"]
-data_path: plain
-state: state
-origins: {directory: origins.d}
-outbound: {proxy: "http://proxy.example.edu:3128", ca: {file: campus.pem}}
-redis: {url: {env: REDIS}, prefix: "gw:", deadline: 300ms}
-directory: {url: {env: DIRECTORY}}
-keys:
-  root: {file: secrets/root}
-  previous: [{file: secrets/older}]
-  people: {file: secrets/people}
-  research: {file: secrets/research}
-sessions:
-  sign_in: {idle: 1d, absolute: 2d}
-  book: {idle: 2h, absolute: 1d}
-  shared_device: {idle: 10m, absolute: 1h}
-  token_mode: {access: 5m}
-providers:
-  campus:
-    preset: oidc
-    issuer: https://idp.example.edu/realm
-    client_id: bookgate
-    client_secret: {env: SECRET}
-    label: Example University
-    claims: {username: uid, groups: isMemberOf}
-    allow: {groups: [staff], email_domains: [example.edu]}
-    logout: provider
-  home: {preset: oidc, issuer: "http://127.0.0.1:8090", client_id: home}
-backends:
-  grades:
-    urls: ["https://grades.internal:8443/api"]
-    tls: {ca: {file: campus.pem}, certificate: {file: tls.crt}, key: {file: tls.key}}
-    routes:
-      - {path: /grades/, strip: true, methods: [GET, POST]}
-      - {path: /grades/terms/, sign_in: none, embed: true}
-    identity:
-      subject: pairwise
-      assertion: {header: Authorization, scheme: Bearer, audience: marks, claims: [name]}
-      headers: {X-Forwarded-User: campus.username}
-      provider_token: none
-    request: {host: public, origin: send, cookies: [lang]}
-    response: {cookies: [lang], html: sandbox, rewrite_location: false}
-    timeouts: {connect: 1s, first_byte: 5s, idle: 10s}
-    in_flight: {max: 10, queue: 0, wait: 100ms}
-    max_body: 1MB
-    websocket: true
-  socket: {urls: ["unix:app.sock"], routes: [{path: /s/}], identity: {subject: pseudonym}}
-limits: {head: 32KiB}
-pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
-privacy: {default_level: 2}
-"""
+from tests.gateway_texts import ENV, MINIMAL, WHOLE, faults, make_site, parse, with_state
 
 
 @pytest.fixture(name="site")
 def _site(tmp_path: Path) -> Path:
-    """A folder with everything that the texts above point to."""
-    for folder in ("secrets", "origins.d", "state/keys"):
-        (tmp_path / folder).mkdir(parents=True)
-    for name in ("root", "older", "people", "research"):
-        (tmp_path / "secrets" / name).write_text(name.ljust(43, "x") + "\n")
-        (tmp_path / "state" / "keys" / name).write_text(name.ljust(43, "y"))
-    for name in ("tls.crt", "tls.key", "campus.pem", "origins.yaml"):
-        (tmp_path / name).write_text("")
-    return tmp_path
-
-
-def parse(text: str, site: Path, env: Mapping[str, str] = ENV) -> Settings:
-    return parse_gateway(text.encode(), site / "gateway.yaml", env)
-
-
-def faults(text: str, site: Path, env: Mapping[str, str] = ENV) -> list[tuple[int, str]]:
-    with pytest.raises(ConfigError) as refused:
-        parse(text, site, env)
-    assert all(
-        fault.file == "gateway.yaml" and fault.message and fault.remedy for fault in refused.value.faults
-    )
-    return [(fault.line, fault.code) for fault in refused.value.faults]
-
-
-def with_state(text: str) -> str:
-    return text + "state: state\n"
+    return make_site(tmp_path)
 
 
 def test_only_four_keys_are_required(site: Path) -> None:
@@ -154,26 +58,6 @@ def test_every_built_key_arrives(site: Path) -> None:
     assert settings.max_head == 32768
     assert settings.pages == Pages("Books", "#8a1538", {"help": "https://help.example.edu"})
     assert settings.research_cap == 2
-
-
-def test_a_backend_arrives_whole(site: Path) -> None:
-    routes = parse(WHOLE, site).routes
-    grades = routes.backends["grades"]
-    assert grades.url == "https://grades.internal:8443/api/"
-    assert grades.assertion == AssertionRule("Authorization", "Bearer", "marks", ("name",))
-    assert grades.headers == {"X-Forwarded-User": "campus.username"}
-    assert (grades.origin, grades.host) == ("send", "public")
-    assert (grades.request_cookies, grades.response_cookies) == (frozenset({"lang"}), frozenset({"lang"}))
-    assert not grades.rewrite_location
-    assert grades.timeouts == Timeouts(1, 5, 10)
-    assert grades.in_flight == InFlight(10, 0, 0.1)
-    assert (grades.max_body, grades.websocket) == (1_000_000, True)
-    assert grades.tls == BackendTls(site / "campus.pem", site / "tls.crt", site / "tls.key")
-    assert routes.backends["socket"].url == f"unix:{site}/app.sock"
-    assert [route.path for route in routes.routes] == ["/grades/terms/", "/grades/", "/s/"]
-    terms = routes.find("/grades/terms/x")
-    assert terms is not None
-    assert terms == replace(terms, sign_in=SignInNeed.NONE, embed=True, methods=None)
 
 
 LATER = [
@@ -299,29 +183,6 @@ def test_a_fault_has_its_line_and_code(line: str, where: str, code: str, site: P
 
 
 @pytest.mark.parametrize(
-    ("path", "code"),
-    [
-        pytest.param("/auth/", "own-path", id="ours"),
-        pytest.param("/auth/x/", "own-path", id="below ours"),
-        pytest.param("/.well-known/x/", "own-path", id="well-known"),
-        pytest.param("/client/", "own-path", id="client"),
-        pytest.param("/bookgate.js/", "own-path", id="script"),
-        pytest.param("/a/internal/", "internal-path", id="internal"),
-        pytest.param("storage", "bad-path", id="no slashes"),
-        pytest.param("/storage", "bad-path", id="no last slash"),
-        pytest.param("/a//b/", "bad-path", id="empty segment"),
-        pytest.param("/a/../b/", "bad-path", id="dots"),
-        pytest.param("/a/./b/", "bad-path", id="one dot"),
-        pytest.param("/a%2fb/", "bad-path", id="escape"),
-        pytest.param("/a;b/", "bad-path", id="semicolon"),
-        pytest.param("/ä/", "bad-path", id="not ASCII"),
-    ],
-)
-def test_a_route_that_is_refused(path: str, code: str, site: Path) -> None:
-    assert faults(with_state(MINIMAL.replace("/storage/", path)), site) == [(6, code)]
-
-
-@pytest.mark.parametrize(
     ("url", "code"),
     [
         pytest.param("https://gw.example.edu/", "bad-url", id="final slash"),
@@ -353,12 +214,6 @@ def test_http_on_loopback_is_taken(url: str, site: Path) -> None:
 )
 def test_an_issuer_that_is_refused(issuer: str, code: str, site: Path) -> None:
     assert faults(with_state(MINIMAL.replace("https://idp.example.edu", issuer)), site) == [(4, code)]
-
-
-def test_one_path_for_two_backends_names_both_lines(site: Path) -> None:
-    text = MINIMAL + '  other: {urls: ["http://a:1"], routes: [{path: /storage/}]}\n'
-    with pytest.raises(ConfigError, match="stands here and on line 6"):
-        parse(with_state(text), site)
 
 
 def test_all_faults_come_at_once_in_order(site: Path) -> None:
