@@ -1,0 +1,80 @@
+// A certified OpenID provider (npm oidc-provider) with one page that asks for a name.
+// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris"}'
+// prints one line, "ready ISSUER", and serves until it is ended.
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
+import Provider, { interactionPolicy } from 'oidc-provider';
+
+const client = JSON.parse(process.argv[2]);
+
+const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+const policy = interactionPolicy.base();
+policy.add(new interactionPolicy.Prompt({ name: 'select_account', requestable: true }), 0);
+
+const server = createServer();
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+const provider = new Provider(issuer, {
+  clients: [{ ...client, token_endpoint_auth_method: 'client_secret_basic' }],
+  jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'independent', alg: 'RS256', use: 'sig' }] },
+  cookies: { keys: [randomBytes(32).toString('hex')] },
+  features: { devInteractions: { enabled: false } },
+  pkce: { required: () => true },
+  claims: {
+    openid: ['sub'],
+    profile: ['name', 'preferred_username', 'groups'],
+    email: ['email', 'email_verified'],
+  },
+  findAccount: (_context, id) => ({
+    accountId: id,
+    claims: () => ({
+      sub: id,
+      name: id,
+      preferred_username: id.toLowerCase(),
+      groups: ['readers'],
+      email: `${encodeURIComponent(id.toLowerCase())}@example.edu`,
+      email_verified: true,
+    }),
+  }),
+  async loadExistingGrant({ oidc }) {
+    const grant = new oidc.provider.Grant({
+      clientId: oidc.client.clientId,
+      accountId: oidc.session.accountId,
+    });
+    grant.addOIDCScope('openid profile email');
+    await grant.save();
+    return grant;
+  },
+  interactions: { policy, url: (_context, interaction) => `/interaction/${interaction.uid}` },
+});
+
+const PAGE = `<!doctype html><html lang="en"><title>Independent provider</title>
+<h1>Who are you?</h1><form method="post"><label>Name <input name="name" autofocus></label>
+<button id="continue">Continue</button> <button name="cancel" value="1">Cancel</button></form></html>`;
+
+async function interact(request, response) {
+  await provider.interactionDetails(request, response); // throws where no interaction waits
+  if (request.method !== 'POST') {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(PAGE);
+    return;
+  }
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  const form = new URLSearchParams(body);
+  const result = form.has('cancel')
+    ? { error: 'access_denied', error_description: 'the person said no' }
+    : { login: { accountId: form.get('name'), remember: true }, select_account: {} };
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
+const protocol = provider.callback();
+server.on('request', (request, response) => {
+  if (!request.url.startsWith('/interaction/')) {
+    protocol(request, response);
+    return;
+  }
+  interact(request, response).catch((error) => response.writeHead(400).end(String(error)));
+});
+console.log(`ready ${issuer}`);
