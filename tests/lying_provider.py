@@ -26,6 +26,7 @@ REDIRECT = "http://127.0.0.1:8080/auth/callback/campus"
 @dataclass
 class LyingProvider:
     issuer: str
+    redirect: str = REDIRECT
     key: ECKey | RSAKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "first"}))
     alg: str = "ES256"
     claims: Json = field(default_factory=dict)  # over the honest claims; None: left out
@@ -110,7 +111,7 @@ class LyingProvider:
         form = await request.post()
         login = self.logins.pop(str(form["code"]))
         assert credentials(request, {name: str(value) for name, value in form.items()}) == (CLIENT_ID, SECRET)
-        assert form["redirect_uri"] == login["redirect_uri"] == REDIRECT
+        assert form["redirect_uri"] == login["redirect_uri"] == self.redirect
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         assert base64url(digest) == login["code_challenge"]
         access_token = f"access-{len(self.tokens)}"
