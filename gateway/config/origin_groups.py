@@ -148,7 +148,7 @@ def _entries(group: _Group, surroundings: Surroundings) -> Iterator[Listed]:
         group.faults.add(
             group.block.line_of("origins"), "no-origins", message, "List one, or remove the group."
         )
-    lacking = group.keys.trust is not Trust.DENIED and not group.keys.backends
+    lacking = group.keys.trust is not Trust.DENIED and group.keys.backends is None
     if lacking and any(isinstance(item, ScalarNode) for item in nodes or ()):
         _no_backends(group.faults, group.block.line, f"Group {group.name}")
     for item in nodes or ():
@@ -175,7 +175,7 @@ def _entry(item: Node, group: _Group, surroundings: Surroundings) -> Listed | No
         own = read_policy_keys(block, surroundings.backend_names)
         keys = nearest(own, group.keys)
         _check_denied(block, keys, PolicyKeys())
-        if keys.trust is not Trust.DENIED and not keys.backends:
+        if keys.trust is not Trust.DENIED and keys.backends is None:
             _no_backends(group.faults, item.line, "This origin")
         books, expires = _books(block), block.find("expires", calendar_date)
         shares = block.get("shares_book", boolean, default=False)

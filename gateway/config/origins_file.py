@@ -170,7 +170,7 @@ def _unlisted(files: list[_File], surroundings: Surroundings) -> Policy | None:
         message = f"The policy `{name}` is {keys.trust}, and unlisted origins are asked for consent."
         file.faults.add(line, "unlisted-trusted", message, "Name a policy without `trust`.")
     keys = nearest(PolicyKeys(trust=Trust.CONSENT), keys, surroundings.defaults, BUILT_IN)
-    if not keys.backends:
+    if keys.backends is None:
         message = f"The policy `{name}` has no backends, so unlisted origins may do nothing."
         file.faults.add(line, "no-backends", message, "Add `backends:` to it, or write `unlisted: denied`.")
     return make_policy(keys, group="unlisted", place=(file.faults.file, 0))

@@ -9,6 +9,8 @@ from gateway.config.nodes import (
     NAME,
     Block,
     Node,
+    Reader,
+    SequenceNode,
     boolean,
     byte_rate,
     list_of,
@@ -105,7 +107,7 @@ def read_policy_keys(block: Block, backend_names: Collection[str]) -> PolicyKeys
     trust = block.find("trust", one_of(tuple(Trust), "unknown-trust"))
     return PolicyKeys(
         trust=None if trust is None else Trust(trust),
-        backends=block.find("backends", list_of(one_of(backend_names, "unknown-backend"))),
+        backends=block.find("backends", _backends(backend_names)),
         methods=block.find("methods", list_of(_method)),
         read_only=block.find("read_only", boolean),
         request_headers=block.find("request_headers", list_of(_request_header)),
@@ -122,6 +124,17 @@ def redirect_origin(redirect: str) -> Origin | None:
     """The origin of a redirect URL; None where browsers would write it otherwise, or it has none."""
     found = _REDIRECT.fullmatch(redirect)
     return parse_origin(found[1]) if found else None
+
+
+def _backends(names: Collection[str]) -> Reader[tuple[str, ...]]:
+    listed = list_of(one_of(names, "unknown-backend"))
+
+    def read(node: Node, faults: Faults, what: str) -> tuple[str, ...] | None:
+        if isinstance(node, SequenceNode) and not node.items:
+            faults.add(node.line, "no-backends", f"{what} lists none.", "List one, or say `trust: denied`.")
+        return listed(node, faults, what)
+
+    return read
 
 
 def _method(node: Node, faults: Faults, what: str) -> str | None:
@@ -193,7 +206,7 @@ def _redirect(node: Node, faults: Faults, what: str) -> str | None:
 def _sign_in(node: Node, faults: Faults, what: str) -> tuple[str, ...] | None:
     ways = list_of(matching(NAME, "bad-sign-in", "Write a provider's id, lti, guest, class_card or passkey."))
     chosen = ways(node, faults, what)
-    if chosen == ():
+    if isinstance(node, SequenceNode) and not node.items:
         faults.add(
             node.line, "no-sign-in", f"{what} leaves no way in.", "List one, or remove the key for all."
         )
