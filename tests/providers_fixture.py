@@ -1,8 +1,8 @@
 """The independent provider (npm oidc-provider) as a process, and people who sign in at a provider's page.
 
-    async with independent_provider([redirect_uri]) as provider: ...   provider.issuer, .client_id, ...
-    await Visitor().sign_in(url, "Ada", redirect_uri)                  the callback's URL, over HTTP
-    sign_in_with(driver, "Ada")                                        the same page in a browser
+async with independent_provider([redirect_uri]) as provider: ...   provider.issuer, .client_id, ...
+await Visitor().sign_in(url, "Ada", redirect_uri)                  the callback's URL, over HTTP
+sign_in_with(driver, "Ada")                                        the same page in a browser
 """
 
 import asyncio
