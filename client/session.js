@@ -232,7 +232,7 @@ export class Session {
     const response = await this.#fetch(this.#gateway + path, init);
     if (!response.ok) throw await refusal(response);
     const answer = await response.json().catch(() => null);
-    if (answer === null || typeof answer !== "object") throw await refusal(response); // not our gateway's answer
+    if (answer === null || typeof answer !== "object") throw new BookgateError("bad_answer", "This is not the gateway's answer."); // a hotel's page
     if (typeof answer.now === "number") this.#skew = answer.now - Date.now() / 1000;
     return answer;
   }

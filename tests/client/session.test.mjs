@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { MemoryDatabase } from "../../client/database.js";
+import { Requests } from "../../client/requests.js";
+import { Session } from "../../client/session.js";
+import { TabStorage, scriptedGateway } from "./scripted-gateway.mjs";
+
+globalThis.location = { origin: "https://book.test" };
+const ADA = { sub: "p-ada", name: "Ada", guest: false };
+const claims = (proof) => JSON.parse(Buffer.from(proof.split(".")[1], "base64url"));
+const stops = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+/** A gateway that knows one refresh token and one access token at a time; `rules` come first. */
+async function parts(rules = () => undefined, { database = new MemoryDatabase(), tab = new TabStorage() } = {}) {
+  const state = { access: 0, user: ADA };
+  const gateway = await scriptedGateway((request) => {
+    const ruled = rules(request, state);
+    if (ruled) return ruled;
+    const signedIn = request.headers.authorization === `DPoP at-${state.access}` && state.access > 0;
+    if (request.path === "/auth/session") return { body: { user: signedIn ? state.user : null, expires_in: 100, now: now() } };
+    const tokens = () => ({ access_token: `at-${++state.access}`, refresh_token: "rt", token_type: "DPoP", expires_in: 600, now: now() });
+    if (request.path === "/auth/confirm") return { body: { mode: "dpop", keep: true, user: ADA, ...tokens() } };
+    if (request.path === "/auth/token" && request.body.includes("authorization_code")) return { body: { ticket: "T", now: now() } };
+    if (request.path === "/auth/token") return { body: tokens() };
+    if (request.path === "/auth/logout") return { body: { signed_out: "book", next: null, sign_out_page: "/out", now: now() } };
+    return signedIn ? { body: { ok: true } } : { status: 401, body: { error: "login_required", request_id: "r1" } };
+  });
+  stops.push(gateway.stop);
+  const session = new Session({ gateway: gateway.origin, database, tab });
+  const requests = new Requests({ session, gateway: gateway.origin, signingIn: () => null, changed: () => {} });
+  return { session, requests, state, database, tab, ...gateway };
+}
+const now = () => Math.floor(Date.now() / 1000);
+const CODE = { code: "C", verifier: "V", redirectUri: "https://book.test/bookgate-return.html" };
+
+test("a code becomes a token session: the steps, their fields, one key", async () => {
+  const { session, received } = await parts();
+  await session.redeem(CODE);
+  assert.deepEqual([session.mode, session.user], ["dpop", ADA]);
+  const [token, confirm] = received;
+  assert.deepEqual(Object.fromEntries(new URLSearchParams(token.body)), {
+    grant_type: "authorization_code", code: "C", code_verifier: "V", client_id: "https://book.test", delivery: "cookie",
+    redirect_uri: CODE.redirectUri,
+  });
+  assert.equal(confirm.body, "ticket=T");
+  assert.equal(claims(token.headers.dpop).htm, "POST");
+});
+
+test("a request in token mode carries token, proof with its hash, and the person when it writes", async () => {
+  const { session, requests, received, origin } = await parts();
+  await session.redeem(CODE);
+  assert.equal((await requests.fetch("/storage/v1/items/a?course=c", { method: "put", body: "{}" })).status, 200);
+  const { headers } = received.at(-1);
+  assert.equal(headers.authorization, "DPoP at-1");
+  assert.equal(headers["x-bookgate-person"], "p-ada");
+  const { htm, htu, ath } = claims(headers.dpop);
+  assert.deepEqual([htm, htu], ["PUT", `${origin}/storage/v1/items/a`]);
+  assert.match(ath, /^[\w-]{43}$/);
+  await requests.fetch("/storage/v1/items/a");
+  assert.equal(received.at(-1).headers["x-bookgate-person"], undefined);
+});
+
+test("an access token that ended is renewed and the request replayed once, body and all", async () => {
+  const { session, requests, received, state, origin } = await parts();
+  await session.redeem(CODE);
+  state.access = 7; // the gateway forgot at-1
+  const response = await requests.fetch(new Request(`${origin}/storage/x`, { method: "POST", body: "work" }));
+  assert.equal(response.status, 200);
+  const sent = received.filter(({ path }) => path === "/storage/x");
+  assert.deepEqual(sent.map(({ body }) => body), ["work", "work"]);
+  assert.notEqual(claims(sent[0].headers.dpop).jti, claims(sent[1].headers.dpop).jti);
+});
+
+test("a session that is over is over: the 401 comes through, after one refresh", async () => {
+  const { session, requests, received } = await parts(({ path, body }) =>
+    path === "/auth/token" && body.includes("refresh") ? { status: 400, body: { error: "invalid_grant" } } : path === "/x" ? { status: 401, body: { error: "login_required" } } : undefined,
+  );
+  await session.redeem(CODE);
+  const response = await requests.fetch("/x");
+  assert.equal(response.status, 401);
+  assert.deepEqual([session.user, session.mode], [null, null]);
+  assert.equal(received.filter(({ path }) => path === "/x").length, 1);
+});
+
+test("a write of one person is not replayed when another came back", async () => {
+  const { session, requests, received, state } = await parts();
+  await session.redeem(CODE);
+  state.access = 7;
+  state.user = { sub: "p-bob", name: "Bob" };
+  assert.equal((await requests.fetch("/x", { method: "POST", body: "of ada" })).status, 401);
+  assert.equal(received.filter(({ path }) => path === "/x").length, 1);
+  assert.equal(session.user.sub, "p-bob");
+});
+
+test("person_changed makes the client look again who is signed in", async () => {
+  const { session, requests, state } = await parts(({ path }) => (path === "/x" ? { status: 409, body: { error: "person_changed" } } : undefined));
+  await session.redeem(CODE);
+  state.user = { sub: "p-bob", name: "Bob" };
+  assert.equal((await requests.fetch("/x", { method: "POST" })).status, 409);
+  assert.equal(session.user.sub, "p-bob");
+});
+
+test("a wrong clock is told by the gateway, and a nonce asked for is given once", async () => {
+  const asked = [];
+  const { session } = await parts(({ path, headers }) => {
+    if (path !== "/auth/token") return undefined;
+    asked.push(claims(headers.dpop).nonce);
+    return asked.length === 1 ? { status: 400, headers: { "DPoP-Nonce": "n1" }, body: { error: "use_dpop_nonce", now: 5 } } : undefined;
+  });
+  await session.redeem(CODE);
+  assert.deepEqual(asked, [undefined, "n1"]);
+});
+
+test("keep: the refresh token stays on the device, else it ends with the tab", async () => {
+  const kept = await parts();
+  await kept.session.redeem(CODE);
+  assert.equal(await kept.database.get("state", "refresh"), "rt");
+  const shared = await parts(({ path }, state) =>
+    path === "/auth/confirm" ? { body: { mode: "dpop", keep: false, user: ADA, access_token: `at-${++state.access}`, refresh_token: "rt", expires_in: 600 } } : undefined,
+  );
+  await shared.session.redeem(CODE);
+  assert.equal(await shared.database.get("state", "refresh"), undefined);
+  assert.equal(shared.tab.getItem("bookgate.refresh"), "rt");
+});
+
+test("a later visit signs in again by the refresh token", async () => {
+  const first = await parts();
+  await first.session.redeem(CODE);
+  const again = new Session({ gateway: first.origin, database: first.database, tab: new TabStorage() });
+  await again.read();
+  assert.deepEqual([again.user, again.mode], [ADA, "dpop"]);
+});
+
+test("a gateway that is away signs nobody out: the reader is remembered, not confirmed", async () => {
+  const first = await parts();
+  await first.session.redeem(CODE);
+  await first.stop();
+  const again = new Session({ gateway: first.origin, database: first.database, tab: new TabStorage() });
+  await again.read();
+  assert.deepEqual([again.user, again.confirmed, again.reachable], [ADA, false, false]);
+  assert.equal(await first.database.get("state", "refresh"), "rt");
+});
+
+test("a gateway whose sessions cannot be read (503) signs nobody out either", async () => {
+  const first = await parts();
+  await first.session.redeem(CODE);
+  const away = await parts(() => ({ status: 503, headers: { "Retry-After": "1" }, body: { error: "sessions_unavailable" } }), first);
+  await away.session.read();
+  assert.deepEqual([away.session.user, away.session.confirmed], [ADA, false]);
+});
+
+test("a page of HTML from a captive portal is nobody's answer", async () => {
+  const { session } = await parts(() => ({ headers: { "Content-Type": "text/html" }, body: "<p>Welcome to the hotel" }));
+  await session.read();
+  assert.deepEqual([session.user, session.confirmed], [null, false]);
+});
+
+test("signing out erases token, person and key", async () => {
+  const { session, database, received } = await parts();
+  await session.redeem(CODE);
+  const { jkt } = await session.key();
+  assert.deepEqual(await session.end(null), { next: null, rest: "/out" });
+  assert.equal(received.at(-1).headers.authorization, "DPoP at-1");
+  assert.equal(session.user, null);
+  for (const name of ["refresh", "person", "key"]) assert.equal(await database.get("state", name), undefined);
+  assert.notEqual((await session.key()).jkt, jkt);
+});
+
+test("credentials go nowhere but to the gateway", async () => {
+  const { requests } = await parts();
+  await assert.rejects(requests.fetch("https://elsewhere.test/x"), { code: "foreign_url" });
+  await assert.rejects(requests.fetch("//elsewhere.test/x"), { code: "foreign_url" });
+});
