@@ -7,15 +7,14 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.errors import InvalidGrantError
-from gateway.records import Authorization, Code, Continuation, Form, LiveBook, Login, Ticket, WebSocketTicket
+from gateway.records import Code, LiveBook, Ticket, WebSocketTicket
 from gateway.sealing import Sealer, Token, encoded, hashed
-from gateway.session_ids import Bearer, Issued, mint_bearer, slot_of, store_key
+from gateway.session_ids import Bearer, Issued, slot_of, store_key
 from gateway.session_limits import CODE_MARK
 from gateway.store import VALUE, Spent, Store
 
 Clock = Callable[[], float]
-Transaction = Authorization | Login | Continuation | Form
-T = TypeVar("T", Authorization, Login, Continuation, Form)
+T = TypeVar("T", bound=msgspec.Struct)
 Once = TypeVar("Once", Ticket, WebSocketTicket)
 
 CODE_LIFE: Final = 60
@@ -125,14 +124,15 @@ class Grants:
     async def issue_tokens(self, live: LiveBook, refresh: str | None = None) -> Tokens:
         """An access token, and a refresh token as long-lived as the session unless one is there already."""
         now = int(self._clock())
-        access = mint_bearer(live.key, live.record.parent, self._token)
-        fields: dict[str, int] = {_field("a", access): now + self._access_life}
+        access = Bearer.mint(live.key, live.record.parent, self._token)
+        fields = {f"a:{access.field}": now + self._access_life}
         if refresh is None:
-            refresh = mint_bearer(live.key, live.record.parent, self._token)
-            fields[_field("r", refresh)] = live.record.ends
+            lasting = Bearer.mint(live.key, live.record.parent, self._token)
+            fields[f"r:{lasting.field}"] = live.record.ends
+            refresh = lasting.id
         if not await self._store.add_tokens(store_key("b", live.key), fields, now):
             raise InvalidGrantError("the book session ended meanwhile")
-        return Tokens(access, refresh, self._access_life)
+        return Tokens(access.id, refresh, self._access_life)
 
     @staticmethod
     def access_book(token: str) -> tuple[str, str, str] | None:
@@ -162,10 +162,3 @@ class Grants:
 def _kind(record: type[msgspec.Struct]) -> str:
     """The purpose a record is sealed for, and the beginning of its key."""
     return record.__name__.lower()
-
-
-def _field(letter: str, token: str) -> str:
-    bearer = Bearer.parse(token)
-    if bearer is None:
-        raise ValueError("not a token of ours")
-    return f"{letter}:{bearer.field}"

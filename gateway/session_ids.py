@@ -64,9 +64,17 @@ def parse_book_id(text: str) -> tuple[str, str] | None:
 class Bearer:
     """An access or refresh token: it lives as a field of its book session, and ends with it."""
 
+    id: str
     key: str
     parent_key: str
     field: str  # without the letter of its kind
+
+    @classmethod
+    def mint(cls, key: str, parent_key: str, token: Token) -> Self:
+        slot, _, book = key.partition(".")
+        secret = encoded(token(_SECRET_BYTES))
+        text = f"{secret}.{slot}.{book}.{parent_key.partition('.')[2]}"
+        return cls(text, key, parent_key, short_hash(secret))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -74,12 +82,7 @@ class Bearer:
         if found is None:
             return None
         secret, slot, book, parent = found.groups()
-        return cls(f"{slot}.{book}", f"{slot}.{parent}", short_hash(secret))
-
-
-def mint_bearer(key: str, parent_key: str, token: Token) -> str:
-    slot, _, book = key.partition(".")
-    return f"{encoded(token(_SECRET_BYTES))}.{slot}.{book}.{parent_key.partition('.')[2]}"
+        return cls(text, f"{slot}.{book}", f"{slot}.{parent}", short_hash(secret))
 
 
 def slot_of(key: str) -> str:

@@ -15,6 +15,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from gateway.errors import StoreUnavailableError
 
 T = TypeVar("T")
+Fields = Mapping[str, bytes] | Mapping[str, int] | Mapping[str, bytes | int]
 
 CONNECTIONS: Final = 32
 VALUE: Final = "v"  # the field that holds a record; a hash without it is a grave or nothing
@@ -200,14 +201,14 @@ class Store:
     async def has_field(self, key: str, field: str) -> bool:
         return bool(await self._do(lambda: self._redis.hexists(self._prefix + key, field)))
 
-    async def create(self, key: str, fields: Mapping[str, bytes | int], expires: float) -> bool:
+    async def create(self, key: str, fields: Fields, expires: float) -> bool:
         """A record where there is neither one nor a grave. expires: Unix seconds."""
         return bool(await self._run(self._create, key, _milliseconds(expires), *_flat(fields)))
 
     async def change(
         self,
         key: str,
-        fields: Mapping[str, bytes | int],
+        fields: Fields,
         *,
         expected: bytes | None = None,
         expires: float | None = None,
@@ -233,7 +234,7 @@ class Store:
         expected: bytes,
         mark: str,
         grave: int,
-        fields: Mapping[str, bytes | int],
+        fields: Fields,
         expires: float,
     ) -> bool:
         """Puts a record under another key of its slot, if it is still as expected.
@@ -251,7 +252,7 @@ class Store:
             return Taken(value)
         return Spent(value.decode()) if code == 0 else None
 
-    async def add_tokens(self, key: str, fields: Mapping[str, bytes | int], now: int) -> bool:
+    async def add_tokens(self, key: str, fields: Fields, now: int) -> bool:
         """Adds token fields to a record that is there, and sweeps the access tokens that ended."""
         return bool(await self._run(self._issue, key, now, *_flat(fields)))
 
@@ -278,5 +279,5 @@ def _milliseconds(seconds: float) -> int:
     return int(seconds * 1000)
 
 
-def _flat(fields: Mapping[str, bytes | int]) -> list[str | bytes | int]:
+def _flat(fields: Fields) -> list[str | bytes | int]:
     return [part for pair in fields.items() for part in pair]

@@ -1,10 +1,13 @@
 """What all tests may use: a real Redis, one for each worker."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
+from gateway.store import Store
 from tests.redis_server import RedisServer
+from tests.sessions_parts import Parts
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,22 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = RedisServer(tmp_path_factory.mktemp("redis")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """One test's share of the common Redis."""
+    return f"{uuid4()}:"
+
+
+@pytest.fixture
+async def store(redis_url: str, prefix: str) -> AsyncIterator[Store]:
+    opened = Store.open(redis_url, prefix, 5.0)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def parts(store: Store) -> Parts:
+    """Sessions and grants with a clock of their own."""
+    return Parts.on(store)

@@ -29,6 +29,7 @@ class Clock:
 @dataclass
 class Parts:
     store: Store
+    sealer: Sealer
     clock: Clock
     sessions: Sessions
     grants: Grants
@@ -38,6 +39,7 @@ class Parts:
         clock, sealer = Clock(), Sealer(root, previous, os.urandom)
         return cls(
             store,
+            sealer,
             clock,
             Sessions(store, sealer, LIMITS, clock, os.urandom),
             Grants(store, sealer, clock, os.urandom, LIMITS.access),
@@ -72,3 +74,14 @@ class Parts:
         """The session as a request would find it now."""
         again = await self.sessions.load_book_key(live.key, live.record.parent)
         return None if again is None else again.record
+
+
+async def loaded(parts: Parts, live: LiveSignIn) -> LiveSignIn | None:
+    """The session as its cookie would find it now."""
+    assert live.id is not None
+    return await parts.sessions.load_sign_in(live.id)
+
+
+async def loaded_book(parts: Parts, live: LiveBook) -> LiveBook | None:
+    assert live.id is not None
+    return await parts.sessions.load_book(live.id)

@@ -6,7 +6,6 @@ from gateway.session_ids import (
     Bearer,
     Issued,
     book_id,
-    mint_bearer,
     parse_book_id,
     short_hash,
     slot_of,
@@ -54,9 +53,11 @@ def test_a_book_id_names_its_parent() -> None:
 
 def test_a_bearer_names_session_and_parent() -> None:
     book, parent = Issued.mint(SLOT, os.urandom), Issued.mint(SLOT, os.urandom)
-    text = mint_bearer(book.key, parent.key, os.urandom)
-    assert Bearer.parse(text) == Bearer(book.key, parent.key, short_hash(text[:43]))
-    assert Bearer.parse(text[1:]) is None
+    bearer = Bearer.mint(book.key, parent.key, os.urandom)
+    assert Bearer.parse(bearer.id) == bearer
+    assert (bearer.key, bearer.parent_key) == (book.key, parent.key)
+    assert bearer.field == short_hash(bearer.id[:43])
+    assert Bearer.parse(bearer.id[1:]) is None
 
 
 def test_store_keys_are_tagged_by_slot() -> None:

@@ -12,13 +12,6 @@ from tests.redis_server import RedisServer
 
 
 @pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    opened = Store.open(redis_url, f"{uuid4()}:", 5.0)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 async def own(redis_server: RedisServer) -> AsyncIterator[Store]:
     """A store with the deadline of service, on a Redis that the test may hurt."""
     opened = Store.open(redis_server.url, "own:", 0.25)
