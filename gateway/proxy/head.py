@@ -165,10 +165,10 @@ def client_address(
 ) -> str | None:
     """Who is asking: the rightmost address that is not a trusted proxy's.
 
-    peer: the connection's other end; None is a Unix socket, which only a proxy of this machine can open.
+    peer: the connection's other end; none is a Unix socket, which only a proxy of this machine can open.
     """
     told = [part.strip() for line in forwarded_for for part in line.split(",")]
-    found = peer
+    found = peer or None
     while told and (found is None or _is_trusted(found, trusted)):
         said = told.pop()
         if not _is_address(said):

@@ -1,0 +1,271 @@
+"""The data path behind the gateway's own middlewares, with sessions made by hand instead of signing in."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from io import StringIO
+from ipaddress import ip_network
+from types import MappingProxyType
+
+from aiohttp import web
+
+from gateway.access import CookieCredential, DpopCredential, Facts, TicketCredential, admits, credential
+from gateway.assertions import Assertions, SigningKey
+from gateway.config.settings import Pages
+from gateway.cookies import book_name
+from gateway.middleware import cross_origin, errors, facts, on_prepare
+from gateway.origins import Policy, PolicyTable, Trust
+from gateway.pages.render import make_renderer
+from gateway.proxy.decide import Site
+from gateway.proxy.plain import expect_handler, proxy_handler
+from gateway.proxy.streams import Streams
+from gateway.proxy.upstream import Upstreams
+from gateway.proxy.wiring import Wiring
+from gateway.records import Book, LiveBook, Mode, SignIn
+from gateway.routes import (
+    AssertionRule,
+    Backend,
+    BackendTls,
+    InFlight,
+    Route,
+    RouteTable,
+    SignInNeed,
+    Subject,
+    Timeouts,
+)
+from gateway.telemetry import make_log
+from tests.policies import POLICY
+from tests.system.raw_client import RawAnswer, RawClient
+
+PUBLIC = "http://gw.test"
+BOOK = "https://books.example.edu"
+TWO_BOOKS = "https://ada-l.github.io"
+CONSENT = "https://consent.example.org"
+READER = "https://reader.example.edu"
+STRANGER = "https://evil.example.net"
+NOW = 1_790_000_000
+SLOT = "s" * 16
+
+TRUSTED_PROXIES = (ip_network("127.0.0.0/8"),)
+TIMEOUTS = Timeouts(connect=0.5, first_byte=0.5, idle=0.6)
+
+
+def backend(url: str, name: str = "storage") -> Backend:
+    return Backend(
+        name=name,
+        url=url,
+        subject=Subject.PERSON,
+        assertion=AssertionRule(),
+        headers=MappingProxyType({}),
+        origin="drop",
+        host="backend",
+        request_cookies=frozenset(),
+        response_cookies=frozenset(),
+        rewrite_location=True,
+        timeouts=TIMEOUTS,
+        in_flight=InFlight(max=4, queue=1, wait=0.2),
+        max_body=100_000,
+        websocket=True,
+        tls=BackendTls(),
+    )
+
+
+def route(
+    path: str,
+    need: SignInNeed = SignInNeed.REQUIRED,
+    *,
+    methods: frozenset[str] | None = None,
+    strip: bool = True,
+    to: str = "storage",
+) -> Route:
+    return Route(to, path, strip, need, methods, embed=False)
+
+
+ROUTES = (
+    route("/storage/few/", methods=frozenset({"GET"})),
+    route("/storage/"),
+    route("/public/", SignInNeed.NONE),
+    route("/maybe/", SignInNeed.OPTIONAL),
+    route("/whole/", strip=False),
+    route("/other/", to="other"),
+)
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_HEADERS = frozenset({"authorization", "dpop", "x-bookgate-book", "x-bookgate-person", "x-partner"})
+TRUSTED = replace(POLICY, methods=_METHODS, request_headers=_HEADERS)
+POLICIES: Mapping[str, Policy] = {
+    BOOK: TRUSTED,
+    TWO_BOOKS: replace(TRUSTED, books={"/cs1/": "ada-cs1", "/logic/": "ada-logic"}),
+    CONSENT: replace(TRUSTED, trust=Trust.CONSENT),
+    READER: replace(TRUSTED, methods=("GET", "HEAD")),
+}
+
+
+def live(person: str, origin: str = BOOK) -> LiveBook:
+    key = f"{SLOT}.{person:0<22}"
+    parent = f"{SLOT}.{'p' * 22}"
+    book = Book(
+        person=person,
+        name=person.title(),
+        provider="campus",
+        auth_time=NOW - 60,
+        epoch=0,
+        origin=origin,
+        parent=parent,
+        mode=Mode.COOKIE,
+        jkt=None,
+        approved=True,
+        own_device=True,
+        began=NOW - 60,
+        ends=NOW + 10_000,
+    )
+    above = SignIn(person, person.title(), "campus", NOW - 60, 0, True, NOW - 60, NOW + 10_000)
+    return LiveBook(None, key, book, above)
+
+
+def subject(person: str, kind: Subject, origin: str, book: str) -> str:
+    return person if kind is Subject.PERSON else f"{kind}-{person}-{origin}-{book}"
+
+
+def sub_for_book(person: str, origin: str) -> str:
+    return sha256(f"{person} {origin}".encode()).hexdigest()
+
+
+class Sessions:
+    """An Authenticator whose cookies, tokens and tickets are the persons' names."""
+
+    def __init__(self) -> None:
+        self.living: dict[str, LiveBook] = {}
+        self.asked = 0
+
+    async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
+        self.asked += 1
+        match credential(facts):
+            case CookieCredential(name) | DpopCredential(name) | TicketCredential(name):
+                found = self.living.get(name)
+            case _:
+                found = None
+        if found is None or facts.origin is None or not admits(found.record, facts.origin, policy, NOW):
+            return None
+        return found
+
+    async def still_alive(self, book: LiveBook) -> bool:
+        return book in self.living.values()
+
+
+@dataclass
+class Table:
+    current: PolicyTable
+
+
+@dataclass
+class DataPath:
+    port: int
+    sessions: Sessions
+    streams: Streams
+    claims: dict[str, str]
+    app: web.Application
+
+    def sign_in(self, person: str, origin: str = BOOK) -> LiveBook:
+        self.sessions.living[person] = live(person, origin)
+        return self.sessions.living[person]
+
+    async def ask(
+        self,
+        target: str = "/storage/v1/items/1",
+        *lines: str,
+        method: str = "GET",
+        origin: str | None = BOOK,
+        person: str | None = "ada",
+        body: bytes = b"",
+        host: str = "gw.test",
+    ) -> RawAnswer:
+        client = await RawClient.connect(self.port)
+        try:
+            await client.send(
+                head(target, *lines, method=method, origin=origin, person=person, host=host) + body
+            )
+            return await client.answer(method)
+        finally:
+            client.close()
+
+
+def head(
+    target: str,
+    *lines: str,
+    method: str = "GET",
+    origin: str | None = BOOK,
+    person: str | None = "ada",
+    host: str = "gw.test",
+) -> bytes:
+    """A request's head as a browser in a book would send it, and whatever lines besides."""
+    said = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
+    if origin is not None:
+        said.append(f"Origin: {origin}")
+        if person is not None:
+            said.append(f"Cookie: {book_name(origin)}={person}")
+    return "\r\n".join([*said, *lines, "", ""]).encode("utf-8", "surrogateescape")
+
+
+@asynccontextmanager
+async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> AsyncIterator[DataPath]:
+    named = {one.name: one for one in backends}
+    usable = tuple(sorted((r for r in routes if r.backend in named), key=lambda r: -len(r.path)))
+    site = Site.of(PUBLIC, RouteTable(usable, named))
+    sessions, claims = Sessions(), {"username": "ada"}
+    streams = Streams(sessions.still_alive, every=0.05)
+    upstreams = Upstreams(site.routes)
+
+    async def claims_of(person: str, provider: str) -> Mapping[str, str]:
+        return claims
+
+    wiring = Wiring(
+        site=site,
+        max_head=8000,
+        authenticator=sessions,
+        assertions=Assertions(
+            (SigningKey.generate(NOW),), PUBLIC, lambda: NOW, lambda length: b"x" * length, 1
+        ),
+        upstreams=upstreams,
+        streams=streams,
+        subject=subject,
+        sub_for_book=sub_for_book,
+        claims=claims_of,
+    )
+    app = application(wiring)
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,
+        auto_decompress=False,
+        access_log=None,
+        max_line_size=16384,
+        max_field_size=16384,
+        shutdown_timeout=0.2,
+    )
+    await runner.setup()
+    listener = web.TCPSite(runner, "127.0.0.1", 0)
+    await listener.start()
+    try:
+        yield DataPath(runner.addresses[0][1], sessions, streams, claims, app)
+    finally:
+        streams.cut_all()
+        await runner.cleanup()
+        await upstreams.close()
+
+
+def application(wiring: Wiring) -> web.Application:
+    table = PolicyTable(exact=POLICIES, wildcards={}, any_port={}, unlisted=None, generation="g1")
+    log = make_log(StringIO())
+    renderer = make_renderer(Pages(), None, lambda length: b"n" * length)
+    today = datetime.fromtimestamp(NOW, UTC).date()
+    middlewares = [
+        facts(Table(table), PUBLIC, TRUSTED_PROXIES, lambda: today, lambda length: b"i" * length, log),
+        errors(renderer, PUBLIC, log),
+        cross_origin(),
+    ]
+    app = web.Application(middlewares=middlewares, client_max_size=0)
+    app.on_response_prepare.append(on_prepare(PUBLIC))
+    app.router.add_route("*", "/{path:.*}", proxy_handler(wiring), expect_handler=expect_handler)
+    return app

@@ -1,0 +1,250 @@
+"""Backends that refuse, hang, lie or die, and clients that leave: never a hang, never an internal address."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from tests.system.data_path import DataPath, backend, data_path, head
+from tests.system.raw_client import RawAnswer, RawClient
+from tests.system.recording_backend import (
+    OK,
+    Connection,
+    RecordingBackend,
+    closing,
+    recording_backend,
+    saying,
+)
+
+
+@pytest.fixture(scope="module")
+async def recorder() -> AsyncIterator[RecordingBackend]:
+    async with recording_backend() as started:
+        yield started
+
+
+@pytest.fixture
+async def path(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
+    recorder.clear()
+    async with data_path(backend(recorder.url)) as started:
+        started.sign_in("ada")
+        yield started
+
+
+def assert_refusal(answer: RawAnswer, status: int, code: str, port: int) -> None:
+    assert (answer.status, msgspec.json.decode(answer.body)["error"]) == (status, code)
+    for secret in (b"127.0.0.1", str(port).encode(), b"aiohttp", b"Traceback"):
+        assert secret not in answer.body
+    assert answer.values("Access-Control-Allow-Origin") == ["https://books.example.edu"]
+
+
+async def test_a_refused_connection_is_502() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        async with data_path(backend(f"http://127.0.0.1:{port}/")) as path:
+            path.sign_in("ada")
+            assert_refusal(await path.ask(), 502, "backend_unavailable", port)
+
+
+async def test_a_name_without_an_address_is_502() -> None:
+    async with data_path(backend("http://nowhere.invalid:1/")) as path:
+        path.sign_in("ada")
+        assert_refusal(await path.ask(), 502, "backend_unavailable", 1)
+
+
+async def silent(connection: Connection) -> None:
+    await connection.read_body()
+    if not await connection.reader.read(1):
+        raise ConnectionResetError
+
+
+async def test_a_slow_first_byte_is_504_and_the_request_is_given_up(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    recorder.script = silent
+    began = asyncio.get_running_loop().time()
+    answer = await path.ask()
+    assert_refusal(answer, 504, "backend_timeout", recorder.port)
+    assert 0.4 < asyncio.get_running_loop().time() - began < 1.5
+    await asyncio.wait_for(recorder.left.wait(), 1)
+    recorder.assert_identity("ada")
+
+
+async def test_a_backend_that_does_not_read_is_504(path: DataPath, recorder: RecordingBackend) -> None:
+    async def deaf(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+        await asyncio.sleep(2)
+
+    recorder.script = deaf
+    async with data_path(replace(backend(recorder.url), max_body=50_000_000)) as roomy:
+        roomy.sign_in("ada")
+        client = await RawClient.connect(roomy.port)
+        sending = asyncio.create_task(
+            client.send(head("/storage/x", "Content-Length: 50000000", method="POST") + b"x" * 50_000_000)
+        )
+        assert (await asyncio.wait_for(client.answer(), 3)).status == 504
+        sending.cancel()
+        client.reset()
+
+
+BROKEN = [
+    pytest.param(b"what?\r\n\r\n", id="garbage"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc", id="two lengths"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nab", id="a list of lengths"),
+    pytest.param(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="both"
+    ),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", id="codings"),
+    pytest.param(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="chunked in 1.0"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 0\r\n\r\n", id="zero byte"),
+    pytest.param(b"HTTP/1.1 600 No\r\nContent-Length: 0\r\n\r\n", id="status 600"),
+    pytest.param(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", id="101"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", id="a huge head"),
+    pytest.param(b"", id="nothing"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", id="half a head"),
+]
+
+
+@pytest.mark.parametrize("said", BROKEN)
+async def test_what_is_no_sound_answer_is_502(
+    path: DataPath, recorder: RecordingBackend, said: bytes
+) -> None:
+    recorder.script = closing(said)
+    assert_refusal(await path.ask(method="POST"), 502, "backend_unavailable", recorder.port)
+    recorder.script = saying(OK)
+    assert (await path.ask()).body == b"{}"
+    recorder.assert_identity("ada")
+
+
+CUT = [
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", id="too short"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", id="no last chunk"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n", id="bad chunk"),
+]
+
+
+@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize("said", CUT)
+async def test_a_body_that_breaks_off_breaks_the_reader_s_connection(
+    path: DataPath, recorder: RecordingBackend, said: bytes, reset: bool
+) -> None:
+    async def cut(connection: Connection) -> None:
+        await connection.say(said)
+        await asyncio.sleep(0.05)
+        if reset:
+            connection.reset()
+        else:
+            connection.writer.close()
+
+    recorder.script = cut
+    answer = await path.ask()
+    assert answer.status == 502 or not answer.complete  # 502: the break came with the head
+    recorder.assert_identity("ada")
+
+
+async def test_a_body_that_stalls_breaks_off_too(path: DataPath, recorder: RecordingBackend) -> None:
+    async def stall(connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        if not await connection.reader.read(1):
+            raise ConnectionResetError
+
+    recorder.script = stall
+    answer = await asyncio.wait_for(path.ask(), 2)
+    assert not answer.complete
+    await asyncio.wait_for(recorder.left.wait(), 1)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_client_that_leaves_cancels_its_backend_request(
+    path: DataPath, recorder: RecordingBackend, begun: bool
+) -> None:
+    async def long(connection: Connection) -> None:
+        if begun:
+            await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await silent(connection)
+
+    recorder.script = long
+    client = await RawClient.connect(path.port)
+    await client.send(head("/storage/x"))
+    await asyncio.sleep(0.1)
+    client.reset()
+    await asyncio.wait_for(recorder.left.wait(), 0.3)
+    recorder.assert_identity("ada")
+
+
+async def test_a_full_bulkhead_is_503_with_retry_after(path: DataPath, recorder: RecordingBackend) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(connection: Connection) -> None:
+        await go_on.wait()
+        await connection.say(OK)
+
+    recorder.script = wait
+    hanging = [asyncio.create_task(path.ask()) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    queued = asyncio.create_task(path.ask())
+    await asyncio.sleep(0.05)
+    over = await asyncio.wait_for(path.ask(), 0.1)  # the queue is full: at once
+    assert_refusal(over, 503, "backend_busy", recorder.port)
+    assert over.values("Retry-After") == ["1"]
+    assert (await queued).status == 503  # it waited its time
+    go_on.set()
+    assert [answer.status for answer in await asyncio.gather(*hanging)] == [200] * 4
+    assert len(recorder.received) == 4
+    assert (await path.ask()).status == 200
+
+
+async def test_connections_are_kept_and_a_stale_one_is_tried_once_more(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    await path.ask()
+    await path.ask()
+    assert recorder.connections == 1
+    dropped = 0
+
+    async def drop_once(connection: Connection) -> None:
+        nonlocal dropped
+        dropped += 1
+        if dropped == 1:
+            connection.reset()
+        else:
+            await saying(OK)(connection)
+
+    recorder.script = drop_once
+    assert (await path.ask()).status == 200
+    assert (dropped, recorder.connections) == (2, 2)
+    recorder.assert_identity("ada")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [pytest.param("POST", b"", id="not idempotent"), pytest.param("PUT", b"work", id="body")],
+)
+async def test_nothing_is_sent_twice_that_may_count_twice(
+    path: DataPath, recorder: RecordingBackend, method: str, body: bytes
+) -> None:
+    async def drop(connection: Connection) -> None:
+        await connection.read_body()
+        connection.reset()
+
+    await path.ask()
+    recorder.script = drop
+    answer = await path.ask("/storage/x", f"Content-Length: {len(body)}", method=method, body=body)
+    assert answer.status == 502
+    assert [received.line.split(" ")[0] for received in recorder.received] == ["GET", method]
+
+
+async def test_a_unix_socket(tmp_path_factory: pytest.TempPathFactory, recorder: RecordingBackend) -> None:
+    recorder.clear()
+    place = tmp_path_factory.mktemp("s") / "b"
+    server = await asyncio.start_unix_server(recorder.serve, place)
+    async with data_path(backend(f"unix:{place}")) as path:
+        path.sign_in("ada")
+        assert (await path.ask("/storage/x?y")).status == 200
+        recorder.assert_identity("ada")
+        assert recorder.last.target == "/x?y"
+    server.close()
