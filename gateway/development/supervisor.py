@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def config(self) -> Path:
-        return self.state / "dev" / "gateway.yaml"
+        return self.state / "config" / "gateway.yaml"
 
     def stages(self) -> tuple[tuple[Part, ...], ...]:
         """The services come last: they fetch the gateway's keys before they are ready."""
@@ -100,10 +100,8 @@ class Plan:
             "issuer": self.gateway_url,
             "audience": name,
         }
-        words = [word for key, value in options.items() for word in (f"--{key}", value)]
-        start = f"from backends.{name}.command import main; main()"
         return Part(
-            name, (sys.executable, "-c", start, "run", *words), f"http://127.0.0.1:{port}/health/ready"
+            name, _module(f"backends.{name}", "run", **options), f"http://127.0.0.1:{port}/health/ready"
         )
 
 

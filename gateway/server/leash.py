@@ -5,6 +5,7 @@ kill -9 too, and on every system; PR_SET_PDEATHSIG does the same on Linux alone.
 """
 
 import contextlib
+import os
 import signal
 import subprocess  # ruff: ignore[suspicious-subprocess-import]  running a command is its purpose
 import sys
@@ -15,7 +16,8 @@ GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 
 
 def _end_when_input_closes(child: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not by sys.stdin: a buffer's lock must not be held when the interpreter ends
+        pass
     child.terminate()
     deadline = time.monotonic() + GRACE
     while child.poll() is None and time.monotonic() < deadline:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import ssl
+import warnings
 from collections.abc import AsyncGenerator, Callable
 
 from aiohttp import web
@@ -24,6 +25,8 @@ async def serve(settings: Settings, origins: Origins, log: Log, started: Callabl
 
     started: called once the listeners are open.
     """
+    # aiohttp-session 2.12 keeps its own string keys on a request; nothing that ops could do about it
+    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module="aiohttp_session")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
