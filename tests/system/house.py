@@ -1,0 +1,171 @@
+"""A whole gateway on loopback: real files, Redis, SQLite, sockets; a lying provider; recording backends."""
+
+import io
+import json
+import socket
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import parse_qs, urlsplit
+
+from aiohttp import web
+
+from gateway.app import build
+from gateway.config.gateway_file import parse_gateway
+from gateway.config.settings import Settings
+from gateway.config.watch import Origins
+from gateway.server.run import KEEP_ALIVE
+from gateway.telemetry import make_log
+from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
+from tests.system.reader import Reader
+from tests.system.recording_backend import Received, RecordingBackend, recording_backend
+
+TRUSTED = "https://books.example.edu"
+MIRROR = "https://mirror.example.edu"
+CONSENT = "https://ada.example.org"
+DENIED = "https://scraper.example.net"
+LOOPBACK = "http://localhost:8000"
+
+ORIGINS = f"""
+version: 1
+unlisted: consent
+unlisted_policy: guest-book
+policies:
+  guest-book: {{backends: [storage]}}
+  book: {{trust: trusted, backends: [storage, analytics]}}
+groups:
+  ours:
+    policy: book
+    origins:
+      - {TRUSTED}
+      - {{origin: {MIRROR}, book: mirror}}
+  others:
+    policy: book
+    trust: consent
+    origins: [{CONSENT}, "{LOOPBACK}"]
+  blocked:
+    trust: denied
+    origins: [{DENIED}]
+"""
+
+GATEWAY = """
+version: 1
+public_url: {url}
+contact: help@example.edu
+listen: {{public: "127.0.0.1:{port}"}}
+state: {state}
+origins: {{file: {origins}}}
+redis: {{url: {{env: REDIS}}, prefix: "{prefix}:"}}
+keys:
+  root: {{file: root.key}}
+  people: {{file: people.key}}
+  research: {{file: research.key}}
+providers:
+  campus:
+    preset: oidc
+    issuer: {issuer}
+    client_id: "{client}"
+    client_secret: {{env: SECRET}}
+    label: Example University
+{more_providers}
+backends:
+  storage: {{urls: ["{storage}"], routes: [{{path: /storage/, strip: true}}]}}
+  analytics:
+    urls: ["{analytics}"]
+    routes: [{{path: /analytics/, strip: true}}]
+    identity: {{subject: pseudonym}}
+"""
+
+
+@dataclass
+class House:
+    """A running gateway and the other end of everything it speaks to."""
+
+    url: str
+    liar: LyingProvider
+    storage: RecordingBackend
+    analytics: RecordingBackend
+    settings: Settings
+    origins: Origins
+    origins_file: Path
+    log: io.StringIO
+
+    def reader(self, subject: str = "ada") -> Reader:
+        return Reader(self.url, lambda url: self.at_provider(url, subject))
+
+    def at_provider(self, url: str, subject: str) -> dict[str, str]:
+        assert url.startswith(self.liar.issuer), url
+        self.liar.redirect = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+        return self.liar.authorize(url, subject)
+
+    def set_origins(self, text: str) -> None:
+        """What an editor and a SIGHUP do."""
+        self.origins_file.write_text(text)
+        self.origins.reload()
+
+
+def subject(received: Received) -> str:
+    """Whom a backend was told that a request is from; exactly one identity."""
+    (line,) = received.values("X-Bookgate-Assertion")
+    payload = line.split(".")[1]
+    found = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
+    assert isinstance(found, str)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+@asynccontextmanager
+async def open_house(
+    folder: Path, redis_url: str, *, more_providers: str = "", origins: str = ORIGINS
+) -> AsyncGenerator[House]:
+    """Everything started, on free ports; all of it ends with the block."""
+    async with AsyncExitStack() as stack:
+        liar = await stack.enter_async_context(lying_provider())
+        storage = await stack.enter_async_context(recording_backend())
+        analytics = await stack.enter_async_context(recording_backend())
+        for name in ("root", "people", "research"):
+            (folder / f"{name}.key").write_text(token_hex(32))
+        (folder / "origins.yaml").write_text(origins)
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        text = GATEWAY.format(
+            url=url,
+            port=port,
+            state=folder / "state",
+            origins=folder / "origins.yaml",
+            prefix=token_hex(4),
+            issuer=liar.issuer,
+            client=CLIENT_ID,
+            more_providers=more_providers,
+            storage=storage.url,
+            analytics=analytics.url,
+        )
+        (folder / "gateway.yaml").write_text(text)
+        (folder / "state").mkdir()
+        environment = {"REDIS": redis_url, "SECRET": SECRET}
+        settings = parse_gateway(text.encode(), folder / "gateway.yaml", environment)
+        loaded = Origins(settings.origins, settings.routes.backends)
+        loaded.load()
+        log = io.StringIO()
+        gateway = await stack.enter_async_context(build(settings, loaded, redis_url, make_log(log)))
+        runner = web.AppRunner(
+            gateway.public,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE,
+            auto_decompress=False,
+            shutdown_timeout=1,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield House(url, liar, storage, analytics, settings, loaded, folder / "origins.yaml", log)
