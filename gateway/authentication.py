@@ -46,8 +46,7 @@ class Authenticator:
             case NoCredential():
                 return None
             case CookieCredential(value):
-                live = await self._sessions.load_book(value)
-                return live if live is not None and live.record.mode is Mode.COOKIE else None
+                return await self._sessions.load_book(value)
             case DpopCredential(token):
                 return await self._by_token(facts, token)
             case TicketCredential(ticket):

@@ -39,6 +39,10 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def unix_url(self) -> str:
+        return f"unix://{self._folder / 'redis.sock'}"
+
     def start(self) -> Self:
         """On the same port as before, if it ran before: whoever knew it finds it again."""
         for _ in range(5):  # somebody may take the port between the look and the start
@@ -50,6 +54,8 @@ class RedisServer:
                     str(self.port),
                     "--bind",
                     "127.0.0.1",
+                    "--unixsocket",
+                    "redis.sock",
                     "--save",
                     "",
                     "--appendonly",

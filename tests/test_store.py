@@ -255,6 +255,13 @@ async def test_nobody_waits_for_an_answer_that_failed(own: Store, redis_server: 
     gc.collect()
 
 
+async def test_over_a_unix_socket(redis_server: RedisServer) -> None:
+    store = Store.open(redis_server.unix_url, "", 5.0)
+    await store.put("k", b"v", 60)
+    assert await store.get("k") == b"v"
+    await store.close()
+
+
 async def test_two_prefixes_are_two_stores(redis_url: str) -> None:
     one, two = (Store.open(redis_url, f"{uuid4()}:", 5.0) for _ in range(2))
     await one.put("k", b"v", 60)
