@@ -2,13 +2,20 @@
 
 import asyncio
 import gzip
+import ssl
 import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
+import trustme
+from aiohttp import web
+from joserfc.jwk import ECKey
 from multidict import MultiDict
 
 from gateway.errors import GatewayError, ProviderRefusedError, ProviderUnavailableError
+from gateway.providers import open_session
+from gateway.providers.transport import Transport
 from tests.campus_of_liars import DEADLINE, EXPECTED, LOGIN, Campus, campus_of_liars, refused
 from tests.lying_provider import (
     Json,
@@ -200,3 +207,38 @@ async def test_a_secret_in_the_body_where_the_provider_wants_it_there(campus: Ca
     campus.liar.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
     assert (await campus.sign_in()).subject == "ada"
     assert "Authorization" not in next(r for r in campus.liar.asked if r.path == "/token").headers
+
+
+async def test_keys_that_somebody_else_just_fetched_are_not_fetched_again(campus: Campus) -> None:
+    await campus.sign_in()
+    url = await campus.provider.begin(LOGIN)
+    callbacks = [campus.liar.authorize(url) for _ in range(5)]
+    campus.liar.key = ECKey.generate_key("P-256", {"kid": "second"})
+    people = await asyncio.gather(*(campus.provider.finish(each, EXPECTED) for each in callbacks))
+    assert [person.subject for person in people] == ["ada"] * 5
+    assert campus.liar.seen["/jwks"] == 2
+
+
+async def test_a_provider_without_a_place_to_leave(campus: Campus) -> None:
+    assert await campus.provider.logout_url(None, "https://gw.example/x") == (
+        f"{campus.liar.issuer}/leave?client_id=gate+way&post_logout_redirect_uri=https%3A%2F%2Fgw.example%2Fx"
+    )
+    campus.liar.metadata = {"end_session_endpoint": None}
+    assert await campus.configured().logout_url(None, "https://gw.example/x") is None
+
+
+async def test_a_campus_authority_is_believed_only_where_configured(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    runner = web.ServerRunner(web.Server(answering(200, {})))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    async with open_session(ca=tmp_path / "ca.pem") as session:
+        assert (await Transport(session).get(url)).status == 200
+    async with open_session() as session:
+        with pytest.raises(ProviderUnavailableError):
+            await Transport(session).get(url)
+    await runner.cleanup()
