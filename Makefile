@@ -33,7 +33,7 @@ test-browsers: $(VENV)/.test  ## the tests in a real browser only
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
 
 bench: $(VENV)/.run  ## requests a second of the reference path (bounded: some 20 s)
-	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench.run
 
 clean:  ## .venv and caches; never data (.bookgate/ stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
