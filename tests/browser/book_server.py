@@ -1,0 +1,72 @@
+"""A static HTTPS server for books: one port, a domain for each book, as any web server would do it.
+
+Two things stand for what authors' servers do: `/coop/...` is the same book under
+`Cross-Origin-Opener-Policy: same-origin`, and the gateway's address is written into the pages.
+"""
+
+import mimetypes
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from tests.browser.names import ADDRESS
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = (ROOT / "examples" / "book", Path(__file__).parent / "pages")
+WRITTEN = b"http://127.0.0.1:8080"
+
+
+class BookServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__((ADDRESS, 0), partial(Handler))
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.gateway = ""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that hangs up is no error."""
+
+    def origin(self, name: str) -> str:
+        return f"https://{name}:{self.server_port}"
+
+    @classmethod
+    @contextmanager
+    def serving(cls, context: ssl.SSLContext) -> Iterator[Self]:
+        with cls(context) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            thread.start()
+            yield server
+            server.shutdown()
+            thread.join()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: BookServer
+    timeout = 30
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        name = path.rpartition("/")[2] or "index.html"
+        found = next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
+        body = b"no such page" if found is None else found.read_bytes()
+        self.send_response(404 if found is None else 200)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
+        self.send_header("Cache-Control", "no-store")
+        if path.startswith("/coop/"):
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        body = body.replace(WRITTEN, self.server.gateway.encode())
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
+        """Quiet."""

@@ -1,0 +1,175 @@
+"""The whole house for a browser: Redis, provider, gateway over TLS, both services, as processes of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator
+
+from gateway.config.site import Site, gateway_yaml, write_keys
+from tests.browser.book_server import ROOT, BookServer
+from tests.browser.names import (
+    ADDRESS,
+    ALSO_TRUSTED,
+    ASKED,
+    DENIED,
+    GATEWAY,
+    TRUSTED,
+    Certificates,
+)
+from tests.providers_fixture import IndependentProvider, independent_provider
+from tests.redis_server import RedisServer
+
+START_SECONDS = 30.0
+
+ORIGINS = """\
+version: 1
+unlisted: denied
+policies:
+  book: {{trust: trusted, backends: [storage, analytics]}}
+groups:
+  ours:
+    policy: book
+    origins: ["{trusted}", "{also}"]
+  others:
+    policy: book
+    trust: consent
+    origins: ["{asked}"]
+  blocked:
+    trust: denied
+    origins: ["{denied}"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    gateway: str
+    books: BookServer
+    folder: Path
+
+    def book(self, name: str, page: str = "plain.html") -> str:
+        return f"{self.books.origin(name)}/{page}"
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8")
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(
+    folder: Path, name: str, arguments: Sequence[str], ready: str, env: dict[str, str] | None = None
+) -> Iterator[None]:
+    """A program of ours, from when `ready` answers 200 until the end."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", *arguments]
+        running = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
+        )
+    try:
+        _wait_until_ready(running, ready, log)
+        yield
+    finally:
+        running.send_signal(signal.SIGTERM)
+        try:
+            running.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+
+
+def _wait_until_ready(running: subprocess.Popen[bytes], ready: str, log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and running.poll() is None:
+        try:
+            with urllib.request.urlopen(ready, timeout=2) as answer:  # noqa: S310  # http on loopback
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"{ready} does not answer:\n{log.read_text(encoding='utf-8')}")
+
+
+@asynccontextmanager
+async def whole_house(folder: Path, certificates: Certificates) -> AsyncGenerator[House]:
+    port = free_port(ADDRESS)
+    gateway = f"https://{GATEWAY}:{port}"
+    async with independent_provider([f"{gateway}/auth/callback/campus"]) as provider:
+        with ExitStack() as stack:
+            books = stack.enter_context(BookServer.serving(certificates.context()))
+            books.gateway = gateway
+            redis = RedisServer(folder).start()
+            stack.callback(redis.stop)
+            _start(stack, folder, certificates, port, provider, redis, books)
+            yield House(gateway, books, folder)
+
+
+def _start(
+    stack: ExitStack,
+    folder: Path,
+    certificates: Certificates,
+    port: int,
+    provider: IndependentProvider,
+    redis: RedisServer,
+    books: BookServer,
+) -> None:
+    private, storage, analytics = free_port(), free_port(), free_port()
+    gateway = f"https://{GATEWAY}:{port}"
+    site = Site(
+        public_url=gateway,
+        public=f"{ADDRESS}:{port}",
+        private=f"127.0.0.1:{private}",
+        contact="books-help@example.edu",
+        state=folder / "state",
+        redis_variable="BROWSER_REDIS",
+        provider="campus",
+        issuer=provider.issuer,
+        client_secret_variable="BROWSER_SECRET",
+        label="Campus",
+        storage=f"http://127.0.0.1:{storage}",
+        analytics=f"http://127.0.0.1:{analytics}",
+    )
+    _write_configuration(folder, site, certificates, books)
+    env = {"BROWSER_REDIS": redis.url, "BROWSER_SECRET": provider.client_secret}
+    run = ["gateway", "run", "--config", str(folder / "gateway.yaml")]
+    stack.enter_context(process(folder, "gateway", run, f"http://127.0.0.1:{private}/health/ready", env))
+    for name, listen in (("storage", storage), ("analytics", analytics)):
+        options = {
+            "database": str(folder / f"{name}.sqlite3"),
+            "listen": f"127.0.0.1:{listen}",
+            "issuer": gateway,
+            "audience": name,
+            "jwks": f"http://127.0.0.1:{private}/.well-known/jwks.json",
+        }
+        words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        ready = f"http://127.0.0.1:{listen}/health/ready"
+        stack.enter_context(process(folder, name, [f"backends.{name}", "run", *words], ready))
+
+
+def _write_configuration(folder: Path, site: Site, certificates: Certificates, books: BookServer) -> None:
+    write_keys(site.state, os.urandom)
+    files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
+    written = gateway_yaml(site, folder)
+    assert "\ntls: none\n" in written
+    (folder / "gateway.yaml").write_text(written.replace("\ntls: none\n", f"\ntls: {files}\n"), encoding="utf-8")
+    origins = {"trusted": TRUSTED, "also": ALSO_TRUSTED, "asked": ASKED, "denied": DENIED}
+    text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
+    (folder / "origins.yaml").write_text(text, encoding="utf-8")
+
+
+def _file(path: Path) -> str:
+    return json.dumps({"file": str(path)})
