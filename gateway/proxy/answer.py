@@ -118,7 +118,7 @@ def _public_path(path: str, matched: Matched) -> str | None:
 def _own_addresses(matched: Matched) -> frozenset[tuple[str, int | None]]:
     """Host and port under which a backend knows itself: where it is, and the Host it is told."""
     backend = matched.backend
-    url = "//localhost" if backend.url.startswith("unix:") else backend.url
+    url = "http://localhost" if backend.url.startswith("unix:") else backend.url
     own = _address(url, matched)
     if backend.host in {"backend", "public"}:
         return frozenset({own})

@@ -66,6 +66,8 @@ async def _relay(client: Socket, backend: Socket, ending: asyncio.Event) -> None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if not ending.is_set():  # also when the client's connection is gone and this task cancelled with it
+            await backend.close(code=_close_code(client.close_code))
     if ending.is_set():
         await asyncio.gather(
             client.close(code=SESSION_ENDED, message=b"the session has ended"),

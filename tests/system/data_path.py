@@ -1,6 +1,6 @@
 """The data path behind the gateway's own middlewares, with sessions made by hand instead of signing in."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -210,7 +210,7 @@ def head(
 
 
 @asynccontextmanager
-async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> AsyncIterator[DataPath]:
+async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> AsyncGenerator[DataPath, None]:
     named = {one.name: one for one in backends}
     usable = tuple(sorted((r for r in routes if r.backend in named), key=lambda r: -len(r.path)))
     site = Site.of(PUBLIC, RouteTable(usable, named))

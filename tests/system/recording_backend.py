@@ -3,7 +3,7 @@
 import asyncio
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -116,10 +116,20 @@ class RecordingBackend:
     connections: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
+    server: asyncio.Server | None = None
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
+
+    async def stop(self) -> None:
+        """Away: from now on connections are refused, and those that are open end."""
+        if self.server is not None:
+            self.server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     @property
     def last(self) -> Received:
@@ -145,6 +155,7 @@ class RecordingBackend:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.append(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -160,9 +171,10 @@ class RecordingBackend:
 
 
 @asynccontextmanager
-async def recording_backend() -> AsyncIterator[RecordingBackend]:
+async def recording_backend() -> AsyncGenerator[RecordingBackend, None]:
     backend = RecordingBackend()
     server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 20)
+    backend.server = server
     backend.port = server.sockets[0].getsockname()[1]
     try:
         yield backend

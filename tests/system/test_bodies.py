@@ -290,7 +290,8 @@ async def test_a_compressed_answer_stays_compressed_and_trailers_go(
 ) -> None:
     packed = gzip.compress(b"work")
     recorder.script = saying(
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTrailer: Set-Cookie\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n",
+        b"Trailer: Set-Cookie\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"%x\r\n%s\r\n0\r\nSet-Cookie: a=b\r\n\r\n" % (len(packed), packed),
     )
     answer = await path.ask()

@@ -438,7 +438,8 @@ async def test_a_named_host(recorder: RecordingBackend) -> None:
 async def test_a_backend_s_answer_is_stripped(path: DataPath, recorder: RecordingBackend) -> None:
     recorder.script = saying(
         b"HTTP/1.1 200 Very OK\r\nContent-Length: 2\r\nSet-Cookie: __Host-Http-bookgate=x\r\n"
-        b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\nTiming-Allow-Origin: *\r\n"
+        b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\n"
+        b"Timing-Allow-Origin: *\r\n"
         b'Clear-Site-Data: "cookies"\r\nServer: internal/1\r\nX-Powered-By: x\r\nAlt-Svc: h3=":1"\r\n'
         b"Strict-Transport-Security: max-age=1\r\nService-Worker-Allowed: /\r\nConnection: X-Inner\r\n"
         b'X-Inner: 10.0.0.5\r\nVary: Accept\r\nETag: "e"\r\nX-Kept: 1\r\nContent-Type: text/html\r\n'
@@ -477,7 +478,8 @@ async def test_no_store_stays_and_a_public_answer_may_be_cached(
 async def test_named_cookies_pass(recorder: RecordingBackend) -> None:
     async with data_path(replace(backend(recorder.url), response_cookies=frozenset({"csrftoken"}))) as path:
         recorder.script = saying(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: csrftoken=1; Path=/\r\nSet-Cookie: other=2\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+            b"Set-Cookie: csrftoken=1; Path=/\r\nSet-Cookie: other=2\r\n\r\n"
         )
         answer = await path.ask("/public/x")
         assert answer.values("Set-Cookie") == ["csrftoken=1; Path=/"]

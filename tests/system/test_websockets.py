@@ -1,0 +1,309 @@
+"""WebSockets through the gateway: who may open one, what is relayed, and when it is cut."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from hashlib import sha1
+
+import aiohttp
+import pytest
+
+from gateway.cookies import book_name
+from tests.system.data_path import BOOK, CONSENT, READER, STRANGER, DataPath, backend, data_path, head
+from tests.system.raw_client import RawClient
+from tests.system.recording_backend import Connection, RecordingBackend, Script, recording_backend, saying
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+SHAKE = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+
+
+async def handshake(connection: Connection, protocol: str | None = None) -> None:
+    key = connection.received.values("Sec-WebSocket-Key")[0]
+    accept = b64encode(sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())  # ruff: ignore[S324]
+    chosen = b"" if protocol is None else b"Sec-WebSocket-Protocol: " + protocol.encode() + b"\r\n"
+    await connection.say(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\nSet-Cookie: __Host-Http-bookgate=x\r\n" + chosen + b"\r\n"
+    )
+
+
+async def frame(connection: Connection) -> tuple[int, bytes]:
+    """One short masked frame: opcode and payload."""
+    first, second = await connection.reader.readexactly(2)
+    length = second & 0x7F
+    if length == 126:
+        length = int.from_bytes(await connection.reader.readexactly(2))
+    mask = await connection.reader.readexactly(4)
+    data = await connection.reader.readexactly(length)
+    return first & 15, bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+
+
+def echoing(protocol: str | None = None) -> Script:
+    async def script(connection: Connection) -> None:
+        await handshake(connection, protocol)
+        while True:
+            opcode, data = await frame(connection)
+            connection.received.body += data
+            await connection.say(bytes([0x80 | opcode, len(data)]) + data)
+            if opcode == 8:
+                connection.writer.close()
+                raise ConnectionResetError
+
+    return script
+
+
+@pytest.fixture(scope="module")
+async def recorder() -> AsyncIterator[RecordingBackend]:
+    async with recording_backend() as started:
+        yield started
+
+
+@pytest.fixture
+async def path(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
+    recorder.clear()
+    recorder.script = echoing()
+    async with data_path(backend(recorder.url)) as started:
+        started.sign_in("ada")
+        watching = asyncio.create_task(started.streams.watch())
+        yield started
+        watching.cancel()
+
+
+@asynccontextmanager
+async def opened(
+    path: DataPath, *protocols: str, person: str | None = "ada", target: str = "/storage/live"
+) -> AsyncGenerator[aiohttp.ClientWebSocketResponse, None]:
+    said = {"Host": "gw.test", "Origin": BOOK}
+    if person is not None:
+        said["Cookie"] = f"{book_name(BOOK)}={person}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(
+            f"http://127.0.0.1:{path.port}{target}", headers=said, protocols=protocols
+        ) as socket,
+    ):
+        yield socket
+
+
+async def test_messages_go_both_ways_as_the_session_s_person(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    async with opened(path) as socket:
+        await socket.send_str("wörk")
+        assert (await socket.receive()).data == "wörk"
+        await socket.send_bytes(b"\x00\xff")
+        assert (await socket.receive()).data == b"\x00\xff"
+        assert socket.protocol is None
+    recorder.assert_identity("ada")
+    assert recorder.last.target == "/live"
+    assert recorder.last.values("Cookie") == [] == recorder.last.values("Origin")
+
+
+@pytest.mark.parametrize(
+    ("offered", "picked", "forwarded", "answered"),
+    [
+        pytest.param(("bookgate",), None, [], "bookgate", id="only ours"),
+        pytest.param(("bookgate", "bookgate.ticket.ada"), None, [], "bookgate", id="a ticket"),
+        pytest.param(("v2.page", "bookgate"), "v2.page", ["v2.page"], "v2.page", id="the backend picks"),
+        pytest.param(("v2.page", "bookgate"), None, ["v2.page"], "bookgate", id="it picks none"),
+    ],
+)
+async def test_subprotocols(
+    path: DataPath,
+    recorder: RecordingBackend,
+    offered: tuple[str, ...],
+    picked: str | None,
+    forwarded: list[str],
+    answered: str,
+) -> None:
+    recorder.script = echoing(picked)
+    person = None if "bookgate.ticket.ada" in offered else "ada"
+    async with opened(path, *offered, person=person) as socket:
+        assert socket.protocol == answered
+    assert recorder.last.values("Sec-WebSocket-Protocol") == forwarded
+    assert b"ticket" not in recorder.last.head
+    recorder.assert_identity("ada")
+
+
+@pytest.mark.parametrize(
+    ("origin", "person", "status"),
+    [
+        pytest.param(STRANGER, "ada", 403, id="stranger"),
+        pytest.param(BOOK, None, 401, id="nobody"),
+        pytest.param(CONSENT, "ada", 403, id="another origin's session"),
+        pytest.param(READER, None, 401, id="reader"),
+        pytest.param(None, None, 401, id="no origin"),
+    ],
+)
+async def test_who_may_not_is_refused_before_the_upgrade(
+    path: DataPath, recorder: RecordingBackend, origin: str | None, person: str | None, status: int
+) -> None:
+    answer = await path.ask(
+        "/storage/live", *SHAKE, f"Sec-WebSocket-Key: {KEY}", origin=origin, person=person
+    )
+    assert (answer.status, recorder.received) == (status, [])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param((*SHAKE,), id="no key"),
+        pytest.param((*SHAKE, "Sec-WebSocket-Key: short"), id="bad key"),
+        pytest.param((*SHAKE[:2], "Sec-WebSocket-Version: 8", f"Sec-WebSocket-Key: {KEY}"), id="version"),
+        pytest.param((*SHAKE, f"Sec-WebSocket-Key: {KEY}", "Content-Length: 5"), id="a body"),
+    ],
+)
+async def test_a_bad_handshake_is_400(
+    path: DataPath, recorder: RecordingBackend, lines: tuple[str, ...]
+) -> None:
+    answer = await path.ask("/storage/live", *lines)
+    assert (answer.status, recorder.received) == (400, [])
+
+
+async def test_other_upgrades_are_ordinary_requests(path: DataPath, recorder: RecordingBackend) -> None:
+    recorder.script = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    lines = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    assert (await path.ask("/storage/live", *lines)).status == 200
+    assert recorder.last.values("Upgrade") == [] == recorder.last.values("HTTP2-Settings")
+    recorder.assert_identity("ada")
+
+
+async def test_a_backend_without_websockets(recorder: RecordingBackend) -> None:
+    recorder.clear()
+    async with data_path(replace(backend(recorder.url), websocket=False)) as path:
+        path.sign_in("ada")
+        answer = await path.ask("/storage/live", *SHAKE, f"Sec-WebSocket-Key: {KEY}")
+        assert (answer.status, recorder.received) == (403, [])
+
+
+@pytest.mark.parametrize(("said", "status"), [(b"403 Forbidden", 403), (b"500 Oops", 502), (b"200 OK", 502)])
+async def test_a_handshake_that_the_backend_refuses(
+    path: DataPath, recorder: RecordingBackend, said: bytes, status: int
+) -> None:
+    recorder.script = saying(b"HTTP/1.1 " + said + b"\r\nContent-Length: 0\r\n\r\n")
+    answer = await path.ask("/storage/live", *SHAKE, f"Sec-WebSocket-Key: {KEY}")
+    assert answer.status == status
+
+
+async def test_a_handshake_that_is_never_answered_is_504(path: DataPath, recorder: RecordingBackend) -> None:
+    async def silent(connection: Connection) -> None:
+        await connection.reader.read(1)
+
+    recorder.script = silent
+    answer = await path.ask("/storage/live", *SHAKE, f"Sec-WebSocket-Key: {KEY}")
+    assert answer.status == 504
+
+
+async def test_the_backend_s_cookies_do_not_come_with_the_handshake(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    client = await RawClient.connect(path.port)
+    await client.send(head("/storage/live", *SHAKE, f"Sec-WebSocket-Key: {KEY}"))
+    answer = await client.answer()
+    assert (answer.status, answer.values("Set-Cookie")) == (101, [])
+    client.reset()
+
+
+async def test_a_close_is_relayed_with_its_code(path: DataPath, recorder: RecordingBackend) -> None:
+    async def closes(connection: Connection) -> None:
+        await handshake(connection)
+        await connection.say(b"\x88\x02" + (4000).to_bytes(2))
+        await frame(connection)
+        connection.writer.close()
+        raise ConnectionResetError
+
+    recorder.script = closes
+    async with opened(path) as socket:
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 4000
+
+
+async def test_a_client_s_close_reaches_the_backend(path: DataPath, recorder: RecordingBackend) -> None:
+    async with opened(path) as socket:
+        await socket.close(code=4001)
+    await asyncio.wait_for(recorder.left.wait(), 1)
+    assert recorder.last.body == (4001).to_bytes(2)
+
+
+async def test_a_backend_that_dies_ends_the_socket(path: DataPath, recorder: RecordingBackend) -> None:
+    async def dies(connection: Connection) -> None:
+        await handshake(connection)
+        connection.reset()
+
+    recorder.script = dies
+    async with opened(path) as socket:
+        assert (await asyncio.wait_for(socket.receive(), 2)).type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_client_that_vanishes_ends_the_backend_s(path: DataPath, recorder: RecordingBackend) -> None:
+    client = await RawClient.connect(path.port)
+    await client.send(head("/storage/live", *SHAKE, f"Sec-WebSocket-Key: {KEY}"))
+    assert (await client.head())[0] == 101
+    client.reset()
+    await asyncio.wait_for(recorder.left.wait(), 1)
+
+
+async def test_a_huge_message_is_refused(path: DataPath, recorder: RecordingBackend) -> None:
+    async with opened(path) as socket:
+        with suppress(aiohttp.ClientError, ConnectionError):
+            await socket.send_bytes(b"x" * (5 << 20))
+        message = await asyncio.wait_for(socket.receive(), 2)
+        assert message.type is not aiohttp.WSMsgType.BINARY
+    await asyncio.wait_for(recorder.left.wait(), 1)
+    assert len(recorder.last.body) == 2  # a close code, and nothing of the message
+
+
+# -- streams end with their session
+
+
+@pytest.mark.parametrize("ended", [0, 1, 2], ids=["the book's session", "its parent", "everywhere"])
+async def test_a_socket_is_cut_when_its_session_ends(
+    path: DataPath, recorder: RecordingBackend, ended: int
+) -> None:
+    path.sign_in("ben")
+    async with opened(path) as socket, opened(path, person="ben") as other:
+        await socket.send_str("x")
+        await socket.receive()
+        key = path.sessions.living["ada"].ended_by[ended]
+        path.streams.cut([key])
+        message = await asyncio.wait_for(socket.receive(), 0.5)
+        assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 4401)
+        if ended == 0:  # ben has another book session below the same parent in this fixture
+            await other.send_str("still here")
+            assert (await other.receive()).data == "still here"
+
+
+async def test_a_session_that_ended_elsewhere_is_found_by_the_watch(path: DataPath) -> None:
+    async with opened(path) as socket:
+        del path.sessions.living["ada"]
+        await asyncio.wait_for(socket.receive(), 1)
+        assert socket.close_code == 4401
+
+
+async def test_an_event_stream_is_cut_when_its_session_ends(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    async def events(connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        if not await connection.reader.read(1):
+            raise ConnectionResetError
+
+    recorder.script = events
+    client = await RawClient.connect(path.port)
+    await client.send(head("/storage/events"))
+    await client.reader.readuntil(b"data: 1\n\n\r\n")
+    path.streams.cut(path.sessions.living["ada"].ended_by)
+    assert await client.at_end()
+    await asyncio.wait_for(recorder.left.wait(), 1)
+    recorder.assert_identity("ada")
+    client.close()
+
+
+async def test_streams_of_nobody_stay(path: DataPath) -> None:
+    async with opened(path, person=None, target="/public/live") as socket:
+        path.streams.cut_all()
+        await asyncio.sleep(0.1)
+        await socket.send_str("x")
+        assert (await socket.receive()).data == "x"
