@@ -27,6 +27,7 @@ from gateway.grants import Grants
 from gateway.middleware import cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
 from gateway.pages.account import account_form_handler, account_handler
+from gateway.pages.assets import assets_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
 from gateway.pages.flow import Parts as PageParts
 from gateway.pages.flow import Way
@@ -195,6 +196,7 @@ def _pages(parts: PageParts, core: _Core) -> web.Application:
             web.get("/continue", continue_handler(parts), allow_head=False),
             web.get("/account", account_handler(parts, leaving=False), allow_head=False),
             web.post("/account", account_form_handler(parts)),
+            web.get("/assets/{name}", assets_handler()),
             web.get("/logout", account_handler(parts, leaving=True), allow_head=False),
         ]
     )
@@ -226,12 +228,12 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
 
 
 def _add_documents(app: web.Application, core: _Core) -> None:
-    files = client_files(client_folder())
+    library = client_files(client_folder())
     about = about_handler(VERSION, core.settings.contact, core.today)
     app.add_routes(
         [
             web.get("/bookgate.js", entry_handler(VERSION)),
-            web.get("/client/{version}/{name}", client_handler(files, VERSION)),
+            web.get("/client/{version}/{name}", client_handler(library, VERSION)),
             web.get("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
             web.get("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
             web.get("/.well-known/bookgate", about),

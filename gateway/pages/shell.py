@@ -34,7 +34,7 @@ class SignInStorage(aiohttp_session.AbstractStorage):
         return session
 
     async def save_session(
-        self, request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
+        self, _request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
     ) -> None:
         live = cast("LiveSignIn", session[_LIVE])
         if live.id is not None:
