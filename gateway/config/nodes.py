@@ -91,12 +91,24 @@ class Block:
         self.line = line
         self.entries = entries
         self.faults = faults
+        self.faulty: set[str] = set()  # keys that were read in vain
 
     @classmethod
     def read(
-        cls, node: Node, faults: Faults, what: str, *, keys: Collection[str], required: Iterable[str] = ()
+        cls,
+        node: Node,
+        faults: Faults,
+        what: str,
+        *,
+        keys: Collection[str],
+        required: Iterable[str] = (),
+        line: int | None = None,
     ) -> "Block":
-        """The mapping `node`; unknown and missing keys are faults. Not a mapping: a fault, an empty block."""
+        """The mapping `node`; unknown and missing keys are faults. Not a mapping: a fault, an empty block.
+
+        line: where the block begins for a reader, its name's line; None: its first key's.
+        """
+        begins = node.line if line is None else line
         if not isinstance(node, MappingNode):
             faults.add(
                 node.line,
@@ -104,7 +116,7 @@ class Block:
                 f"{what} must be a mapping.",
                 f"Write {what} as `key: value` lines.",
             )
-            return cls(node.line, {}, faults)
+            return cls(begins, {}, faults)
         entries = {entry.key: entry for entry in node.entries}
         for entry in node.entries:
             if entry.key not in keys:
@@ -112,8 +124,8 @@ class Block:
                 faults.add(entry.line, "unknown-key", message, did_you_mean(entry.key, keys))
         for key in required:
             if key not in entries:
-                faults.add(node.line, "missing-key", f"{what} has no `{key}`.", f"Add `{key}:`.")
-        return cls(node.line, entries, faults)
+                faults.add(begins, "missing-key", f"{what} has no `{key}`.", f"Add `{key}:`.")
+        return cls(begins, entries, faults)
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries
@@ -128,7 +140,12 @@ class Block:
     def find(self, key: str, reader: Reader[T]) -> T | None:
         """The key's value; None: absent or faulty."""
         node = self.node(key)
-        return None if node is None else reader(node, self.faults, key)
+        if node is None:
+            return None
+        value = reader(node, self.faults, key)
+        if value is None:
+            self.faulty.add(key)
+        return value
 
     def get(self, key: str, reader: Reader[T], default: T) -> T:
         """The key's value; the default where it is absent or faulty."""

@@ -10,6 +10,7 @@ from gateway.config.faults import Faults
 from gateway.config.nodes import (
     Block,
     Entry,
+    MappingNode,
     Node,
     ScalarNode,
     boolean,
@@ -49,6 +50,8 @@ _ENTRY_KEYS = (*POLICY_KEYS, "origin", "book", "books", "note", "expires", "shar
 _GRANTING = frozenset({*POLICY_KEYS, "book", "books", "expires", "shares_book", "dangerously_allow"}) - {
     "trust"
 }
+
+_ABOUT_BACKENDS = frozenset({"backends", "trust"})
 
 _book_id = matching(
     re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.ASCII),
@@ -99,7 +102,7 @@ class _Group:
 def read_group(entry: Entry, faults: Faults, surroundings: Surroundings) -> Iterator[Listed]:
     """The origins of one group."""
     what = f"group {entry.key}"
-    block = Block.read(entry.value, faults, what, keys=_GROUP_KEYS, required=("origins",))
+    block = Block.read(entry.value, faults, what, keys=_GROUP_KEYS, required=("origins",), line=entry.line)
     for key in ("description", "owner"):
         block.find(key, text)
     own = read_policy_keys(block, surroundings.backend_names)
@@ -125,7 +128,7 @@ def _named_policy(block: Block, policies: Mapping[str, PolicyKeys]) -> PolicyKey
     if name not in policies:
         remedy = did_you_mean(name, policies)
         block.faults.add(block.line_of("policy"), "unknown-policy", f"There is no policy `{name}`.", remedy)
-    return policies.get(name, PolicyKeys())
+    return policies.get(name, PolicyKeys(backends=()))  # so that backends are not missed too
 
 
 def _check_denied(block: Block, keys: PolicyKeys, policy: PolicyKeys) -> None:
@@ -148,18 +151,27 @@ def _entries(group: _Group, surroundings: Surroundings) -> Iterator[Listed]:
         group.faults.add(
             group.block.line_of("origins"), "no-origins", message, "List one, or remove the group."
         )
-    lacking = group.keys.trust is not Trust.DENIED and group.keys.backends is None
-    if lacking and any(isinstance(item, ScalarNode) for item in nodes or ()):
-        _no_backends(group.faults, group.block.line, f"Group {group.name}")
+    if any(map(_inherits_backends, nodes or ())):
+        _check_backends(group.keys, f"Group {group.name}", group.block.line, group.block)
     for item in nodes or ():
         listed = _entry(item, group, surroundings)
         if listed is not None:
             yield listed
 
 
-def _no_backends(faults: Faults, line: int, who: str) -> None:
-    message = f"{who} may use no backend, so it is granted nothing."
-    faults.add(line, "no-backends", message, "Add `backends: [...]`, or say `trust: denied`.")
+def _inherits_backends(item: Node) -> bool:
+    """Whether an entry is granted what its group says: then a lack is the group's fault."""
+    return not isinstance(item, MappingNode) or not any(
+        entry.key in _ABOUT_BACKENDS for entry in item.entries
+    )
+
+
+def _check_backends(keys: PolicyKeys, who: str, line: int, *blocks: Block) -> None:
+    """Somebody must say which backends; where it is said wrongly that is fault enough."""
+    wrongly = any(block.faulty & _ABOUT_BACKENDS for block in blocks)
+    if keys.backends is None and keys.trust is not Trust.DENIED and not wrongly:
+        message = f"{who} may use no backend, so it is granted nothing."
+        blocks[0].faults.add(line, "no-backends", message, "Add `backends: [...]`, or say `trust: denied`.")
 
 
 def _entry(item: Node, group: _Group, surroundings: Surroundings) -> Listed | None:
@@ -175,8 +187,8 @@ def _entry(item: Node, group: _Group, surroundings: Surroundings) -> Listed | No
         own = read_policy_keys(block, surroundings.backend_names)
         keys = nearest(own, group.keys)
         _check_denied(block, keys, PolicyKeys())
-        if keys.trust is not Trust.DENIED and keys.backends is None:
-            _no_backends(group.faults, item.line, "This origin")
+        if not _inherits_backends(item):
+            _check_backends(keys, "This origin", item.line, block, group.block)
         books, expires = _books(block), block.find("expires", calendar_date)
         shares = block.get("shares_book", boolean, default=False)
         if pattern is None:
@@ -277,7 +289,7 @@ def _dangers(pattern: OriginPattern, suffixes: PublicSuffixes) -> Iterator[str]:
 
 
 def _check_redirects(block: Block, redirects: tuple[str, ...] | None, patterns: list[OriginPattern]) -> None:
-    for redirect in redirects or ():
+    for redirect in (redirects or ()) if patterns else ():
         origin = redirect_origin(redirect)
         if origin is None or not any(pattern.covers(origin) for pattern in patterns):
             message = f"`{redirect}` is not on an origin that is listed here."

@@ -142,11 +142,10 @@ def _only_authority(text: str, rest: str) -> str:
 
 def _split_port(scheme: str, authority: str) -> tuple[str, int | None]:
     """Host and port; port None: any."""
-    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", authority)
-    if found is None:
-        raise _WrongError("origin-port", f"`{authority}` has more than one `:`.", _LIKE)
-    host, port = found[1], found[2]
-    if port is None:
+    bracket = authority.find("]") + 1  # an IPv6 address has colons of its own
+    name, separator, port = authority[bracket:].partition(":")
+    host = authority[:bracket] + name
+    if not separator:
         return host, DEFAULT_PORTS[scheme]
     if port == "*":
         return host, None

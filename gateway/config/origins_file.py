@@ -128,7 +128,9 @@ def _policies(files: list[_File], backend_names: Collection[str]) -> dict[str, P
     policies: dict[str, PolicyKeys] = {}
     for file in files:
         for entry in file.named("policies").values():
-            block = Block.read(entry.value, file.faults, f"policy {entry.key}", keys=POLICY_KEYS)
+            block = Block.read(
+                entry.value, file.faults, f"policy {entry.key}", keys=POLICY_KEYS, line=entry.line
+            )
             policies[entry.key] = read_policy_keys(block, backend_names)
     _check_names(files, "policies", "policy")
     return policies
@@ -149,7 +151,7 @@ def _unlisted(files: list[_File], surroundings: Surroundings) -> Policy | None:
             block.line_of("unlisted"), "unlisted-trusted", message, "Write `consent` or `denied`."
         )
     if trust != Trust.CONSENT:
-        if name is not None and trust != Trust.TRUSTED:
+        if name is not None and (trust == Trust.DENIED or "unlisted" not in block):
             message = "`unlisted_policy` has no meaning where unlisted origins are denied."
             file.faults.add(
                 line, "unlisted-policy-denied", message, "Remove it, or write `unlisted: consent`."

@@ -1,0 +1,150 @@
+"""One entry of `origins:`: every text that is no origin, with its code, and those that are."""
+
+import pytest
+
+from tests.origins_example import faults_of, listing, parse, places
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        pytest.param("https://a.example.edu/", "origin-trailing-slash", id="trailing slash"),
+        pytest.param("https://a.example.edu/cs1", "origin-path", id="path"),
+        pytest.param("https://a.example.edu?x=1", "origin-query", id="query"),
+        pytest.param("https://a.example.edu#x", "origin-fragment", id="fragment"),
+        pytest.param("https://A.example.edu", "origin-upper-case", id="upper-case host"),
+        pytest.param("HTTPS://a.example.edu", "origin-upper-case", id="upper-case scheme"),
+        pytest.param("https://a.example.edu:443", "origin-default-port", id="443 spelt out"),
+        pytest.param("http://localhost:80", "origin-default-port", id="80 spelt out"),
+        pytest.param("https://a.example.edu:0", "origin-port", id="port 0"),
+        pytest.param("https://a.example.edu:65536", "origin-port", id="port 65536"),
+        pytest.param("https://a.example.edu:08443", "origin-port", id="port 08443"),
+        pytest.param("https://a.example.edu:https", "origin-port", id="port by name"),
+        pytest.param("'https://a.example.edu:'", "origin-port", id="empty port"),
+        pytest.param("https://a.example.edu:1:2", "origin-port", id="two ports"),
+        pytest.param("https://a.example.edu:*", "origin-any-port", id="any port off loopback"),
+        pytest.param("https://*.a.example.edu:*", "origin-any-port", id="any port of a wildcard"),
+        pytest.param("'*'", "origin-star", id="star"),
+        pytest.param("'*.a.example.edu'", "origin-no-scheme", id="wildcard without scheme"),
+        pytest.param("https://*.com", "origin-public-suffix", id="*.com"),
+        pytest.param("https://*.co.uk", "origin-public-suffix", id="*.co.uk"),
+        pytest.param("https://*.github.io", "origin-public-suffix", id="*.github.io"),
+        pytest.param("https://github.io", "origin-public-suffix", id="github.io itself"),
+        pytest.param("https://co.uk", "origin-public-suffix", id="co.uk itself"),
+        pytest.param("https://*.localhost", "origin-public-suffix", id="*.localhost"),
+        pytest.param("https://sites.google.com", "origin-shared-host", id="shared host"),
+        pytest.param("https://*.google.com", "origin-shared-host", id="wildcard over a shared host"),
+        pytest.param("https://*.neocities.org", "origin-shared-host", id="*.neocities.org"),
+        pytest.param("https://a.*.edu", "origin-wildcard", id="star in the middle"),
+        pytest.param("https://book*.edu", "origin-wildcard", id="star in a label"),
+        pytest.param("https://*.*.edu", "origin-wildcard", id="two stars"),
+        pytest.param("https://*", "origin-wildcard", id="star for the host"),
+        pytest.param("'*://a.example.edu'", "origin-scheme", id="star for the scheme"),
+        pytest.param("https://*.0.0.1", "origin-wildcard", id="wildcard of an address"),
+        pytest.param("https://*.", "origin-no-host", id="wildcard of nothing"),
+        pytest.param(r"'https://.*\.example\.edu'", "origin-regex", id="regular expression"),
+        pytest.param("'https://(a|b).example.edu'", "origin-regex", id="alternatives"),
+        pytest.param("'^https://a.example.edu$'", "origin-regex", id="anchors"),
+        pytest.param("'https://[a-z]+.example.edu'", "origin-regex", id="class"),
+        pytest.param("a.example.edu", "origin-no-scheme", id="no scheme"),
+        pytest.param("//a.example.edu", "origin-no-scheme", id="scheme-relative"),
+        pytest.param("https:/a.example.edu", "origin-no-scheme", id="one slash"),
+        pytest.param("http://a.example.edu", "origin-insecure-http", id="http"),
+        pytest.param("wss://a.example.edu", "origin-scheme", id="wss"),
+        pytest.param("file:///home/ada", "origin-scheme", id="file"),
+        pytest.param("chrome-extension://abcdefgh", "origin-scheme", id="extension"),
+        pytest.param("https://ada@a.example.edu", "origin-userinfo", id="user"),
+        pytest.param("https://ada:x@a.example.edu", "origin-userinfo", id="user and password"),
+        pytest.param("https://b\u00fccher.example", "origin-unicode", id="unicode"),
+        pytest.param("https://b\u043eoks.example.edu", "origin-unicode", id="look-alike"),
+        pytest.param("https://a\u3002example.edu", "origin-unicode", id="full-width dot"),
+        pytest.param("https://a\u200b.example.edu", "origin-unicode", id="zero-width"),
+        pytest.param("https://" + "\u00fc" * 64 + ".edu", "origin-unicode", id="unicode without ASCII form"),
+        pytest.param("https://xn--a.example.edu", "origin-punycode", id="punycode of a control character"),
+        pytest.param("https://xn--abc-.example.edu", "origin-host", id="punycode that ends in a hyphen"),
+        pytest.param("https://xn--999999999.example.edu", "origin-punycode", id="punycode out of range"),
+        pytest.param("https://a%2eexample.edu", "origin-percent", id="percent"),
+        pytest.param("https://a..example.edu", "origin-dots", id="empty label"),
+        pytest.param("https://.a.example.edu", "origin-dots", id="leading dot"),
+        pytest.param("https://a.example.edu.", "origin-dots", id="trailing dot"),
+        pytest.param("https://" + "a" * 64 + ".example.edu", "origin-host", id="label of 64"),
+        pytest.param("https://-a.example.edu", "origin-host", id="leading hyphen"),
+        pytest.param("https://a_b.example.edu", "origin-host", id="underscore"),
+        pytest.param("https://" + "a." * 148 + "edu", "origin-host", id="host of 299"),
+        pytest.param("https://", "origin-no-host", id="empty host"),
+        pytest.param("https://:8443", "origin-no-host", id="port without host"),
+        pytest.param("https://intranet", "origin-single-label", id="single label"),
+        pytest.param("https://192.0.2.7", "origin-ip-literal", id="IPv4"),
+        pytest.param("https://192.0.2", "origin-ip", id="IPv4 short"),
+        pytest.param("https://0xC0000207", "origin-upper-case", id="IPv4 in capital hex"),
+        pytest.param("https://0xc0000207", "origin-ip", id="IPv4 in hex"),
+        pytest.param("https://3221225991", "origin-ip", id="IPv4 as one number"),
+        pytest.param("https://0300.0.2.7", "origin-ip", id="IPv4 octal"),
+        pytest.param("https://[2001:db8::1]", "origin-ip-literal", id="IPv6"),
+        pytest.param("https://[2001:db8:0::1]", "origin-ip", id="IPv6 written otherwise"),
+        pytest.param("https://[fe80::1%25eth0]", "origin-percent", id="zone id"),
+        pytest.param("https://[::ffff:192.0.2.7]", "origin-ip", id="v4-mapped"),
+        pytest.param("https://[::ffff:c000:207]", "origin-ip", id="v4-mapped in hex"),
+        pytest.param("https://[::g]", "origin-regex", id="no IPv6"),
+        pytest.param("https://[:::]", "origin-ip", id="broken IPv6"),
+        pytest.param("null", "origin-empty", id="bare null"),
+        pytest.param('"null"', "origin-null", id="null with credentials"),
+        pytest.param("~", "origin-empty", id="tilde"),
+        pytest.param("", "origin-empty", id="empty item"),
+        pytest.param("''", "empty", id="empty string"),
+        pytest.param("no", "origin-no-scheme", id="no"),
+        pytest.param("8443", "origin-no-scheme", id="number"),
+        pytest.param("https://a.example.edu https://b.example.edu", "origin-blank", id="two in one string"),
+        pytest.param("https://a.example.edu,https://b.example.edu", "origin-blank", id="two with a comma"),
+        pytest.param("' https://a.example.edu'", "origin-blank", id="blanks"),
+        pytest.param('"https://a.example.edu\\x7f"', "origin-blank", id="control character"),
+        pytest.param("[https://a.example.edu]", "not-a-mapping", id="list in the list"),
+        pytest.param("{book: atlas}", "missing-key", id="no origin"),
+        pytest.param("{origin: [https://a.example.edu]}", "not-text", id="origin is a list"),
+    ],
+)
+def test_refused_origin(item: str, code: str) -> None:
+    found = faults_of(listing(item))
+    assert places(found) == [(7, code)]
+    assert found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("item", "remedy"),
+    [
+        pytest.param("https://a.example.edu/", "Did you mean `https://a.example.edu`?", id="slash"),
+        pytest.param("A.example.edu", "Did you mean `https://A.example.edu`?", id="scheme"),
+        pytest.param("https://a.example.edu:443", "Did you mean `https://a.example.edu`?", id="port"),
+        pytest.param("https://A.Example.edu", "Did you mean `https://a.example.edu`?", id="capitals"),
+        pytest.param(
+            "https://b\u00fccher.example",
+            "If you mean this host, write its ASCII form: `https://xn--bcher-kva.example`.",
+            id="xn--",
+        ),
+        pytest.param("https://[2001:DB8::1]", "Did you mean `https://[2001:db8::1]`?", id="IPv6 capitals"),
+        pytest.param("https://[0::1]", "Did you mean `[::1]`?", id="IPv6 canonical"),
+    ],
+)
+def test_remedy(item: str, remedy: str) -> None:
+    assert faults_of(listing(item))[0].remedy == remedy
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param("https://a.example.edu", id="exact"),
+        pytest.param("https://a.example.edu:8443", id="port"),
+        pytest.param("https://xn--bcher-kva.example", id="punycode"),
+        pytest.param("https://*.a.example.edu:8443", id="wildcard with a port"),
+        pytest.param("https://ada.github.io", id="below a public suffix"),
+        pytest.param("https://*.ada.github.io", id="wildcard below a public suffix"),
+        pytest.param("https://ada.neocities.org", id="below a shared domain"),
+        pytest.param("http://localhost:8000", id="localhost"),
+        pytest.param("http://127.0.0.1:8000", id="loopback address"),
+        pytest.param("http://[::1]:8000", id="loopback IPv6"),
+        pytest.param("http://book.localhost:*", id="below localhost, any port"),
+        pytest.param("{origin: 'https://a.example.edu', trust: denied}", id="one denied"),
+    ],
+)
+def test_accepted_origin(item: str) -> None:
+    parse(listing(item))
