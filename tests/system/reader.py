@@ -186,6 +186,11 @@ class Reader:
         link = found[1].replace("&amp;", "&") + "".join(f"&{name}={value}" for name, value in more.items())
         return await self.navigate(link, site="same-origin")
 
+    async def sign_in_here(self, **more: str) -> None:
+        """Sign in to the gateway itself, without a book."""
+        page = await self.navigate("/auth/account", site="none")
+        await self.through_provider(await self.choose(page, "campus", **more))
+
     async def ask(self, flow: Flow, **more: str) -> Got:
         return await self.navigate(f"/auth/authorize?{flow.query(**more)}")
 
