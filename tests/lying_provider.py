@@ -18,8 +18,8 @@ from joserfc.jws import JWSRegistry
 Json = dict[str, object]
 Trouble = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-CLIENT_ID = "gate way"  # a blank and a colon: RFC 6749 section 2.3.1 wants both encoded
-SECRET = "s:cret%"
+CLIENT_ID = "gate way:1"  # RFC 6749 section 2.3.1: both are encoded, or arrive as something else
+SECRET = "s+cret%41"
 REDIRECT = "http://127.0.0.1:8080/auth/callback/campus"
 
 

@@ -86,7 +86,7 @@ async def test_a_broken_reply_is_not_believed_because_the_next_one_is_fine(campu
 )
 async def test_claims_that_lie(campus: Campus, claims: Json) -> None:
     campus.liar.claims = claims
-    await refused(campus)
+    assert (await refused(campus)).startswith("ID token")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ async def test_claims_that_lie(campus: Campus, claims: Json) -> None:
 )
 async def test_headers_that_lie(campus: Campus, header: Json) -> None:
     campus.liar.header = header
-    await refused(campus)
+    assert (await refused(campus)).startswith("ID token")
 
 
 async def test_a_long_header_with_unknown_words_is_fine(campus: Campus) -> None:
@@ -180,7 +180,16 @@ async def test_tokens_that_are_not_the_issuers(
     campus: Campus, make: Callable[[LyingProvider, Json], str]
 ) -> None:
     campus.liar.make_token = make
-    await refused(campus)
+    assert (await refused(campus)).startswith("ID token")
+
+
+@pytest.mark.parametrize("make", [without_algorithm, hmac_with_the_public_key])
+async def test_no_key_is_looked_for_in_vain(
+    campus: Campus, make: Callable[[LyingProvider, Json], str]
+) -> None:
+    campus.liar.make_token = make
+    assert "alg" in await refused(campus)
+    assert campus.liar.seen["/jwks"] == 1
 
 
 async def test_a_token_of_another_kid_asks_for_the_keys_again_but_not_every_time(campus: Campus) -> None:

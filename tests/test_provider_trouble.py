@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import trustme
 from aiohttp import web
-from joserfc.jwk import ECKey
 from multidict import MultiDict
 
 from gateway.errors import GatewayError, ProviderRefusedError, ProviderUnavailableError
 from gateway.providers import open_session
+from gateway.providers.remembered import Remembered
 from gateway.providers.transport import Transport
 from tests.campus_of_liars import DEADLINE, EXPECTED, LOGIN, Campus, campus_of_liars, refused
 from tests.lying_provider import (
@@ -209,19 +209,37 @@ async def test_a_secret_in_the_body_where_the_provider_wants_it_there(campus: Ca
     assert "Authorization" not in next(r for r in campus.liar.asked if r.path == "/token").headers
 
 
-async def test_keys_that_somebody_else_just_fetched_are_not_fetched_again(campus: Campus) -> None:
-    await campus.sign_in()
-    url = await campus.provider.begin(LOGIN)
-    callbacks = [campus.liar.authorize(url) for _ in range(5)]
-    campus.liar.key = ECKey.generate_key("P-256", {"kid": "second"})
-    people = await asyncio.gather(*(campus.provider.finish(each, EXPECTED) for each in callbacks))
-    assert [person.subject for person in people] == ["ada"] * 5
-    assert campus.liar.seen["/jwks"] == 2
+async def test_those_who_waited_for_newer_keys_share_them() -> None:
+    fetched: list[object] = []
+
+    async def fetch() -> object:
+        await asyncio.sleep(0)
+        fetched.append(object())
+        return fetched[-1]
+
+    keys = Remembered(fetch, time.time)
+    old = await keys.get()
+    newer = await asyncio.gather(*(keys.newer(old) for _ in range(5)))
+    assert newer == [fetched[1]] * 5
+    assert await keys.newer(fetched[1]) is fetched[1], "and not at once again"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+async def test_an_encoded_answer_is_not_unpacked(campus: Campus, encoding: str) -> None:
+    campus.liar.trouble[CONFIGURATION] = answering(200, b"", **{"Content-Encoding": encoding})
+    with pytest.raises(ProviderUnavailableError, match="encoded"):
+        await campus.provider.begin(LOGIN)
+
+
+async def test_a_right_answer_that_is_too_long(campus: Campus) -> None:
+    campus.liar.metadata = {"padding": "x" * 20_000}
+    with pytest.raises(ProviderUnavailableError, match="more than"):
+        await campus.provider.begin(LOGIN)
 
 
 async def test_a_provider_without_a_place_to_leave(campus: Campus) -> None:
     assert await campus.provider.logout_url(None, "https://gw.example/x") == (
-        f"{campus.liar.issuer}/leave?client_id=gate+way&post_logout_redirect_uri=https%3A%2F%2Fgw.example%2Fx"
+        f"{campus.liar.issuer}/leave?client_id=gate+way%3A1&post_logout_redirect_uri=https%3A%2F%2Fgw.example%2Fx"
     )
     campus.liar.metadata = {"end_session_endpoint": None}
     assert await campus.configured().logout_url(None, "https://gw.example/x") is None
