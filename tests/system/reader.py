@@ -232,3 +232,14 @@ def _keep(jar: dict[str, str], lines: list[str]) -> None:
             jar.pop(name, None)
         else:
             jar[name] = value
+
+
+def refused(got: Got, status: int, code: str) -> None:
+    assert (got.status, got.error) == (status, code), got.text
+    assert got.json["request_id"] == got.one("X-Request-Id")
+    assert set(got.json) == {"error", "error_description", "request_id"}
+
+
+def no_cors(got: Got) -> None:
+    assert not [name for name, _ in got.lines if name.lower().startswith("access-control-")]
+    assert "Origin" in (got.one("Vary") or "")
