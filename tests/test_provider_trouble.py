@@ -224,7 +224,7 @@ async def test_those_who_waited_for_newer_keys_share_them() -> None:
     assert await keys.newer(fetched[1]) is fetched[1], "and not at once again"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "x"])
 async def test_an_encoded_answer_is_not_unpacked(campus: Campus, encoding: str) -> None:
     campus.liar.trouble[CONFIGURATION] = answering(200, b"", **{"Content-Encoding": encoding})
     with pytest.raises(ProviderUnavailableError, match="encoded"):

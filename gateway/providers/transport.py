@@ -31,6 +31,7 @@ def open_session(proxy: str | None = None, ca: Path | None = None) -> aiohttp.Cl
         connector=aiohttp.TCPConnector(ssl=context, limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
+        auto_decompress=False,
         proxy=proxy,
     )
 
