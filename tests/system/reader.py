@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_urlsafe
+from types import MappingProxyType
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -134,7 +135,12 @@ class Reader:
             return got, got.every("Set-Cookie")
 
     async def navigate(
-        self, url: str, *, site: str = "cross-site", form: Mapping[str, str] | None = None, **headers: str
+        self,
+        url: str,
+        *,
+        site: str = "cross-site",
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Got:
         """One top-level navigation, redirects not followed; a form is posted by a page of the gateway."""
         sent = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": site}
@@ -143,7 +149,7 @@ class Reader:
         if form is not None:
             sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.gateway}
             sent["Sec-Fetch-Site"] = "same-origin"
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent |= headers
         method = "GET" if form is None else "POST"
         got, cookies = await self.raw(method, url, sent, None if form is None else urlencode(form))
         _keep(self.first_party, cookies)

@@ -234,16 +234,16 @@ async def test_each_sign_in_has_a_new_id_and_the_old_one_is_dead(house: House) -
 @pytest.mark.parametrize(
     "headers",
     [
-        pytest.param({"Sec_Fetch_Dest": "iframe"}, id="frame"),
-        pytest.param({"Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}, id="fetch"),
-        pytest.param({"Sec_Purpose": "prefetch;prerender"}, id="prerender"),
+        pytest.param({"Sec-Fetch-Dest": "iframe"}, id="frame"),
+        pytest.param({"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, id="fetch"),
+        pytest.param({"Sec-Purpose": "prefetch;prerender"}, id="prerender"),
         pytest.param({"Origin": TRUSTED}, id="Origin"),
     ],
 )
 async def test_authorize_is_for_top_level_documents(house: House, headers: dict[str, str]) -> None:
     async with house.reader() as ada:
         await ada.sign_in(Flow(TRUSTED), own_device="1")
-        got = await ada.navigate(f"/auth/authorize?{Flow(TRUSTED).query()}", **headers)
+        got = await ada.navigate(f"/auth/authorize?{Flow(TRUSTED).query()}", headers=headers)
         assert got.status == 403
         assert 'id="answer"' not in got.text
 
