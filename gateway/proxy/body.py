@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
-from aiohttp import StreamReader
+from aiohttp import AsyncIterablePayload, StreamReader
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_writer import StreamWriter
 from aiohttp.web import RequestPayloadError
 
 from gateway.errors import GatewayError, InvalidRequestError, PayloadTooLargeError, RequestTimeoutError
@@ -45,6 +47,8 @@ class Upload:
         self._idle = idle
         self._first_byte = first_byte
         self._reading = asyncio.Lock()
+        self._transport: asyncio.Transport | None = None
+        self._sent = False
         self._stopped = False
         self.failure: GatewayError | None = None
         self.on_failure: Callable[[], None] | None = None
@@ -57,10 +61,22 @@ class Upload:
             if sent > self._limit:
                 self._fail(PayloadTooLargeError(f"more than {self._limit} bytes", close=True))
             yield chunk
+        self._sent = True
+
+    def payload(self) -> AsyncIterablePayload:
+        return _Payload(self)
+
+    def written_to(self, transport: asyncio.Transport | None) -> None:
+        self._transport = transport
 
     async def stop(self) -> None:
-        """Nothing reads the client's body any more: the server may drain it."""
+        """Nothing reads the client's body any more: the server may drain it.
+
+        A backend that was not sent all of it may never read the rest: closing would wait for that.
+        """
         self._stopped = True
+        if self._transport is not None and not self._sent:
+            self._transport.abort()
         async with self._reading:
             pass
 
@@ -81,3 +97,16 @@ class Upload:
         if self.on_failure is not None:
             self.on_failure()
         raise failure
+
+
+class _Payload(AsyncIterablePayload):
+    """Tells the upload which connection it is written to; aiohttp tells nobody else."""
+
+    def __init__(self, upload: Upload) -> None:
+        super().__init__(upload.chunks())
+        self._upload = upload
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if isinstance(writer, StreamWriter):
+            self._upload.written_to(writer.transport)
+        await super().write_with_length(writer, content_length)

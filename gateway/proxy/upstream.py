@@ -138,7 +138,7 @@ class Upstream:
             method,
             self._url(target),
             headers=CIMultiDict(headers),
-            data=None if upload is None else upload.chunks(),
+            data=None if upload is None else upload.payload(),
             allow_redirects=False,
         )
 

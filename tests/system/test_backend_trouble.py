@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import msgspec
 import pytest
+import trustme
 
+from gateway.routes import BackendTls
 from tests.system.data_path import DataPath, backend, data_path, head
 from tests.system.raw_client import RawAnswer, RawClient
 from tests.system.recording_backend import (
@@ -74,12 +77,13 @@ async def test_a_slow_first_byte_is_504_and_the_request_is_given_up(
     recorder.assert_identity("ada")
 
 
-async def test_a_backend_that_does_not_read_is_504(path: DataPath, recorder: RecordingBackend) -> None:
+async def test_a_backend_that_does_not_read_is_504(recorder: RecordingBackend) -> None:
     async def deaf(connection: Connection) -> None:
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
         await asyncio.sleep(1)
         connection.reset()
 
+    recorder.clear()
     recorder.script = deaf
     async with data_path(replace(backend(recorder.url), max_body=50_000_000)) as roomy:
         roomy.sign_in("ada")
@@ -90,6 +94,52 @@ async def test_a_backend_that_does_not_read_is_504(path: DataPath, recorder: Rec
         assert (await asyncio.wait_for(client.answer(), 3)).status == 504
         sending.cancel()
         client.reset()
+    recorder.assert_identity("ada")
+
+
+async def test_a_limit_that_is_passed_after_an_early_answer_breaks_it_off(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    async def early(connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await connection.read_body()
+
+    recorder.script = early
+    client = await RawClient.connect(path.port)
+    piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    await client.send(head("/storage/x", "Transfer-Encoding: chunked", method="POST") + piece)
+    assert (await client.head())[0] == 200
+    await client.send(piece)
+    assert await client.reader.readexactly(4) == b"half"
+    assert await client.at_end()
+    await asyncio.wait_for(recorder.left.wait(), 1)
+    client.close()
+
+
+async def test_tls_with_a_ca_and_a_certificate_of_our_own(
+    tmp_path_factory: pytest.TempPathFactory, recorder: RecordingBackend
+) -> None:
+    place, authority = tmp_path_factory.mktemp("tls"), trustme.CA()
+    authority.cert_pem.write_to_path(place / "ca.pem")
+    own = authority.issue_cert("gateway.test")
+    own.cert_chain_pems[0].write_to_path(place / "own.pem")
+    own.private_key_pem.write_to_path(place / "own.key")
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=place / "ca.pem")
+    serving.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    recorder.clear()
+    server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0, ssl=serving)
+    port = server.sockets[0].getsockname()[1]
+    one = backend(f"https://127.0.0.1:{port}/")
+    tls = BackendTls(ca=place / "ca.pem", certificate=place / "own.pem", key=place / "own.key")
+    async with data_path(replace(one, tls=tls)) as path:
+        path.sign_in("ada")
+        assert (await path.ask()).status == 200
+    recorder.assert_identity("ada")
+    async with data_path(one) as path:  # a CA that nobody told us to trust
+        path.sign_in("ada")
+        assert_refusal(await path.ask(), 502, "backend_unavailable", port)
+    server.close()
 
 
 BROKEN = [

@@ -21,7 +21,8 @@ SHAKE = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket
 
 async def handshake(connection: Connection, protocol: str | None = None) -> None:
     key = connection.received.values("Sec-WebSocket-Key")[0]
-    accept = b64encode(sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())  # ruff: ignore[S324]
+    salted = f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()
+    accept = b64encode(sha1(salted, usedforsecurity=False).digest())
     chosen = b"" if protocol is None else b"Sec-WebSocket-Protocol: " + protocol.encode() + b"\r\n"
     await connection.say(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
