@@ -1,9 +1,9 @@
 """Backends and the public paths that lead to them: proved values, and the longest-path match."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Mapping
 
 
 class SignInNeed(StrEnum):

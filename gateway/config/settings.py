@@ -1,9 +1,9 @@
 """gateway.yaml as proved values: what the rest of the house reads instead of the file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Mapping
 
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
