@@ -244,9 +244,10 @@ export class Book extends EventTarget {
     const { waiting, refused, unclaimed } = await this.#outbox.counts(this.user?.sub ?? null);
     if (turn !== this.#turn) return; // a later one knows better
     const { savedAt, stuck } = this.#outbox;
-    const state = refused > 0 ? "failed" : waiting > 0 ? (stuck ? "waiting" : "saving") : savedAt === null ? "idle" : "saved";
-    const next = { state, savedAt: savedAt === null ? null : new Date(savedAt), waiting, failed: refused, unclaimed };
-    this.status = /** @type {Status} */ (next);
+    const here = waiting + (this.user === null ? unclaimed : 0);
+    const done = savedAt === null ? "idle" : "saved";
+    const state = refused > 0 ? "failed" : here === 0 ? done : stuck ? "waiting" : "saving";
+    this.status = { state, savedAt: savedAt === null ? null : new Date(savedAt), waiting, failed: refused, unclaimed };
     this.#changed();
   }
 

@@ -101,7 +101,7 @@ export class Outbox {
   /** @param {string | null} person @returns {Promise<Counts>} */
   async counts(person) {
     const entries = await this.#entries();
-    const own = entries.filter((entry) => entry.person === person);
+    const own = person === null ? [] : entries.filter((entry) => entry.person === person);
     const refused = own.filter((entry) => entry.refused !== null).length;
     const unclaimed = entries.filter((entry) => entry.person === null).length;
     return { waiting: own.length - refused, refused, unclaimed };

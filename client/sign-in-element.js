@@ -131,12 +131,11 @@ class SignInElement extends HTMLElement {
   #showStatus({ state, savedAt, waiting, unclaimed }, signedIn) {
     const element = /** @type {HTMLElement} */ (this.#root.querySelector(".status"));
     const count = signedIn ? waiting : waiting + unclaimed;
-    const shown = signedIn || unclaimed === 0 ? state : "waiting";
     const time = savedAt?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const words = shown === "idle" ? "" : text(shown, { count, time });
+    const words = state === "idle" ? "" : text(state, { count, time });
     if (element.textContent !== words) element.textContent = words; // a live region speaks on every change
-    element.className = `status dot ${shown}`;
-    this.#hide(element, shown === "idle");
+    element.className = `status dot ${state}`;
+    this.#hide(element, state === "idle");
   }
 
   /** @param {Book} book */

@@ -7,7 +7,7 @@ Two things stand for what authors' servers do: `/coop/...` is the same book unde
 import mimetypes
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,13 +38,17 @@ class BookServer(ThreadingHTTPServer):
 
     @classmethod
     @contextmanager
-    def serving(cls, context: ssl.SSLContext) -> Iterator[Self]:
+    def serving(cls, context: ssl.SSLContext) -> Generator[Self]:
         with cls(context) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            thread = threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            )
             thread.start()
-            yield server
-            server.shutdown()
-            thread.join()
+            try:
+                yield server
+            finally:
+                server.shutdown()
+                thread.join()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,5 +72,5 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
+    def log_message(self, format: str, *args: object) -> None:  # ruff: ignore[builtin-argument-shadowing]  # the library's name
         """Quiet."""

@@ -1,16 +1,21 @@
-"""One person's Chromium: a profile of its own, the test authority trusted, third-party cookies as asked for."""
+"""One person's Chromium: a profile of its own, the test authority trusted, third-party cookies as asked."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchWindowException, StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    NoSuchWindowException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -21,8 +26,8 @@ from tests.browser.names import RESOLVER_RULES
 SECONDS = 20.0
 SWITCHES = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-    f"--host-resolver-rules={RESOLVER_RULES}", "--window-size=1200,900",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", f"--host-resolver-rules={RESOLVER_RULES}", "--window-size=1200,900",
 )  # fmt: skip
 
 IN_BOOK = """
@@ -32,7 +37,7 @@ const done = arguments[arguments.length - 1];
 """
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """The client's promise was rejected; the message is the code."""
 
 
@@ -47,11 +52,11 @@ class Reader:
         self.wait(lambda: self.driver.execute_script("return globalThis.bookgate !== undefined"))
         self.book("book.gateway")
 
-    def book(self, expression: str, argument: object = None) -> Any:  # noqa: ANN401  # JavaScript's values
+    def book(self, expression: str, argument: object = None) -> Any:  # ruff: ignore[any-type]  # JavaScript's values
         """An expression of the page, awaited, where `book` is the connected book and `arg` the argument."""
         answer = self.driver.execute_async_script(IN_BOOK % expression, argument)
         if "code" in answer:
-            raise Refused(answer["code"])
+            raise RefusedError(answer["code"])
         return answer["value"]
 
     def wait(self, condition: Callable[[], object], what: str = "") -> None:
@@ -66,27 +71,36 @@ class Reader:
         self.wait(lambda: self.shown(selector).is_displayed() and self.shown(selector).is_enabled(), selector)
         self.shown(selector).click()
 
-    @property
     def name(self) -> str | None:
         user = self.book("book.user")
         return None if user is None else str(user["name"])
 
-    @property
     def mode(self) -> str | None:
         mode = self.book("book.mode")
         return None if mode is None else str(mode)
 
     def sign_in(self, name: str | None = None, *, own_device: bool = False, allow: bool = True) -> None:
         """By the popup, through whatever pages come, until it is closed."""
-        book = self.driver.current_window_handle
+        book, before = self.driver.current_window_handle, set(self.driver.window_handles)
         self.click("#sign-in")
-        self.go_through_popup(book, name, own_device=own_device, allow=allow)
+        self._go_through_popup(before, name, own_device=own_device, allow=allow)
         self.driver.switch_to.window(book)
+        self.wait(lambda: not self.book("book.signingIn"), "the code is exchanged")
 
-    def go_through_popup(self, book: str, name: str | None, *, own_device: bool, allow: bool) -> None:
+    def go_through_redirect(self, book: str, name: str) -> None:
+        """The whole page went to the gateway: through whatever pages come, until it is back."""
+        self.wait(lambda: not self.driver.current_url.startswith(book))
+        until = time.monotonic() + SECONDS
+        while not self.driver.current_url.startswith(book) and time.monotonic() < until:
+            with contextlib.suppress(StaleElementReferenceException):
+                self.answer_page(name, own_device=False, allow=True)
+            time.sleep(0.1)
+        self.wait(lambda: self.name() == name)
+
+    def _go_through_popup(self, before: set[str], name: str | None, *, own_device: bool, allow: bool) -> None:
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
-            others = [handle for handle in self.driver.window_handles if handle != book]
+            others = [handle for handle in self.driver.window_handles if handle not in before]
             if not others:
                 return
             try:
@@ -120,8 +134,13 @@ class Reader:
 
 @contextmanager
 def chromium(
-    folder: Path, authority: Path, *, third_party_cookies: bool, settings: Mapping[str, object] | None = None
-) -> Iterator[Reader]:
+    folder: Path,
+    authority: Path,
+    *,
+    third_party_cookies: bool,
+    settings: Mapping[str, object] | None = None,
+    block_popups: bool = False,
+) -> Generator[Reader]:
     """A fresh profile in `folder`, or the one that is there already."""
     home = folder / "home"
     _trust(home, authority)
@@ -129,6 +148,8 @@ def chromium(
     for switch in SWITCHES:
         options.add_argument(switch)
     options.add_argument(f"--user-data-dir={folder / 'profile'}")
+    if block_popups:  # chromedriver switches the blocker off
+        options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
     options.add_experimental_option(
         "prefs",
         {

@@ -36,11 +36,16 @@ def new_reader(tmp_path: Path, certificates: Certificates) -> Iterator[NewReader
             *,
             third_party_cookies: bool = False,
             settings: Mapping[str, object] | None = None,
+            block_popups: bool = False,
         ) -> Reader:
             folder = tmp_path / device
             folder.mkdir(exist_ok=True)
             browser = chromium(
-                folder, certificates.authority, third_party_cookies=third_party_cookies, settings=settings
+                folder,
+                certificates.authority,
+                third_party_cookies=third_party_cookies,
+                settings=settings,
+                block_popups=block_popups,
             )
             return stack.enter_context(browser)
 

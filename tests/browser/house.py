@@ -1,4 +1,4 @@
-"""The whole house for a browser: Redis, provider, gateway over TLS, both services, as processes of their own."""
+"""The whole house for a browser: Redis, provider, gateway over TLS, both services, each a process."""
 
 import json
 import os
@@ -9,11 +9,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 from gateway.config.site import Site, gateway_yaml, write_keys
 from tests.browser.book_server import ROOT, BookServer
@@ -72,7 +71,7 @@ def free_port(address: str = "127.0.0.1") -> int:
 @contextmanager
 def process(
     folder: Path, name: str, arguments: Sequence[str], ready: str, env: dict[str, str] | None = None
-) -> Iterator[None]:
+) -> Generator[None]:
     """A program of ours, from when `ready` answers 200 until the end."""
     log = folder / f"{name}.log"
     with log.open("wb") as output:
@@ -96,7 +95,7 @@ def _wait_until_ready(running: subprocess.Popen[bytes], ready: str, log: Path) -
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and running.poll() is None:
         try:
-            with urllib.request.urlopen(ready, timeout=2) as answer:  # noqa: S310  # http on loopback
+            with urllib.request.urlopen(ready, timeout=2) as answer:  # ruff: ignore[suspicious-url-open-usage]  # http on loopback
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
@@ -165,7 +164,9 @@ def _write_configuration(folder: Path, site: Site, certificates: Certificates, b
     files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
     written = gateway_yaml(site, folder)
     assert "\ntls: none\n" in written
-    (folder / "gateway.yaml").write_text(written.replace("\ntls: none\n", f"\ntls: {files}\n"), encoding="utf-8")
+    (folder / "gateway.yaml").write_text(
+        written.replace("\ntls: none\n", f"\ntls: {files}\n"), encoding="utf-8"
+    )
     origins = {"trusted": TRUSTED, "also": ALSO_TRUSTED, "asked": ASKED, "denied": DENIED}
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
     (folder / "origins.yaml").write_text(text, encoding="utf-8")

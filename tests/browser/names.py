@@ -1,4 +1,4 @@
-"""The names that the browser tests use, all of them on one address of loopback, and a certificate for each."""
+"""The names that the browser tests use, all on one address of loopback, and a certificate for them."""
 
 import ssl
 from dataclasses import dataclass
