@@ -4,7 +4,7 @@ One decision a request (`judge`), taken against one immutable table; everything 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -46,9 +46,11 @@ EXPOSE_HEADERS = (
 MAX_AGE = 7200  # what Chromium caps it at; a longer one only delays a revoked header
 
 _PROTOCOL_METHODS = ("GET", "POST")
-_PROTOCOL_REQUEST_HEADERS = ("authorization", "content-type", "dpop", "x-bookgate-person", "x-request-id")
+_PROTOCOL_REQUEST_HEADERS = frozenset(
+    {"authorization", "content-type", "dpop", "x-bookgate-person", "x-request-id"}
+)
 _PUBLIC_METHODS = READING_METHODS
-_PUBLIC_REQUEST_HEADERS = ("content-type", "if-none-match", "x-request-id")
+_PUBLIC_REQUEST_HEADERS = frozenset({"content-type", "if-none-match", "x-request-id"})
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110 section 5.6.2
@@ -134,9 +136,9 @@ class _Grant:
 
     origin: str
     credentials: bool
-    methods: Iterable[str]
-    request_headers: Iterable[str]
-    expose_headers: Iterable[str]
+    methods: tuple[str, ...]
+    request_headers: frozenset[str]
+    expose_headers: tuple[str, ...]
     max_age: int
 
 
@@ -155,11 +157,11 @@ def _grant(verdict: Verdict, surface: Surface) -> _Grant | None:
     # credentials with `null` would be credentials for every sandboxed frame and data: URL
     credentials = policy.credentials and origin != "null"
     if surface is Surface.PROXIED:
-        headers = sorted(policy.request_headers)
-        return _Grant(origin, credentials, policy.methods, headers, policy.expose_headers, policy.max_age)
+        asked, shown = policy.request_headers, policy.expose_headers
+        return _Grant(origin, credentials, policy.methods, asked, shown, policy.max_age)
     if surface is Surface.PROTOCOL:
-        headers = list(_PROTOCOL_REQUEST_HEADERS)
-        return _Grant(origin, credentials, _PROTOCOL_METHODS, headers, EXPOSE_HEADERS, MAX_AGE)
+        asked, shown = _PROTOCOL_REQUEST_HEADERS, EXPOSE_HEADERS
+        return _Grant(origin, credentials, _PROTOCOL_METHODS, asked, shown, MAX_AGE)
     return None
 
 
@@ -235,7 +237,7 @@ def preflight(
     headers = (
         *_allow(grant),
         ("Access-Control-Allow-Methods", ", ".join(grant.methods)),
-        ("Access-Control-Allow-Headers", ", ".join(grant.request_headers)),
+        ("Access-Control-Allow-Headers", ", ".join(sorted(grant.request_headers))),
         ("Access-Control-Max-Age", str(min(grant.max_age, MAX_AGE))),
         *plain,
     )
@@ -246,7 +248,7 @@ def _shortfall(grant: _Grant, method: str, names: frozenset[str]) -> str | None:
     """Why the browser will not send the request after all; Fetch compares methods by case, names not."""
     if method not in grant.methods:
         return "method-not-granted"
-    if not names <= frozenset(grant.request_headers):
+    if not names <= grant.request_headers:
         return "header-not-granted"
     return None
 

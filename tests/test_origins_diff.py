@@ -121,7 +121,7 @@ WILD = "\n  w: {policy: q, origins: ['https://*.example.edu']}\n"
         pytest.param(
             table(""),
             table(
-                "\n  n: {policy: p, credentials: false, dangerously_allow: [null-origin], origins: ['null']}\n"
+                "\n  n: {policy: p, credentials: false, dangerously_allow: [null-origin], origins: ['null']}"
             ),
             ("new: null: consent (n); denied -> consent",),
             id="null",

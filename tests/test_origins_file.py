@@ -1,15 +1,19 @@
 """config/origins.yaml as a whole: faults all at once, what an accepted file means, folders of files."""
 
 import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.config.faults import ConfigError
+from gateway.config.origin_pattern import OriginPattern, read_pattern
 from gateway.config.origins_file import Parsed, parse_origins
 from gateway.cors import EXPOSE_HEADERS, REQUEST_HEADERS
-from gateway.origins import Limits, Origin, Policy, Rate, Trust
+from gateway.origins import Limits, Origin, Policy, Rate, Trust, parse_origin
 from tests.origins_example import BACKENDS, EXAMPLE, TODAY, faults_of, find, listing, parse, places, replaced
 
 SHIPPED = Path(__file__).parent.parent / "config" / "origins.yaml"
@@ -315,3 +319,21 @@ def test_an_empty_directory_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         directory()
     assert places(caught.value.faults) == [(0, "no-files")]
+
+
+# --- whatever is in the file
+
+
+@given(st.binary(max_size=200) | st.text(alphabet="ab:{}[]-, \n'\"#&*!|>%@?~\t\u2028\x00").map(str.encode))
+def test_any_bytes_are_a_table_or_faults(data: bytes) -> None:
+    with suppress(ConfigError):  # anything else fails the test
+        parse(data)
+
+
+@given(st.text(alphabet="htps:/*.-[]@#?%aA0159xn\u00fc\u3002 ,", max_size=40))
+def test_any_origin_is_found_again_or_refused(text: str) -> None:
+    """An accepted exact entry is what a browser sends, byte for byte."""
+    pattern = read_pattern(text)
+    if isinstance(pattern, OriginPattern) and pattern.exact is not None:
+        assert parse_origin(text) == pattern.exact
+        assert str(pattern.exact) == text
