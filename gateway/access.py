@@ -85,10 +85,16 @@ def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:
         book.origin == origin
         and policy is not None
         and policy.credentials
+        and offers(policy, book.provider)
         and _agreed(book, policy)
         and book.mode is not Mode.PENDING
         and now < book.ends
     )
+
+
+def offers(policy: Policy, provider: str) -> bool:
+    """Whether a book takes people who came in by this way; it names its ways, or takes all."""
+    return policy.sign_in is None or provider in policy.sign_in
 
 
 def _agreed(book: Book, policy: Policy) -> bool:

@@ -309,7 +309,10 @@ def _private(core: _Core) -> web.Application:
             await core.store.ping()
         except StoreUnavailableError as error:
             return web.json_response({"status": error.code}, status=error.status)
-        return web.json_response({"status": "ok", "origins": core.origins.current.generation})
+        last = core.origins.last
+        faults = [] if last is None else [str(fault) for fault in last.faults]
+        origins = {"generation": core.origins.current.generation, "faults": faults}
+        return web.json_response({"status": "ok", "origins": origins})
 
     app = web.Application()
     app.add_routes(

@@ -253,10 +253,12 @@ def on_prepare(public_url: str) -> Callable[[web.Request, web.StreamResponse], A
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
-        headers["X-Request-Id"] = request[REQUEST_ID]
         headers["Server"] = "bookgate"
         if secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
+        if VERDICT not in request:
+            return  # aiohttp refused an `Expect` that it does not know, before any middleware
+        headers["X-Request-Id"] = request[REQUEST_ID]
         if request.get(_PREFLIGHT):
             return
         for name in [name for name in headers if name.lower().startswith("access-control-")]:

@@ -166,6 +166,12 @@ CONSENT = replace(POLICY, trust=Trust.CONSENT)
         pytest.param(
             msgspec.structs.replace(SESSION, mode=Mode.PENDING), BOOK, POLICY, 150, False, id="pending"
         ),
+        pytest.param(
+            SESSION, BOOK, replace(POLICY, sign_in=frozenset({"campus"})), 150, True, id="a way it takes"
+        ),
+        pytest.param(
+            SESSION, BOOK, replace(POLICY, sign_in=frozenset({"google"})), 150, False, id="another way"
+        ),
         pytest.param(SESSION, BOOK, POLICY, 199, True, id="the last second"),
         pytest.param(SESSION, BOOK, POLICY, 200, False, id="ended"),
     ],

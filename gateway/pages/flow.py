@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
+from gateway.access import offers
 from gateway.authorize_rules import (
     AskConsent,
     AskWho,
@@ -73,6 +74,8 @@ async def proceed(
     policy = policy_of(request, parts, origin)
     if policy is None:
         return denied_page(request, parts, asked.origin)
+    if live is not None and not offers(policy, live.record.provider):
+        live = None  # signed in by a way that this book does not take: asked again, by one that it does
     approved = live is not None and await _approved(parts, live, origin, policy)
     visitor = None if live is None else Visitor(live.record.own_device, approved)
     match next_step(asked.prompt, policy, visitor):
@@ -179,8 +182,7 @@ async def ask_who(
 
 def ways_in(parts: Parts, policy: Policy | None) -> list[Way]:
     """The providers that this book offers."""
-    offered = None if policy is None else policy.sign_in
-    return [way for way in parts.ways.values() if offered is None or way.id in offered]
+    return [way for way in parts.ways.values() if policy is None or offers(policy, way.id)]
 
 
 def sign_in_page(

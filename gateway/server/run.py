@@ -6,12 +6,13 @@ import signal
 import ssl
 import warnings
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
 from aiohttp import web
 
 from gateway.app import Gateway, build
 from gateway.config.settings import Address, ListenerTls, Settings
-from gateway.config.watch import Origins
+from gateway.config.watch import Origins, Reloaded
 from gateway.server.redis import EmbeddedRedis
 from gateway.telemetry import Log
 
@@ -34,6 +35,7 @@ async def serve(settings: Settings, origins: Origins, log: Log, started: Callabl
     async with _redis(settings) as url, build(settings, origins, url, log) as gateway:
         runners = await _listen(settings, gateway)
         watching = asyncio.create_task(origins.watch(stop))
+        origins.on_reload.append(partial(_log_reload, log))
         loop.add_signal_handler(signal.SIGHUP, origins.reload)
         started()
         log.info("serving", public_url=settings.public_url, origins=origins.current.generation)
@@ -47,6 +49,19 @@ async def serve(settings: Settings, origins: Origins, log: Log, started: Callabl
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
+
+
+def _log_reload(log: Log, reloaded: Reloaded) -> None:
+    """What became wider, narrower, new or gone; or why the old policy stays."""
+    lines = [str(fault) for fault in (*reloaded.faults, *reloaded.warnings)]
+    level = log.error if reloaded.faults else log.info
+    level(
+        "origins",
+        changed=reloaded.changed,
+        generation=reloaded.generation,
+        faults=lines,
+        diff=list(reloaded.diff),
+    )
 
 
 @contextlib.asynccontextmanager

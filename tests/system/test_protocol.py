@@ -6,10 +6,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.proofs import ProofKey
-from tests.system.house import CONSENT, LOOPBACK, MIRROR, TRUSTED, House, subject
+from tests.system.house import CONSENT, LOOPBACK, MIRROR, ORIGINS, TRUSTED, House, subject
 from tests.system.reader import Flow, Got, Reader
 
 ITEM = "/storage/v1/items/a"
+WAYS = f"""
+  partner:
+    policy: book
+    sign_in: [guest]
+    origins: [{MIRROR}]
+"""
 
 
 def readable(got: Got, origin: str) -> None:
@@ -301,3 +307,18 @@ async def test_a_wrong_clock_gets_a_nonce_and_goes_on(house: House) -> None:
         proof = key.proof("POST", url, wrong, nonce=nonce)
         got = await ada.post(flow, "/auth/token", fields, DPoP=proof)
         assert got.status == 200, got.text
+
+
+async def test_a_book_that_names_its_ways_in(house: House) -> None:
+    """Signed in by another way: asked again by one that the book takes, and no session serves it."""
+    entry = f"      - {{origin: {MIRROR}, book: mirror}}\n"
+    async with house.reader() as ada:
+        await ada.sign_in(Flow(MIRROR), own_device="1")
+        try:
+            house.set_origins(ORIGINS.replace(entry, "") + WAYS)
+            got = await ada.fetch(MIRROR, "GET", ITEM)
+            assert (got.status, got.error) == (401, "login_required")
+            page = await ada.ask(Flow(MIRROR))
+            assert "This book offers no way to sign in" in page.text
+        finally:
+            house.set_origins(ORIGINS)
