@@ -24,7 +24,9 @@ class Transport(asyncio.Transport):
 
 def content() -> StreamReader:
     loop = asyncio.get_running_loop()
-    return StreamReader(BaseProtocol(loop), 1 << 16, loop=loop)
+    protocol = BaseProtocol(loop)
+    protocol.connection_made(Transport())
+    return StreamReader(protocol, 1 << 16, loop=loop)
 
 
 @asynccontextmanager
@@ -64,3 +66,18 @@ async def test_a_body_whose_framing_breaks_is_the_client_s_fault() -> None:
         with pytest.raises(InvalidRequestError):
             await anext(made.chunks())
     assert isinstance(made.failure, InvalidRequestError)
+
+
+async def test_stopping_waits_for_whoever_still_reads() -> None:
+    stream = content()
+    async with upload(stream) as (made, _):
+        chunks = made.chunks()
+        reading = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0.01)
+        assert not reading.done()
+        stopping = asyncio.create_task(made.stop())
+        await asyncio.sleep(0.01)
+        assert not stopping.done()
+        stream.feed_data(b"x")
+        await stopping
+        assert await reading == b"x"

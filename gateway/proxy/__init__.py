@@ -1,12 +1,13 @@
 """The data path: from a request's head to a backend and back.
 
-head       parses by the canonical grammar, and rewrites: strip first, then set ours
 path       which paths are understood, so that policy and backend read the same one
+head       parses by the canonical grammar, and rewrites: strip first, then set ours
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
 body       a request's body, counted and timed as it is relayed
+streams    what is open, to be cut when its session ends
 upstream   the connections to backends, their time-outs and bulkheads
+wiring     what the data path is given, and the steps that both kinds of requests share
 plain      the reference path: aiohttp on both sides
 websocket  the same for WebSockets
-streams    what is open, to be cut when its session ends
 """

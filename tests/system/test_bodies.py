@@ -347,6 +347,21 @@ async def test_a_slow_reader_holds_the_backend_back(
         seen += len(piece)
 
 
+async def test_a_reader_that_reads_nothing_is_let_go(
+    path: DataPath, recorder: RecordingBackend, client: RawClient
+) -> None:
+    async def much(connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(1000):
+            await connection.say(b"x" * 100_000)
+
+    recorder.script = much
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+    await client.send(post(method="GET"))
+    await asyncio.wait_for(recorder.left.wait(), 3)
+    recorder.assert_identity("ada")
+
+
 async def test_a_slow_backend_holds_the_writer_back(path: DataPath, recorder: RecordingBackend) -> None:
     go_on = asyncio.Event()
 
