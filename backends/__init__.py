@@ -8,6 +8,7 @@ jwks         the keys that prove it, fetched and remembered
 query        query parameters, each known and given once
 body         request bodies, never longer or slower than allowed
 database     one SQLite file: one writer thread, a few readers, migrations
+log          one JSON line after another, never waited for
 allowance    how fast one person may write
 serving      the listener, the middleware, health, drain
 options      flags and environment that both commands take

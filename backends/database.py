@@ -63,12 +63,18 @@ def faults() -> Generator[None, None, None]:
 
 
 def _translate(error: DBAPIError) -> Exception:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL:
+    if _is_full(error):
         return DiskFull()
     if isinstance(error.orig, sqlite3.OperationalError):
         return Unavailable(headers={"Retry-After": "1"})
     return error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """A full disk ends SQLite's transaction by itself, so that the savepoint is missed first."""
+    return error is not None and (
+        getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or _is_full(error.__context__)
+    )
 
 
 def _engine(path: Path, begin: str, settings: tuple[str, ...], pool_size: int) -> Engine:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-import structlog
 import typer
 from aiohttp import web
 from alembic.util import CommandError
@@ -21,6 +19,7 @@ from backends import database
 from backends.assertion import Verifier
 from backends.database import Database
 from backends.jwks import RemoteKeys
+from backends.log import STANDARD_OUTPUT, Output, json_log
 from backends.problem import KeysUnavailable
 from backends.serving import Draining, Listen, Ready, application, serve
 
@@ -78,12 +77,14 @@ def run(options: Options, migrations: Path, serving: Serving) -> None:
 
 
 async def _run(options: Options, serving: Serving) -> None:
-    log = json_log()
+    output = Output(STANDARD_OUTPUT)
+    log = json_log(output)
     draining = Draining()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, draining.begun.set)
     async with AsyncExitStack() as stack:
+        stack.callback(output.close)
         file = Database(options.database)
         stack.push_async_callback(file.close)
         session = await stack.enter_async_context(
@@ -106,18 +107,3 @@ def _ready(file: Database, keys: RemoteKeys) -> Ready:
             raise KeysUnavailable
 
     return ready
-
-
-def json_log() -> structlog.typing.FilteringBoundLogger:
-    """One JSON object a line on standard output."""
-    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stdout),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
-    )
-    return log
