@@ -35,6 +35,7 @@ async def path(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
     async with data_path(backend(recorder.url)) as started:
         started.sign_in("ada")
         yield started
+    recorder.assert_sound()
 
 
 def assert_refusal(answer: RawAnswer, status: int, code: str, port: int) -> None:

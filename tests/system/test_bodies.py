@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -32,10 +32,11 @@ async def shared(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
 
 
 @pytest.fixture
-def path(shared: DataPath, recorder: RecordingBackend) -> DataPath:
+def path(shared: DataPath, recorder: RecordingBackend) -> Iterator[DataPath]:
     recorder.clear()
     shared.sign_in("ada")
-    return shared
+    yield shared
+    recorder.assert_sound()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What a backend receives of a request, byte by byte."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -34,12 +34,13 @@ async def shared(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
 
 
 @pytest.fixture
-def path(shared: DataPath, recorder: RecordingBackend) -> DataPath:
+def path(shared: DataPath, recorder: RecordingBackend) -> Iterator[DataPath]:
     recorder.clear()
     shared.sessions.living.clear()
     for person, origin in PEOPLE.items():
         shared.sign_in(person, origin)
-    return shared
+    yield shared
+    recorder.assert_sound()
 
 
 async def test_a_book_s_request_arrives_as_its_person_and_as_nobody_else(

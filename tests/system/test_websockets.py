@@ -70,6 +70,7 @@ async def path(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
         watching = asyncio.create_task(started.streams.watch())
         yield started
         watching.cancel()
+    recorder.assert_sound()
 
 
 @asynccontextmanager
@@ -296,7 +297,7 @@ async def test_an_event_stream_is_cut_when_its_session_ends(
     await client.send(head("/storage/events"))
     await client.reader.readuntil(b"data: 1\n\n\r\n")
     path.streams.cut(path.sessions.living["ada"].ended_by)
-    assert await client.at_end()
+    assert await asyncio.wait_for(client.reader.read(), 0.3) == b""
     await asyncio.wait_for(recorder.left.wait(), 1)
     recorder.assert_identity("ada")
     client.close()

@@ -1,7 +1,7 @@
 """Whose requests reach a backend, and how everybody else's is refused."""
 
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import msgspec
@@ -39,12 +39,13 @@ async def shared(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
 
 
 @pytest.fixture
-def path(shared: DataPath, recorder: RecordingBackend) -> DataPath:
+def path(shared: DataPath, recorder: RecordingBackend) -> Iterator[DataPath]:
     recorder.clear()
     shared.sessions.living.clear()
     for person, origin in PEOPLE.items():
         shared.sign_in(person, origin)
-    return shared
+    yield shared
+    recorder.assert_sound()
 
 
 @pytest.mark.parametrize(
