@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.config.gateway_file import parse_gateway
+from gateway.config.settings import Address, Listen
 from gateway.config.site import Site, gateway_yaml, origins_yaml
 from gateway.development.ports import Ports, choose
 
@@ -62,7 +63,9 @@ def test_init_takes_everything_by_flags(tmp_path: Path) -> None:
     flags = {
         "public-url": "https://gw.example.edu",
         "contact": "help@example.edu",
-        "name": "University Books",
+        "name": 'Books: {all}, of "ours"',
+        "listen": "0.0.0.0:8080",
+        "listen-private": "unix:private.sock",
         "state": str(tmp_path / "state"),
         "provider": "campus",
         "issuer": "https://idp.example.edu",
@@ -79,7 +82,10 @@ def test_init_takes_everything_by_flags(tmp_path: Path) -> None:
     file = tmp_path / CONFIG
     settings = parse_gateway(file.read_bytes(), file, {"CAMPUS_SECRET": "secret"})
     assert settings.public_url == "https://gw.example.edu"
-    assert (settings.contact, settings.pages.name) == ("help@example.edu", "University Books")
+    assert (settings.contact, settings.pages.name) == ("help@example.edu", flags["name"])
+    assert settings.listen == Listen(
+        Address("0.0.0.0", 8080), Address(unix=tmp_path / "config" / "private.sock")
+    )
     assert settings.state == tmp_path / "state"
     (campus,) = settings.providers
     assert (campus.id, campus.client_id, campus.client_secret) == ("campus", "books", "secret")

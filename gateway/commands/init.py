@@ -15,6 +15,10 @@ _DEFAULT = Site()
 def init(
     config: Annotated[Path, typer.Option(help="The gateway.yaml to write.")] = Path("config/gateway.yaml"),
     public_url: Annotated[str, typer.Option(help="The gateway's one address.")] = _DEFAULT.public_url,
+    listen: Annotated[str, typer.Option(help="Where it listens: HOST:PORT or unix:PATH.")] = _DEFAULT.public,
+    listen_private: Annotated[
+        str, typer.Option(help="Where health and keys are, for nobody outside.")
+    ] = _DEFAULT.private,
     contact: Annotated[str | None, typer.Option(help="Whom a refused reader or author asks.")] = None,
     name: Annotated[str, typer.Option(help="The name on the sign-in pages.")] = _DEFAULT.name,
     state: Annotated[Path, typer.Option(help="The only folder that is written to.")] = _DEFAULT.state,
@@ -31,6 +35,8 @@ def init(
     site = replace(
         _DEFAULT,
         public_url=public_url,
+        public=listen,
+        private=listen_private,
         contact=contact,
         name=name,
         state=state,

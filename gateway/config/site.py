@@ -1,12 +1,16 @@
 """The first files of a site: gateway.yaml, origins.yaml, keys. What exists is never overwritten."""
 
+import json
 import os
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
+
+_BARE = re.compile(r"[A-Za-z0-9/.](?:[A-Za-z0-9 ._@/:-]*[A-Za-z0-9])?", re.ASCII)
 
 _OUR_BOOKS = """
   our-books:
@@ -45,21 +49,23 @@ def gateway_yaml(site: Site, folder: Path) -> str:
     """folder: where the file will lie; `state` is written relative to it where that is short."""
     secret = site.client_secret_variable
     return _template("gateway.yaml").substitute(
-        public_url=site.public_url,
+        public_url=_scalar(site.public_url),
         public=site.public,
         private=site.private,
-        contact_line=f"contact: {site.contact}" if site.contact else "# contact: books-help@example.edu",
-        name=site.name,
-        state=_relative(site.state, folder),
+        contact_line=f"contact: {_scalar(site.contact)}"
+        if site.contact
+        else "# contact: books-help@example.edu",
+        name=_scalar(site.name),
+        state=_scalar(_relative(site.state, folder)),
         trusted_proxies="[" + ", ".join(site.trusted_proxies) + "]",
         redis_line=f"redis: {{url: {{env: {site.redis_variable}}}}}\n" if site.redis_variable else "",
         provider=site.provider,
-        issuer=site.issuer,
-        client_id=site.client_id,
+        issuer=_scalar(site.issuer),
+        client_id=_scalar(site.client_id),
         client_secret_line=f"    client_secret: {{env: {secret}}}"
         if secret
         else "    # client_secret: {env: BOOKGATE_CLIENT_SECRET}",
-        label=site.label,
+        label=_scalar(site.label),
         storage=site.storage,
         analytics=site.analytics,
     )
@@ -101,6 +107,11 @@ def _relative(state: Path, folder: Path) -> str:
     if state.is_absolute():
         return str(state)
     return os.path.relpath(state.absolute(), folder.absolute())
+
+
+def _scalar(text: str) -> str:
+    """The text as YAML: bare where that is safe, also between braces."""
+    return text if _BARE.fullmatch(text) and ": " not in text else json.dumps(text, ensure_ascii=False)
 
 
 def _template(name: str) -> Template:
