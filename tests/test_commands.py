@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -111,6 +112,24 @@ def test_check_reads_the_origins_too(site: Path) -> None:
     edit(site / "config" / "origins.yaml", "backends: [storage]\n", "backends: [storrage]\n")
     done = bookgate(site, "check")
     assert (done.returncode, "origins.yaml:" in done.stderr, "`storage`" in done.stderr) == (1, True, True)
+
+
+def test_check_lists_the_faults_of_both_files(site: Path) -> None:
+    edit(site / CONFIG, "tls: none", "tls: some")
+    edit(site / "config" / "origins.yaml", "unlisted: consent\n", "unlisted: trusted\n")
+    done = bookgate(site, "check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "gateway.yaml:" in done.stderr
+    assert "origins.yaml:" in done.stderr
+
+
+def test_check_warns_of_an_origin_that_will_expire(site: Path) -> None:
+    soon = datetime.now(UTC).date() + timedelta(days=3)
+    book = f'{{origin: "https://books.example.edu", expires: "{soon}"}}'
+    with (site / "config" / "origins.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"\n  ours: {{policy: book, origins: [{book}]}}\n")
+    done = bookgate(site, "check")
+    assert (done.returncode, "books.example.edu" in done.stderr) == (0, True)
 
 
 def test_check_without_a_file_says_how_to_get_one(tmp_path: Path) -> None:

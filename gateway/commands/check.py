@@ -7,8 +7,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from gateway.commands.origins import backend_names
 from gateway.config.faults import ConfigError, Fault
 from gateway.config.gateway_file import parse_gateway
+from gateway.config.origins_diff import entries
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 
@@ -19,32 +21,51 @@ Config = Annotated[Path, typer.Option("--config", help="The gateway.yaml to read
 
 def check(config: Config = DEFAULT_CONFIG) -> None:
     """Check gateway.yaml and origins.yaml without starting anything. Exits with 1 where anything is wrong."""
-    settings = load_settings(config)
+    try:
+        settings = read_settings(config)
+    except ConfigError as error:
+        refuse((*error.faults, *_faults_of_origins(config)))
     origins = load_origins(settings.origins, settings.routes.backends)
-    table = origins.current
-    listed = len(table.exact) + len(table.wildcards) + len(table.any_port)
     routes = len(settings.routes.routes)
     typer.echo(f"{config}: sound ({routes} routes to {len(settings.routes.backends)} backends)")
-    typer.echo(f"{settings.origins}: sound ({listed} origins)")
+    typer.echo(f"{settings.origins}: sound ({len(entries(origins.current))} origins)")
+
+
+def _faults_of_origins(config: Path) -> tuple[Fault, ...]:
+    """Those of the file in its usual place, where gateway.yaml is too faulty to say which one counts."""
+    path = config.parent / "origins.yaml"
+    try:
+        if path.exists():
+            Origins(path, backend_names(config)).load()
+    except ConfigError as error:
+        return error.faults
+    return ()
+
+
+def read_settings(config: Path) -> Settings:
+    try:
+        return parse_gateway(config.read_bytes(), config, os.environ)
+    except OSError as error:
+        stop(f"{config}: {error.strerror}. `bookgate init` writes a first one.")
 
 
 def load_settings(config: Path) -> Settings:
     """The settings; where they cannot be had the faults are printed and the command ends with 1."""
     try:
-        return parse_gateway(config.read_bytes(), config, os.environ)
-    except OSError as error:
-        stop(f"{config}: {error.strerror}. `bookgate init` writes a first one.")
+        return read_settings(config)
     except ConfigError as error:
         refuse(error.faults)
 
 
 def load_origins(path: Path, backends: Collection[str]) -> Origins:
-    """The same for the origins."""
+    """The same for the origins; what will soon be wrong is printed too."""
     origins = Origins(path, backends)
     try:
-        origins.load()
+        warnings = origins.load()
     except ConfigError as error:
         refuse(error.faults)
+    for warning in warnings:
+        typer.echo(str(warning), err=True)
     return origins
 
 
