@@ -8,7 +8,7 @@ import { text } from "./texts.js";
 const STYLE = `
   :host { display: inline-block; font: inherit; color: inherit; --accent: var(--bookgate-accent, light-dark(#1f4f8f, #9cc4ff)); }
   :host([hidden]) { display: none; }
-  .row { display: flex; flex-wrap: wrap; align-items: center; gap: .5em .75em; }
+  .row { display: flex; flex-wrap: wrap; align-items: center; justify-content: var(--bookgate-justify, start); gap: .5em .75em; }
   .row + .row { margin-block-start: .5em; }
   [hidden] { display: none !important; }
   button, a { font: inherit; min-height: 2.75em; padding: 0 1.1em; border-radius: .5em; cursor: pointer; box-sizing: border-box; }

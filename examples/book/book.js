@@ -108,7 +108,10 @@ for (const form of document.querySelectorAll("form.quiz")) {
 
 /* The contents say how far the reader is; a chapter says that it was opened. */
 const { page } = document.querySelector("main").dataset;
-if (page) kept(`page-${page}`, { kind: "progress" }).opened();
+if (page) {
+  const opened = kept(`page-${page}`, { kind: "progress", missing: () => opened.save({ opened: true }) });
+  opened.log({ type: "Resource.View" });
+}
 for (const output of document.querySelectorAll("[data-progress]")) {
   const say = (words) => () => (output.textContent = words);
   kept(`page-${output.dataset.progress}`, { restored: say("read"), cleared: say("") });

@@ -13,8 +13,8 @@ const connected = new Promise((resolve) => {
 const items = new Set();
 
 /** One thing that is kept under an id of the book's own. */
-export function kept(id, { kind, restored = () => {}, cleared = () => {} } = {}) {
-  const item = new Kept(id, { kind, restored, cleared });
+export function kept(id, { kind, restored = () => {}, cleared = () => {}, missing = () => {} } = {}) {
+  const item = new Kept(id, { kind, restored, cleared, missing });
   items.add(item);
   return item;
 }
@@ -54,21 +54,15 @@ class Kept {
   async log(event) {
     (await connected).log({ item: this.id, item_kind: this.kind, ...event });
   }
-
-  async opened() {
-    const book = await connected;
-    if (!book.user) return;
-    if ((await book.load(this.id)) === undefined) await this.save({ opened: true });
-    book.log({ type: "Resource.View", item: this.id });
-  }
 }
 
 /** Puts back what this reader saved, here or on another device. */
 async function restore(book) {
   for (const item of items) {
     if (item.isBeingWritten) continue;
-    const value = await book.load(item.id).catch(() => undefined); // away: what is on the page stays
-    if (value !== undefined && !item.isBeingWritten) item.restored(value);
+    const value = await book.load(item.id).catch(() => null); // away: what is on the page stays
+    if (value === undefined && book.user) item.missing();
+    else if (value && !item.isBeingWritten) item.restored(value);
   }
 }
 

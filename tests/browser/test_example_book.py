@@ -1,4 +1,4 @@
-"""The demonstration book, used as a reader would: programs run, questions are checked, and all of it comes back."""
+"""The demonstration book as a reader uses it: programs run, answers are checked, all of it comes back."""
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
