@@ -346,6 +346,17 @@ async def test_named_cookies_pass(recorder: RecordingBackend) -> None:
         assert answer.values("Set-Cookie") == ["csrftoken=1; Path=/"]
 
 
+async def test_one_person_s_cookie_is_not_kept_for_the_next(recorder: RecordingBackend) -> None:
+    recorder.clear()
+    async with data_path(backend(f"http://localhost:{recorder.port}/")) as path:
+        recorder.script = saying(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: sessionid=ada; Path=/\r\n\r\n"
+        )
+        await path.ask("/public/x")
+        await path.ask("/public/x")
+        assert recorder.last.values("Cookie") == []
+
+
 async def test_its_own_address_is_rewritten(path: DataPath, recorder: RecordingBackend) -> None:
     for location, public in (
         (f"{recorder.url}v1/x?y#z", "http://gw.test/storage/v1/x?y#z"),
