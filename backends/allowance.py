@@ -24,6 +24,10 @@ class Allowance:
         self._spent: dict[str, tuple[float, float]] = {}  # by person: spent tokens, and when that was true
         self._sweep_at = 1000
 
+    def __len__(self) -> int:
+        """How many people are remembered."""
+        return len(self._spent)
+
     def spend(self, person: str, tokens: float = 1.0) -> None:
         """Takes tokens or raises TooManyRequests; a refusal takes none."""
         now = self._clock()

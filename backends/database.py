@@ -31,6 +31,7 @@ T = TypeVar("T")
 WAITING: Final = 1000  # jobs; the next one is told to come back
 TOGETHER: Final = 100  # jobs of one transaction
 READERS: Final = 4
+LOCK_WAIT: Final = 2.0  # seconds, while another process holds the file (a migration, a backup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _engine(path: Path, begin: str, settings: tuple[str, ...], pool_size: int) -
         URL.create("sqlite+pysqlite", database=str(path)),
         pool_size=pool_size,
         max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": 5.0},
+        connect_args={"check_same_thread": False, "timeout": LOCK_WAIT},
     )
 
     # SQLAlchemy's recipe for pysqlite: the driver's own idea of transactions is switched off.

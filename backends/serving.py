@@ -8,7 +8,8 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -59,10 +60,30 @@ class Listen:
 
 
 class Draining:
-    """Whether the service is about to end."""
+    """Whether the service is about to end, and what it still has to finish."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @contextmanager
+    def request(self) -> Generator[None, None, None]:
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def finished(self) -> None:
+        """Returns when no request is in flight, or when those that are had their time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await self._idle.wait()
 
 
 def application(
@@ -70,7 +91,7 @@ def application(
 ) -> web.Application:
     app = web.Application(
         middlewares=[
-            tracing(log),  # outermost: it names and counts every request, also the refused ones
+            tracing(log, draining),  # outermost: it names and counts every request, also the refused ones
             refusing(log),  # turns what is raised inside into an answer
             identifying(verifier),  # innermost: nothing but health is served without an identity
         ]
@@ -97,7 +118,7 @@ async def _finish(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Request-Id"] = request[REQUEST_ID]
 
 
-def tracing(log: Log) -> Middleware:
+def tracing(log: Log, draining: Draining) -> Middleware:
     """The request's id, and its one log line (no person: the assertion's jti leads to the gateway's log)."""
 
     @web.middleware
@@ -105,7 +126,10 @@ def tracing(log: Log) -> Middleware:
         given = request.headers.get("X-Request-Id", "")
         request[REQUEST_ID] = given if REQUEST_ID_FORM.fullmatch(given) else secrets.token_hex(8)
         began = time.perf_counter()
-        response = await handler(request)
+        with draining.request():
+            response = await handler(request)
+        if draining.begun.is_set():
+            response.force_close()
         proved = request.get(ASSERTION)
         log.info(
             "request",
@@ -188,6 +212,10 @@ async def serve(app: web.Application, listen: Listen, draining: Draining, log: L
         log.info("listening", address=_address(runner))
         await draining.begun.wait()
         log.info("draining")
+        # aiohttp's own shutdown ignores what still arrives of a body, so requests are waited for here.
+        for site in tuple(runner.sites):
+            await site.stop()
+        await draining.finished()
     finally:
         await runner.cleanup()
     log.info("ended")

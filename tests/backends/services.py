@@ -79,6 +79,7 @@ class Reader:
         method: str,
         path: str,
         body: bytes | None = None,
+        /,
         **headers: str,
     ) -> Answer:
         """Headers are named as keywords: content_type is Content-Type."""

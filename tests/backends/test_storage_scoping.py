@@ -101,7 +101,7 @@ def test_the_check_finds_what_it_looks_for() -> None:
     items, versions = storage_schema.items, storage_schema.versions
     own = storage_statements.ITEM.whereclause
     assert own is not None
-    other = BindParameter("own_person", None)
+    other: BindParameter[str] = BindParameter("own_person", None)
     assert faults(items.select(), STORAGE) == ["items.person", "items.book"]
     assert faults(items.select().where(items.c.person == other), STORAGE) == ["items.book"]
     assert faults(items.select().where(items.c.person != other), STORAGE) == ["items.person", "items.book"]
