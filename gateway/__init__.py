@@ -21,6 +21,7 @@ telemetry          log lines
 sessions           sign-in sessions and their children, the book sessions
 grants             what is exchanged once or for a short time
 assertions         the signed identity and its keys
+budgets            what an origin and a person may use
 directory/         people, approvals, the key ring: SQL
 providers/         identity providers: one contract, and OpenID Connect
 config/            gateway.yaml and origins.yaml as proved values; reload

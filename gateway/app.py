@@ -18,6 +18,7 @@ from gateway import __file__ as package_file
 from gateway.access import admits
 from gateway.assertions import Assertions, open_ring
 from gateway.authentication import Authenticator
+from gateway.budgets import Budgets
 from gateway.config.settings import Keys, Settings
 from gateway.config.watch import Origins
 from gateway.directory import Directory
@@ -268,6 +269,7 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -
         assertions=core.assertions,
         upstreams=upstreams,
         streams=streams,
+        budgets=Budgets(time.monotonic),
         subject=partial(_subject, keys),
         sub_for_book=partial(pairwise, keys.people),
         claims=core.directory.claims,

@@ -32,7 +32,10 @@ def content() -> StreamReader:
 @asynccontextmanager
 async def upload(stream: StreamReader) -> AsyncGenerator[tuple[Upload, Transport], None]:
     first_byte = FirstByte(1)
-    made, transport = Upload(stream, limit=100, idle=1, first_byte=first_byte), Transport()
+    made, transport = (
+        Upload(stream, limit=100, idle=1, first_byte=first_byte, spend=lambda _: None),
+        Transport(),
+    )
     made.written_to(transport)
     async with first_byte:
         yield made, transport

@@ -19,7 +19,7 @@ ROWS = (
     ("access", "authorize_rules"),
     ("forms", "request_context"),
     ("store", "telemetry"),
-    ("sessions", "grants", "assertions", "directory", "providers", "config"),
+    ("sessions", "grants", "budgets", "assertions", "directory", "providers", "config"),
     ("authentication",),
     ("proxy",),
     ("protocol", "pages"),

@@ -41,11 +41,20 @@ class FirstByte:
 class Upload:
     """One body; `failure` says why it was cut off, `on_failure` ends an answer that began before."""
 
-    def __init__(self, content: StreamReader, *, limit: int, idle: float, first_byte: FirstByte) -> None:
+    def __init__(
+        self,
+        content: StreamReader,
+        *,
+        limit: int,
+        idle: float,
+        first_byte: FirstByte,
+        spend: Callable[[int], None],
+    ) -> None:
         self._content = content
         self._limit = limit
         self._idle = idle
         self._first_byte = first_byte
+        self._spend = spend
         self._reading = asyncio.Lock()
         self._transport: asyncio.Transport | None = None
         self._sent = False
@@ -58,6 +67,7 @@ class Upload:
         sent = 0
         while chunk := await self._next():
             sent += len(chunk)
+            self._spend(len(chunk))
             if sent > self._limit:
                 self._fail(PayloadTooLargeError(f"more than {self._limit} bytes", close=True))
             yield chunk

@@ -57,7 +57,7 @@ async def _forward(
                     response.raw_headers,
                     minor=1 if response.version is None else response.version.minor,
                 )
-                return await _relay(request, response, made, place, matched.backend.timeouts.idle)
+                return await _relay(request, passed, response, made, place)
 
 
 async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -> Upload | None:
@@ -67,11 +67,17 @@ async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -
     if head.expects_continue:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer proper has not begun
-    return Upload(request.content, limit=backend.max_body, idle=backend.timeouts.idle, first_byte=first_byte)
+    return Upload(
+        request.content,
+        limit=backend.max_body,
+        idle=backend.timeouts.idle,
+        first_byte=first_byte,
+        spend=passed.spend,
+    )
 
 
 async def _relay(
-    request: web.Request, response: ClientResponse, made: Answer, place: Place, idle: float
+    request: web.Request, passed: Passed, response: ClientResponse, made: Answer, place: Place
 ) -> web.StreamResponse:
     if made.is_event_stream:
         place.leave()  # it may stay for hours; the bulkhead is for backends that hang
@@ -80,19 +86,21 @@ async def _relay(
         relayed.content_length = made.length
     await relayed.prepare(request)
     try:
-        await _copy(response, relayed, idle)
+        await _copy(response, relayed, passed)
     except (aiohttp.ClientError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
         _cut(request)()
     return relayed
 
 
-async def _copy(response: ClientResponse, relayed: web.StreamResponse, idle: float) -> None:
+async def _copy(response: ClientResponse, relayed: web.StreamResponse, passed: Passed) -> None:
+    idle = passed.forward.matched.backend.timeouts.idle
     while True:
         async with asyncio.timeout(idle):
             chunk = await response.content.readany()
         if not chunk:
             break
+        passed.spend(len(chunk))
         async with asyncio.timeout(idle):
             await relayed.write(chunk)
     await relayed.write_eof()

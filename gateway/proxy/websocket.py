@@ -1,6 +1,7 @@
 """WebSockets: the handshake is checked and made with the backend first, then messages are relayed."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, web
@@ -49,15 +50,17 @@ async def relay_websocket(
         await client.prepare(request)
         ending = asyncio.Event()
         with wiring.streams.open(passed.live, ending.set):
-            await _relay(client, backend, ending)
+            await _relay(client, backend, ending, passed.spend)
         return client
 
 
-async def _relay(client: Socket, backend: Socket, ending: asyncio.Event) -> None:
+async def _relay(
+    client: Socket, backend: Socket, ending: asyncio.Event, spend: Callable[[int], None]
+) -> None:
     """Both ways until one side ends, or the session does."""
     tasks = [
-        asyncio.create_task(_pump(client, backend)),
-        asyncio.create_task(_pump(backend, client)),
+        asyncio.create_task(_pump(client, backend, spend)),
+        asyncio.create_task(_pump(backend, client, spend)),
         asyncio.create_task(ending.wait()),
     ]
     try:
@@ -75,11 +78,11 @@ async def _relay(client: Socket, backend: Socket, ending: asyncio.Event) -> None
         )
 
 
-async def _pump(source: Socket, sink: Socket) -> None:
+async def _pump(source: Socket, sink: Socket, spend: Callable[[int], None]) -> None:
     """Messages one way; the next is read when the last one was written."""
     with suppress(ConnectionError):  # the sink is gone: whoever reads from it tells the source
-        while await _pass_on(await source.receive(), sink):
-            pass
+        while await _pass_on(message := await source.receive(), sink):
+            spend(len(message.data))
         await sink.close(code=_close_code(source.close_code))
 
 

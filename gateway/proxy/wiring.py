@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from aiohttp import web
 
 from gateway.access import Facts
 from gateway.assertions import Assertions
+from gateway.budgets import Budgets
 from gateway.identity import Caller, Identity, plain_headers
 from gateway.origins import Policy
 from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing
@@ -35,6 +37,7 @@ class Wiring:
     assertions: Assertions
     upstreams: Upstreams
     streams: Streams
+    budgets: Budgets
     subject: Callable[[str, Subject, str, str], str]  # (person, kind, origin, book) -> id for a backend
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
     claims: Callable[[str, str], Awaitable[Mapping[str, str]]]  # (person, provider) -> for plain headers
@@ -46,6 +49,7 @@ class Passed:
 
     forward: Forward
     live: LiveBook | None
+    spend: Callable[[int], None]  # counts bytes that were relayed for its origin, either way
 
 
 async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
@@ -64,10 +68,20 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     request[EMBED] = matched.route.embed
     request[ROUTE] = matched.route.backend
     if not isinstance(step, NeedSession):
-        return Passed(step, None)
+        return Passed(step, None, _budget(wiring, matched, None))
     live = await wiring.authenticator.authenticate(facts(head, matched, wiring.site), verdict.policy)
     caller = None if live is None else caller_of(live)
-    return Passed(identify(step, caller, wiring.sub_for_book), live)
+    forward = identify(step, caller, wiring.sub_for_book)
+    return Passed(forward, live, _budget(wiring, matched, caller))
+
+
+def _budget(wiring: Wiring, matched: Matched, caller: Caller | None) -> Callable[[int], None]:
+    """Takes the request out of its origin's and person's budgets; what it returns counts its bytes."""
+    if matched.policy is None or matched.origin is None:
+        return lambda _: None
+    limits, origin = matched.policy.limits, matched.origin
+    wiring.budgets.admit(limits, origin, None if caller is None else caller.person)
+    return partial(wiring.budgets.spend, limits, origin)
 
 
 async def backend_headers(wiring: Wiring, request: web.Request, forward: Forward) -> Headers:

@@ -1,5 +1,6 @@
 """The data path behind the gateway's own middlewares, with sessions made by hand instead of signing in."""
 
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from gateway.access import CookieCredential, DpopCredential, Facts, TicketCredential, admits, credential
 from gateway.assertions import Assertions, SigningKey
+from gateway.budgets import Budgets
 from gateway.config.settings import Pages
 from gateway.cookies import book_name
 from gateway.middleware import cross_origin, errors, facts, on_prepare
@@ -230,6 +232,7 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
         ),
         upstreams=upstreams,
         streams=streams,
+        budgets=Budgets(time.monotonic),
         subject=subject,
         sub_for_book=sub_for_book,
         claims=claims_of,
