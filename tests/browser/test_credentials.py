@@ -21,10 +21,27 @@ TAKE_KEY = f"""(async () => {{ {READ}
   const {{privateKey}} = await done(objects.get("key"));
   return crypto.subtle.exportKey("jwk", privateKey).then(() => "taken", (error) => error.name);
 }})()"""
-FORGED = """
-postMessage({code: 'x', state: 'x', iss: arguments[0]}, '*');
-new BroadcastChannel('bookgate-return').postMessage({answer: 'code=x&state=x&iss=' + arguments[0]});
-"""
+# A sign-in whose state is known: nothing but the check under test stands between a forger and the exchange.
+BEGIN = """(() => {
+  const {open} = window;
+  window.open = (url, ...more) => {
+    window.state = new URL(url).searchParams.get("state");
+    return open(url, ...more);
+  };
+  book.signIn().catch(() => null);
+})() ?? 1"""
+FORGERIES = {
+    "from this window": "postMessage({code: 'x', state, iss: book.gateway}, '*')",
+    "from a frame": """document.body.append(Object.assign(document.createElement('iframe'), {
+        srcdoc: `<script>parent.postMessage(
+          {code: 'x', state: '${state}', iss: '${book.gateway}'}, '*')</script>`}))""",
+    "another state": """new BroadcastChannel('bookgate-return').postMessage(
+        {answer: 'code=x&state=x&iss=' + book.gateway})""",
+    "another issuer": """new BroadcastChannel('bookgate-return').postMessage(
+        {answer: `code=x&state=${state}&iss=https://evil.test`})""",
+}
+UNTOUCHED = """new Promise((done) => setTimeout(done, 500)).then(
+  () => [book.signingIn, book.error, performance.getEntriesByName(book.gateway + '/auth/token').length])"""
 
 
 def stored(reader: Reader, store: str) -> list[str]:
@@ -100,12 +117,13 @@ def test_one_browser_can_have_both_modes(house: House, forbidding: Reader) -> No
     assert forbidding.mode() == "cookie"
 
 
-def test_a_message_that_is_not_from_the_popup_signs_nobody_in(house: House, reader: Reader) -> None:
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_answer_is_not_even_tried(house: House, reader: Reader, forgery: str) -> None:
     reader.open(house.book(TRUSTED))
-    reader.book("(window.asked = book.signIn().catch((error) => error.code), 1)")
-    reader.driver.execute_script(FORGED, house.gateway)
-    assert reader.book("new Promise((done) => setTimeout(() => done(book.signingIn), 300))") is True
-    assert reader.name() is None
+    reader.wait(lambda: "key" in stored(reader, "state"))
+    reader.book(BEGIN)
+    reader.book(f"({forgery}, 1)")
+    assert reader.book(UNTOUCHED) == [True, None, 0]
 
 
 def test_credentials_are_for_the_gateway_alone(house: House, reader: Reader) -> None:
