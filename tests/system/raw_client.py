@@ -48,21 +48,24 @@ class RawClient:
 
     async def _body(self, headers: dict[str, str], body: bytearray) -> bool:
         try:
-            if headers.get("transfer-encoding") == "chunked":
-                while size := int(await self.reader.readuntil(b"\r\n"), 16):
-                    body += await self.reader.readexactly(size)
-                    await self.reader.readexactly(2)
-                await self.reader.readuntil(b"\r\n")
-            elif "content-length" in headers:
-                body += await self.reader.readexactly(int(headers["content-length"]))
-            else:
-                body += await self.reader.read(-1)
+            await self._read(headers, body)
         except asyncio.IncompleteReadError as error:
             body += error.partial
             return False
         except ConnectionError:
             return False
         return True
+
+    async def _read(self, headers: dict[str, str], body: bytearray) -> None:
+        if headers.get("transfer-encoding") == "chunked":
+            while size := int(await self.reader.readuntil(b"\r\n"), 16):
+                body += await self.reader.readexactly(size)
+                await self.reader.readexactly(2)
+            await self.reader.readuntil(b"\r\n")
+        elif "content-length" in headers:
+            body += await self.reader.readexactly(int(headers["content-length"]))
+        else:
+            body += await self.reader.read(-1)
 
     async def at_end(self) -> bool:
         """Whether the gateway closed the connection, within two seconds."""

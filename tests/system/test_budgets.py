@@ -13,17 +13,20 @@ BYTES = ORIGINS.replace("trust: trusted, backends", "limits: {bytes: 1KB/h}, tru
 
 
 async def test_requests_of_a_person_and_of_an_origin(tmp_path: Path, redis_url: str) -> None:
-    async with open_house(tmp_path, redis_url, origins=LIMITED) as house:
-        async with house.reader("ada") as ada, house.reader("bob") as bob:
-            await ada.sign_in(Flow(TRUSTED))
-            await bob.sign_in(Flow(TRUSTED))
-            assert (await ada.fetch(TRUSTED, "GET", ITEM)).status == 200
-            got = await ada.fetch(TRUSTED, "GET", ITEM)
-            refused(got, 429, "too_many_requests")
-            assert 50 <= int(got.one("Retry-After") or "") <= 60
-            assert got.one("Access-Control-Allow-Origin") == TRUSTED
-            assert (await bob.fetch(TRUSTED, "GET", ITEM)).status == 200
-            assert len(house.storage.received) == 2
+    async with (
+        open_house(tmp_path, redis_url, origins=LIMITED) as house,
+        house.reader("ada") as ada,
+        house.reader("bob") as bob,
+    ):
+        await ada.sign_in(Flow(TRUSTED))
+        await bob.sign_in(Flow(TRUSTED))
+        assert (await ada.fetch(TRUSTED, "GET", ITEM)).status == 200
+        got = await ada.fetch(TRUSTED, "GET", ITEM)
+        refused(got, 429, "too_many_requests")
+        assert 50 <= int(got.one("Retry-After") or "") <= 60
+        assert got.one("Access-Control-Allow-Origin") == TRUSTED
+        assert (await bob.fetch(TRUSTED, "GET", ITEM)).status == 200
+        assert len(house.storage.received) == 2
 
 
 async def test_bytes_both_ways(tmp_path: Path, redis_url: str) -> None:
