@@ -33,7 +33,7 @@ test: $(VENV)/.test  ## every test
 test-browsers: $(VENV)/.test  ## the tests in a real browser only
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
 
-bench: $(VENV)/.run  ## requests a second of the reference path (bounded: some 20 s)
+bench: $(VENV)/.run  ## requests a second of the reference path and what each costs (bounded: 30 s)
 	$(BIN)/python -m bench.run
 
 clean:  ## .venv and caches; never data (.bookgate/ stays)

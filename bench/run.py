@@ -1,7 +1,9 @@
-"""Requests a second of the plain path: `make bench`.
+"""Requests a second of the plain path, and what each costs: `make bench`.
 
-Client, gateway, Redis and backend share this machine's cores, so the rate is a floor; the gateway's own CPU
-time a request says what it costs. 2,000 readers, another one and another URL on every request.
+Client, gateway, Redis and backend share this machine's cores, so the rate is a floor; the CPU time a request
+of the process that is asked says what it costs. 2,000 readers, another one and another URL on every request.
+Whatever else the machine does moves all figures, so the targets take turns, in several rounds, and the
+medians of the rounds are told: ratios within one run can be compared, figures of two runs cannot.
 """
 
 import asyncio
@@ -12,12 +14,13 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 
-from bench.load import Load, Measured, measure
+from bench.load import Load, measure
 from gateway.config.site import Site, gateway_yaml, origins_yaml, write_keys
 from gateway.cookies import book_name
 from gateway.development.ports import Ports, choose
@@ -30,8 +33,8 @@ from gateway.sessions import Sessions
 from gateway.store import Store
 
 READERS = 2000
-REQUESTS = 20_000
-SECONDS = 8.0
+ROUNDS = 5
+WARM_UP = 1.0  # seconds for each target, before the first round
 ORIGIN = "https://books.example.edu"
 
 
@@ -41,7 +44,27 @@ class House:
 
     ports: Ports
     gateway: Child
+    echo: Child
     cookies: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked, and the process whose CPU time it costs."""
+
+    name: str
+    load: Load
+    asked: Child
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    requests: int
+    failed: int
+    rate: float
+    p50: float  # milliseconds
+    p99: float
+    cpu: float  # microseconds a request
 
 
 @asynccontextmanager
@@ -72,14 +95,14 @@ async def house(state: Path) -> AsyncGenerator[House]:
 
         gateway = await start("gateway", "gateway", "run", "--config", str(config))
         await _ready(f"http://127.0.0.1:{ports.private}/health/ready", gateway)
-        await start("echo", "bench.echo", str(ports.analytics))
+        echo = await start("echo", "bench.echo", str(ports.analytics))
         storage = await start(
             "storage", "backends.storage", "run", f"--database={state / 'storage.sqlite3'}",
             f"--listen=127.0.0.1:{ports.storage}", f"--issuer={site.public_url}", "--audience=storage",
         )  # fmt: skip
         await _ready(f"http://127.0.0.1:{ports.storage}/health/ready", storage)
         root = (state / "keys" / "root").read_text("utf-8").strip().encode()
-        yield House(ports, gateway, await _sign_in(redis.url, root))
+        yield House(ports, gateway, echo, await _sign_in(redis.url, root))
 
 
 async def _ready(url: str, child: Child) -> None:
@@ -141,33 +164,75 @@ def cpu_seconds(leash: int) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
+def targets(house: House) -> list[Target]:
+    through = heads(house.ports.gateway, "/analytics/v1/x", house.cookies)
+    saved = heads(house.ports.gateway, "/storage/v1/items", house.cookies)
+
+    def load(port: int, sent: Sequence[bytes], connections: int, seconds: float) -> Load:
+        return Load("127.0.0.1", port, sent, connections, at_most=1_000_000, seconds=seconds)
+
+    gateway = house.ports.gateway
+    return [
+        Target("echo backend, directly", load(house.ports.analytics, through, 32, 0.4), house.echo),
+        Target("the same, by the gateway", load(gateway, through, 32, 2.0), house.gateway),
+        Target("one connection", load(gateway, through, 1, 0.6), house.gateway),
+        Target("to bookgate-storage", load(gateway, saved, 32, 0.6), house.gateway),
+    ]
+
+
+async def one_round(target: Target) -> Round:
+    before = cpu_seconds(target.asked.process.pid)
+    found = await measure(target.load)
+    used = cpu_seconds(target.asked.process.pid) - before
+    cpu = used / found.requests * 1e6
+    return Round(found.requests, found.failed, found.rate, found.p50, found.p99, cpu)
+
+
 async def main() -> None:
+    _machine("before")
+    rounds: dict[str, list[Round]] = {}
     with tempfile.TemporaryDirectory(prefix="bookgate-bench-") as folder:
         async with house(Path(folder)) as running:
-            ports, cookies = running.ports, running.cookies
-            through = heads(ports.gateway, "/analytics/v1/x", cookies)
-            saved = heads(ports.gateway, "/storage/v1/items", cookies)
-            rounds = {
-                "echo backend, directly": Load("127.0.0.1", ports.analytics, through, 32, REQUESTS, SECONDS),
-                "through the gateway": Load("127.0.0.1", ports.gateway, through, 32, REQUESTS, SECONDS),
-                "the same, 1 connection": Load("127.0.0.1", ports.gateway, through, 1, REQUESTS, SECONDS / 2),
-                "to bookgate-storage": Load("127.0.0.1", ports.gateway, saved, 32, REQUESTS, SECONDS),
-            }
-            _print("", "requests", "req/s", "p50 ms", "p99 ms", "gateway CPU us", "failed")
-            for name, load in rounds.items():
-                await measure(Load(load.host, load.port, load.heads, load.connections, 500, 2.0))  # warm up
-                before = cpu_seconds(running.gateway.process.pid)
-                _report(name, await measure(load), before, running)
+            asked = targets(running)
+            for target in asked:
+                await measure(replace(target.load, seconds=WARM_UP))
+            for _ in range(ROUNDS):
+                for target in asked:
+                    rounds.setdefault(target.name, []).append(await one_round(target))
+    _row("", "requests", "failed", "req/s", "p50 ms", "p99 ms", "CPU us", "of the rounds", "x echo")
+    first = median(found.cpu for found in rounds[asked[0].name])
+    for name, found in rounds.items():
+        _report(name, found, first)
+    _machine("after")
+    if any(each.failed for found in rounds.values() for each in found):
+        raise SystemExit("Requests failed: these figures mean nothing.")
 
 
-def _report(name: str, found: Measured, before: float, running: House) -> None:
-    used = round((cpu_seconds(running.gateway.process.pid) - before) / found.requests * 1e6)
-    rate, p50, p99 = round(found.rate), f"{found.p50:.2f}", f"{found.p99:.2f}"
-    _print(name, found.requests, rate, p50, p99, used, found.failed)
+def _report(name: str, rounds: Sequence[Round], echo: float) -> None:
+    """cpu: of the process that was asked, user and system time; x echo: as a multiple of the echo's own."""
+    cpu = median(each.cpu for each in rounds)
+    least, most = min(each.cpu for each in rounds), max(each.cpu for each in rounds)
+    _row(
+        name,
+        sum(each.requests for each in rounds),
+        sum(each.failed for each in rounds),
+        f"{median(each.rate for each in rounds):.0f}",
+        f"{median(each.p50 for each in rounds):.2f}",
+        f"{median(each.p99 for each in rounds):.2f}",
+        f"{cpu:.0f}",
+        f"{least:.0f}..{most:.0f}",
+        f"{cpu / echo:.1f}" if echo else "-",
+    )
 
 
-def _print(name: str, *columns: object) -> None:
-    sys.stdout.write(f"{name:24}" + "".join(f"{column!s:>15}" for column in columns) + "\n")
+def _row(name: str, *columns: object) -> None:
+    sys.stdout.write(f"{name:26}" + "".join(f"{column!s:>11}" for column in columns[:-2]))
+    sys.stdout.write("".join(f"{column!s:>15}" for column in columns[-2:]) + "\n")
+
+
+def _machine(when: str) -> None:
+    loads = ", ".join(f"{load:.2f}" for load in os.getloadavg())
+    sys.stdout.write(f"{os.cpu_count()} cores, load average {when}: {loads}\n")
     sys.stdout.flush()
 
 
