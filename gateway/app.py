@@ -42,6 +42,7 @@ from gateway.protocol.documents import (
     about_handler,
     client_files,
     client_handler,
+    edition,
     entry_handler,
     fixed,
     keys_handler,
@@ -230,11 +231,12 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
 
 def _add_documents(app: web.Application, core: _Core) -> None:
     library = client_files(client_folder())
+    current = edition(VERSION, library)
     about = about_handler(VERSION, core.settings.contact, core.today)
     app.add_routes(
         [
-            web.get("/bookgate.js", entry_handler(VERSION)),
-            web.get("/client/{version}/{name}", client_handler(library, VERSION)),
+            web.get("/bookgate.js", entry_handler(current)),
+            web.get("/client/{version}/{name}", client_handler(library, current)),
             web.get("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
             web.get("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
             web.get("/.well-known/bookgate", about),

@@ -44,8 +44,8 @@ async def _by_cookie(parts: Parts, pending: LiveBook) -> web.Response:
     if live is None:
         raise InvalidGrantError("confirmed twice")
     await parts.sessions.remember_cookie_mode(live.record.parent, live.record.origin)
-    expires_in = live.record.ends - parts.now()
-    return answer(parts, {"mode": "cookie", "user": user(live, parts), "expires_in": expires_in})
+    fields = {"mode": "cookie", "keep": live.record.own_device, "user": user(live, parts)}
+    return answer(parts, {**fields, "expires_in": live.record.ends - parts.now()})
 
 
 async def _by_token(parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proof | None) -> web.Response:

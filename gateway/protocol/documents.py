@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import orjson
@@ -83,6 +84,14 @@ def about_handler(version: str, contact: str | None, today: Callable[[], date]) 
         return _document(orjson.dumps(fields), "application/json", "no-store")
 
     return handle
+
+
+def edition(version: str, files: Mapping[str, bytes]) -> str:
+    """The version in the library's address: with a hash of its files, so that `immutable` is true of it."""
+    digest = sha256()
+    for name, data in sorted(files.items()):
+        digest.update(f"{name} {len(data)} ".encode() + data)
+    return f"{version}-{digest.hexdigest()[:8]}"
 
 
 def client_files(folder: Path) -> Mapping[str, bytes]:

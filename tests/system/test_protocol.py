@@ -43,7 +43,7 @@ async def test_cookie_mode_by_popup(house: House) -> None:
     async with house.reader("ada") as ada:
         confirmed = await ada.sign_in(Flow(TRUSTED))
         assert confirmed.status == 200, confirmed.text
-        assert confirmed.json["mode"] == "cookie"
+        assert (confirmed.json["mode"], confirmed.json["keep"]) == ("cookie", False)
         assert "token" not in confirmed.text, "no token ever reaches JavaScript"
         readable(confirmed, TRUSTED)
         got = await ada.fetch(TRUSTED, "PUT", ITEM, b"{}", Content_Type="application/json")
