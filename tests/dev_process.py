@@ -45,9 +45,10 @@ def _pids_naming(words: str) -> Iterator[int]:
 
 
 @contextmanager
-def running(book: Path, state: Path) -> Generator[Running]:
+def running(book: Path, state: Path, book_port: int = 0) -> Generator[Running]:
     """`bookgate dev` from its ready line on; whatever is left of it at the end is ended."""
-    ports = [word for name in PORTS for word in (f"--{name}", "0")]
+    chosen = {"book-port": book_port}
+    ports = [word for name in PORTS for word in (f"--{name}", str(chosen.get(name, 0)))]
     command = [
         sys.executable,
         "-m",
