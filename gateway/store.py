@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -105,8 +105,8 @@ class Store:
     """Redis behind a deadline.
 
     An operation runs to its own end in a task of its own: a request that goes away neither cuts a command in
-    half nor costs a connection. No more operations run than there are connections, so the pool's lock never
-    waits, and a connection always finds its way back, also when the deadline falls in the middle of it.
+    half nor costs a connection. No more operations run than there are connections, so the pool never runs
+    out, and a connection always finds its way back, also when the deadline falls in the middle of it.
     """
 
     def __init__(self, redis: "Redis", prefix: str, deadline: float) -> None:
@@ -130,11 +130,11 @@ class Store:
 
         url: redis, rediss or unix. deadline: seconds for a whole operation, waiting and retry included.
         """
-        pool = BlockingConnectionPool.from_url(
+        pool = ConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
-            timeout=deadline,
-            socket_timeout=deadline,
+            # An operation has one deadline for all of it; with this one redis-py makes a task for each write.
+            socket_timeout=None,
             socket_connect_timeout=deadline,
             # One, at once: the first command after a restart finds a dead connection.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
