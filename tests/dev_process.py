@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 PORTS = ("port", "private-port", "provider-port", "storage-port", "analytics-port", "book-port")
 START_SECONDS = 60.0
@@ -45,10 +46,9 @@ def _pids_naming(words: str) -> Iterator[int]:
 
 
 @contextmanager
-def running(book: Path, state: Path, book_port: int = 0) -> Generator[Running]:
+def running(book: Path, state: Path, ports: Mapping[str, int] = MappingProxyType({})) -> Generator[Running]:
     """`bookgate dev` from its ready line on; whatever is left of it at the end is ended."""
-    chosen = {"book-port": book_port}
-    ports = [word for name in PORTS for word in (f"--{name}", str(chosen.get(name, 0)))]
+    flags = [word for name in PORTS for word in (f"--{name}", str(ports.get(name, 0)))]
     command = [
         sys.executable,
         "-m",
@@ -58,7 +58,7 @@ def running(book: Path, state: Path, book_port: int = 0) -> Generator[Running]:
         str(book),
         "--state",
         str(state),
-        *ports,
+        *flags,
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -27,7 +27,8 @@ def choose(wanted: Ports) -> tuple[Ports, list[str]]:
         if port == 0 or port in taken or not is_free(port):
             free = _any_free(taken)
             if port:
-                sentences.append(f"Port {port} is taken: the {field.name} takes {free}.")
+                more = " Work saved at the usual port is not shown there." if field.name in _NAMED else ""
+                sentences.append(f"Port {port} is taken: the {field.name} takes {free}.{more}")
             port = free
         taken.add(port)
         chosen[field.name] = port
@@ -39,6 +40,8 @@ def is_free(port: int) -> bool:
     return all(_binds(family, address, port) for family, address in _LOOPBACK)
 
 
+# A book is its origin and a person is the provider's: at another port both are others.
+_NAMED = frozenset({"book", "provider"})
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 

@@ -1,4 +1,4 @@
-"""`bookgate dev` as a person uses it: plain HTTP on loopback, truly cross-site, third-party cookies blocked."""
+"""`bookgate dev` as a person uses it: plain HTTP on loopback, cross-site, third-party cookies blocked."""
 
 import signal
 import subprocess
@@ -31,8 +31,8 @@ def second_book(gateway: str) -> Generator[str]:
 
 
 def test_two_books_a_restart_and_a_sign_out(tmp_path: Path, new_reader: NewReader) -> None:
-    state, port = tmp_path / "state", free_port()
-    with dev_process.running(BOOK, state, port) as demo, second_book(demo.gateway) as other:
+    state, ports = tmp_path / "state", {"book-port": free_port(), "provider-port": free_port()}
+    with dev_process.running(BOOK, state, ports) as demo, second_book(demo.gateway) as other:
         reader = new_reader()
         reader.open(f"{demo.book}/shapes.html")
         reader.sign_in("Ada Lovelace", own_device=True)
@@ -59,7 +59,7 @@ def test_two_books_a_restart_and_a_sign_out(tmp_path: Path, new_reader: NewReade
         assert demo.end(signal.SIGINT) == 0
         assert dev_process.until_gone(demo) == []
 
-    with dev_process.running(BOOK, state, port) as again:
+    with dev_process.running(BOOK, state, ports) as again:
         device = new_reader("another device")
         device.open(f"{again.book}/shapes.html")
         device.sign_in("Ada Lovelace")
