@@ -68,7 +68,9 @@ class Round:
 
 
 @asynccontextmanager
-async def house(state: Path) -> AsyncGenerator[House]:
+async def house(folder: Path) -> AsyncGenerator[House]:
+    # apart from the configuration, whose folder the gateway watches: a log there would wake it for each line
+    state = folder / "state"
     ports, _ = choose(Ports(0, 0, 0, 0, 0, 0))
     write_keys(state, secrets.token_bytes)
     site = Site(
@@ -81,9 +83,9 @@ async def house(state: Path) -> AsyncGenerator[House]:
         analytics=f"http://127.0.0.1:{ports.analytics}",
         book=ORIGIN,
     )
-    config = state / "gateway.yaml"
-    await asyncio.to_thread(config.write_text, gateway_yaml(site, state), "utf-8")
-    await asyncio.to_thread((state / "origins.yaml").write_text, origins_yaml(site), "utf-8")
+    config = folder / "gateway.yaml"
+    await asyncio.to_thread(config.write_text, gateway_yaml(site, folder), "utf-8")
+    await asyncio.to_thread((folder / "origins.yaml").write_text, origins_yaml(site), "utf-8")
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(EmbeddedRedis(state))
         env = {**os.environ, "BENCH_REDIS": redis.url}
