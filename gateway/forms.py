@@ -1,20 +1,23 @@
 """Form-encoded request bodies, read strictly: one content type, a size, no name twice."""
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from gateway.authorize_rules import parameters
-from gateway.errors import InvalidRequestError, PayloadTooLargeError
+from gateway.errors import InvalidRequestError, PayloadTooLargeError, RequestTimeoutError
 
 MAX_FORM = 64 * 1024
+DEADLINE = 15.0  # seconds for the whole body: a connection that drips is not held open
 
 
 async def read_form(request: web.Request) -> Mapping[str, str]:
     """The form's fields (RFC 6749 appendix B: application/x-www-form-urlencoded, UTF-8).
 
-    Raises PayloadTooLargeError over 64 KiB, InvalidRequestError for anything else that is wrong.
+    Raises PayloadTooLargeError over 64 KiB, RequestTimeoutError for one that drips, InvalidRequestError for
+    anything else that is wrong.
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise InvalidRequestError("the body is not form-encoded")
@@ -32,10 +35,16 @@ async def _bounded_body(request: web.Request) -> bytes:
     if request.content_length is not None and request.content_length > MAX_FORM:
         raise PayloadTooLargeError("form")
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > MAX_FORM:
-            raise PayloadTooLargeError("form")
+    try:
+        async with asyncio.timeout(DEADLINE):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > MAX_FORM:
+                    raise PayloadTooLargeError("form", close=True)
+    except TimeoutError:
+        raise RequestTimeoutError("form", close=True) from None
+    except web.RequestPayloadError as error:
+        raise InvalidRequestError("the form's framing broke", close=True) from error
     return bytes(body)
 
 

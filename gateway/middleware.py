@@ -68,6 +68,18 @@ def _surface(request: web.BaseRequest) -> Surface:
     return surface
 
 
+def check_target(raw_path: str, path: str) -> None:
+    """Raises where the router could take a request to another address than the one that is judged.
+
+    raw_path: as it came, which every rule goes by. path: decoded, which aiohttp's router goes by. None of our
+    own addresses has anything to encode.
+    """
+    if not raw_path.startswith("/"):
+        raise InvalidRequestError("not an origin-form target", close=True)  # RFC 9112 section 3.2.1
+    if "%" in raw_path and surface_of(path) is not Surface.PROXIED:
+        raise NotFoundError("an address of ours in disguise")
+
+
 def facts(
     policies: Policies,
     own_origin: str,
@@ -232,6 +244,7 @@ def cross_origin() -> Middleware:
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        check_target(request.raw_path.partition("?")[0], request.path)
         surface, verdict, headers = _surface(request), request[VERDICT], request.headers
         asked = headers.getall("Access-Control-Request-Method", [])
         if is_preflight(request.method, headers.getall("Origin", []), asked):

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from gateway.errors import NotFoundError
-from gateway.origins import Trust, parse_origin
+from gateway.origins import MAX_HEADER, Trust, parse_origin
 from gateway.protocol.token import Handler
 from gateway.request_context import POLICIES
 
@@ -77,7 +77,7 @@ def about_handler(version: str, contact: str | None, today: Callable[[], date]) 
         fields = {
             "version": version,
             "contact": (policy.contact if policy else None) or contact,
-            "your_origin": lines[0][:326] if len(lines) == 1 else None,
+            "your_origin": lines[0][:MAX_HEADER] if len(lines) == 1 and lines[0].isascii() else None,
             "status": str(status) if origin else None,
             "book": book,
         }

@@ -17,6 +17,7 @@ from gateway.app import build
 from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
+from gateway.server.connection import Runner
 from gateway.server.run import KEEP_ALIVE
 from gateway.telemetry import make_log
 from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
@@ -157,7 +158,7 @@ async def open_house(
         loaded.load()
         log = io.StringIO()
         gateway = await stack.enter_async_context(build(settings, loaded, redis_url, make_log(log)))
-        runner = web.AppRunner(
+        runner = Runner(
             gateway.public,
             handler_cancellation=True,
             access_log=None,
