@@ -35,7 +35,7 @@ from gateway.pages.flow import Way
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.render import Renderer, make_renderer
 from gateway.pages.shell import SignInStorage
-from gateway.pages.transactions import Transactions
+from gateway.pages.transactions import Transactions, forget_surplus
 from gateway.protocol.confirm import confirm_handler
 from gateway.protocol.context import Parts as ProtocolParts
 from gateway.protocol.documents import (
@@ -187,6 +187,7 @@ def _pages(parts: PageParts, core: _Core) -> web.Application:
     """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
     pages = web.Application(client_max_size=0)
     aiohttp_session.setup(pages, SignInStorage(core.sessions, core.clock))
+    pages.on_response_prepare.append(forget_surplus)
     callback = callback_handler(parts)
     pages.add_routes(
         [

@@ -17,6 +17,7 @@ _BOOK: Final = "__Host-Http-book."
 _LOGIN: Final = "__Host-Http-login."
 OURS: Final = (SIGN_IN, _BOOK, _LOGIN)  # a name that begins so is ours
 LOGIN_LIFE: Final = 600
+LOGINS: Final = 20  # transactions that one browser may have open
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 
@@ -72,6 +73,16 @@ def strip(lines: Sequence[str], allowed: frozenset[str]) -> str | None:
         if name in allowed and not name.startswith(OURS)
     ]
     return "; ".join(kept) or None
+
+
+def surplus(jar: Jar) -> tuple[str, ...]:
+    """The login cookies that a browser has too many of, oldest first (RFC 6265 section 5.4).
+
+    A page that opens ours again and again would fill the browser's jar until it forgets the sign-in session,
+    or no head is short enough any more.
+    """
+    ours = [name for name in jar.names(_LOGIN) if _PLAIN.fullmatch(name)]  # they go into a header again
+    return tuple(ours[:-LOGINS])
 
 
 def sign_in_line(value: str, max_age: int | None) -> str:

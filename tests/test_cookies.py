@@ -106,3 +106,10 @@ def test_a_value_that_could_break_out_is_never_written(value: str) -> None:
         cookies.sign_in_line(value, None)
     with pytest.raises(ValueError, match="base64url"):
         cookies.login_line(value or ";", "v")
+
+
+def test_the_oldest_logins_are_too_many_and_nothing_but_logins() -> None:
+    logins = [cookies.login_name(f"t{number}") for number in range(cookies.LOGINS + 2)]
+    line = "; ".join(f"{name}=x" for name in [cookies.SIGN_IN, *logins, "__Host-Http-login.\udcff", "a"])
+    assert cookies.surplus(cookies.parse([line])) == tuple(logins[:2])
+    assert cookies.surplus(cookies.parse([])) == ()

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from gateway.cookies import expired_line, login_line, login_name, parse
+from gateway.cookies import expired_line, login_line, login_name, parse, surplus
 from gateway.errors import InvalidGrantError
 from gateway.grants import Grants
 from gateway.records import Authorization, Continuation, Form, Login
@@ -63,6 +63,12 @@ class Transactions:
 def forget(response: web.StreamResponse, transaction: str) -> None:
     """Take the transaction's cookie away again."""
     response.headers.add("Set-Cookie", expired_line(login_name(_cookie_id(transaction))))
+
+
+async def forget_surplus(request: web.Request, response: web.StreamResponse) -> None:
+    """On every page's answer: take away the oldest cookies of a browser that has too many."""
+    for name in surplus(parse(request.headers.getall("Cookie", []))):
+        response.headers.add("Set-Cookie", expired_line(name))
 
 
 def _cookie_id(transaction: str) -> str:

@@ -6,8 +6,9 @@ from gateway.cookies import book_name
 from gateway.dpop import Proof
 from gateway.errors import CookieRequiredError, InteractionRequiredError, InvalidGrantError
 from gateway.forms import read_form, required
+from gateway.origins import Policy
 from gateway.protocol.answers import answer, token_fields
-from gateway.protocol.context import Parts, caller, cookie_jar, proof_of, user
+from gateway.protocol.context import Parts, caller, cookie_jar, proof_of, require_admitted, user
 from gateway.protocol.token import Handler
 from gateway.records import Mode, Ticket
 from gateway.session_ids import parse_book_id
@@ -18,7 +19,7 @@ def confirm_handler(parts: Parts) -> Handler:
     """The endpoint, bound to its parts."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        origin, _ = caller(request)
+        origin, policy = caller(request)
         form = await read_form(request)
         proof = await proof_of(request, parts)
         ticket = await parts.grants.redeem_ticket(required(form, "ticket"))
@@ -33,22 +34,25 @@ def confirm_handler(parts: Parts) -> Handler:
         value = cookie_jar(request).one(book_name(origin))
         keys = None if value is None else parse_book_id(value)
         if keys is not None and keys[0] == ticket.book:
-            return await _by_cookie(parts, pending)
-        return await _by_token(parts, pending, ticket, proof)
+            return await _by_cookie(parts, pending, policy)
+        return await _by_token(parts, pending, ticket, proof, policy)
 
     return handle
 
 
-async def _by_cookie(parts: Parts, pending: LiveBook) -> web.Response:
+async def _by_cookie(parts: Parts, pending: LiveBook, policy: Policy) -> web.Response:
     live = await parts.sessions.confirm_book(pending.key, Mode.COOKIE)
     if live is None:
         raise InvalidGrantError("confirmed twice")
+    await require_admitted(parts, live, policy)
     await parts.sessions.remember_cookie_mode(live.record.parent, live.record.origin)
     fields = {"mode": "cookie", "keep": live.record.own_device, "user": user(live, parts)}
     return answer(parts, {**fields, "expires_in": live.record.ends - parts.now()})
 
 
-async def _by_token(parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proof | None) -> web.Response:
+async def _by_token(
+    parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proof | None, policy: Policy
+) -> web.Response:
     """The session goes on under a new id: the one that went out as a cookie is dead from here on."""
     origin = pending.record.origin
     if proof is None:
@@ -60,6 +64,7 @@ async def _by_token(parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proo
     live = await parts.sessions.confirm_book(pending.key, Mode.DPOP, proof.jkt)
     if live is None:
         raise InvalidGrantError("the session ended meanwhile")
+    await require_admitted(parts, live, policy)
     tokens = await parts.grants.issue_tokens(live)
     fields = {"mode": "dpop", "keep": live.record.own_device, "user": user(live, parts)}
     return answer(parts, {**fields, **token_fields(tokens)})

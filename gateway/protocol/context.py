@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from gateway.access import Facts
+from gateway.access import Facts, admits
 from gateway.authentication import Authenticator
 from gateway.cookies import Jar, parse
 from gateway.dpop import Proof, verify
-from gateway.errors import InvalidProofError, OriginRefusedError
+from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedError
 from gateway.grants import Grants
 from gateway.origins import Policy
 from gateway.request_context import VERDICT
@@ -96,6 +96,13 @@ async def proof_of(request: web.Request, parts: Parts) -> Proof | None:
     if not await parts.grants.proof_is_new(proof.jkt, proof.jti):
         raise InvalidProofError("proof replayed")
     return proof
+
+
+async def require_admitted(parts: Parts, live: LiveBook, policy: Policy) -> None:
+    """Ends a session just confirmed whose origin policy lets in no more, before the book learns anything."""
+    if not admits(live.record, live.record.origin, policy, parts.now()):
+        await parts.sessions.end_book(live.key)
+        raise InvalidGrantError("policy does not admit this session")
 
 
 def user(live: LiveBook, parts: Parts) -> dict[str, object]:

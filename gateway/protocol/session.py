@@ -40,9 +40,10 @@ def logout_handler(parts: Parts) -> Handler:
         live = await current_book(request, parts)
         whole = policy.trust is Trust.TRUSTED and scope == "browser"
         if live is not None:
-            await parts.sessions.end_book(live.key)
+            # The parent first: whatever stops this halfway, the book can still ask again.
             if whole:
                 await parts.sessions.end_sign_in(live.record.parent)
+            await parts.sessions.end_book(live.key)
         page = parts.public_url + SIGN_OUT_PAGE
         at_provider = live is not None and whole and live.record.provider in parts.logout_at_provider
         response = answer(

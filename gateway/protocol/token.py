@@ -20,7 +20,7 @@ from gateway.grant_rules import verify_challenge
 from gateway.grants import FreshCode, ReusedCode
 from gateway.origins import Policy, Trust
 from gateway.protocol.answers import answer, token_fields
-from gateway.protocol.context import Parts, caller, proof_of
+from gateway.protocol.context import Parts, caller, proof_of, require_admitted
 from gateway.records import Code, Mode, Ticket
 from gateway.session_ids import Issued
 from gateway.sessions import LiveSignIn
@@ -69,6 +69,7 @@ async def _exchange(
         confirmed = await parts.sessions.confirm_book(live.key, Mode.DPOP)
         if confirmed is None:
             raise InvalidGrantError("the session ended meanwhile")
+        await require_admitted(parts, confirmed, policy)
         return answer(parts, token_fields(await parts.grants.issue_tokens(confirmed)))
     ticket = await parts.grants.issue_ticket(
         Ticket(book=live.key, parent=parent.key, origin=origin, jkt=live.record.jkt, clicked=code.clicked)
