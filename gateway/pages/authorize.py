@@ -43,6 +43,9 @@ def authorize_handler(parts: Parts) -> Handler:
         try:
             asked = complete(params, client)
         except RefusedRequestError as error:
+            if policy.trust is not Trust.TRUSTED:
+                # RFC 9700 section 4.11.2: without a click nobody is sent on to a page that nobody vouches for
+                raise InvalidRequestError(error.description) from error
             fields = {"error": error.code, "error_description": error.description}
             return deliver(request, parts, _unasked(client), fields)
         record = Authorization(

@@ -153,3 +153,16 @@ async def test_state_is_bound_to_the_request_that_the_provider_got(house: House)
         assert re.fullmatch(r"[A-Za-z0-9_-]{43}", query["state"][0])
         assert query["nonce"][0] != query["state"][0]
         assert query["redirect_uri"] == [f"{house.url}/auth/callback/campus"]
+
+
+@pytest.mark.parametrize("mode", ["fragment", "web_message"])
+async def test_nobody_is_sent_on_to_a_book_that_nobody_vouches_for(house: House, mode: str) -> None:
+    """RFC 9700 section 4.11.2: a wrong request must not make our address lead to any page there is."""
+    async with house.reader() as ada:
+        for origin in (CONSENT, "https://phisher.example.com"):
+            flow = Flow(origin, mode)
+            got = await ada.ask(flow, response_type="token")
+            assert (got.status, got.one("Location")) == (400, None), origin
+            assert origin not in got.text
+        got = await ada.ask(Flow(TRUSTED, mode), response_type="token")
+        assert got.message["error"] == "unsupported_response_type"
