@@ -275,7 +275,6 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -
         budgets=Budgets(time.monotonic),
         subject=partial(_subject, keys),
         sub_for_book=partial(pairwise, keys.people),
-        claims=core.directory.claims,
     )
     app.router.add_route("*", "/{path:.*}", proxy_handler(wiring), expect_handler=expect_handler)
 

@@ -29,6 +29,7 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_device: bool
     began: int
     ends: int  # absolute limit
+    claims: dict[str, str] = {}  # what the provider said, by our names: for backends with plain headers
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,8 +3,9 @@
 A child is alive only with its parent and under the person's epoch: one look reads all three.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -55,6 +56,7 @@ class Sessions:
         *,
         own_device: bool,
         replaces: str | None,
+        claims: Mapping[str, str] = MappingProxyType({}),
     ) -> LiveSignIn:
         """A new session under a new id; `replaces` is the cookie that came, whose session ends."""
         old = None if replaces is None else Issued.parse(replaces)
@@ -72,6 +74,7 @@ class Sessions:
             own_device=own_device,
             began=now,
             ends=now + self._sign_in_life(own_device=own_device).absolute,
+            claims=dict(claims),
         )
         issued = Issued.mint(slot, self._token)
         fields: Fields = {VALUE: self._sealer.seal_record("sign-in", issued.key, record), _SEEN: now}

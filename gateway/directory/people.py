@@ -1,11 +1,10 @@
 """The directory: who people are, which books they approved, and the sealed signing keys."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import starmap
 from typing import Self
 
-import orjson
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -65,13 +64,10 @@ class Directory:
     async def close(self) -> None:
         await self._engine.dispose()
 
-    async def sign_in(
-        self, issuer: str, subject: str, name: str | None, claims: Mapping[str, str], provider: str
-    ) -> Person:
+    async def sign_in(self, issuer: str, subject: str, name: str | None, provider: str) -> Person:
         """The person behind an identity, made if new; a name that is no longer told is kept."""
         now = int(self._clock())
         derived = ids.person_id(self._people_key, issuer, subject)
-        told = orjson.dumps(dict(claims)).decode()
         identity = (
             insert(identities)
             .values(
@@ -79,13 +75,12 @@ class Directory:
                 subject=subject,
                 person=derived,
                 provider=provider,
-                claims=told,
                 created=now,
                 seen=now,
             )
             .on_conflict_do_update(
                 index_elements=[identities.c.issuer, identities.c.subject],
-                set_={"provider": provider, "claims": told, "seen": now},
+                set_={"provider": provider, "seen": now},
             )
             .returning(identities.c.person)
         )
@@ -98,18 +93,6 @@ class Directory:
                 set_={"name": func.coalesce(row.excluded.name, people.c.name), "seen": now},
             ).returning(people.c.name)
             return Person(person, (await connection.execute(kept)).scalar_one())
-
-    async def claims(self, person: str, provider: str) -> Mapping[str, str]:
-        """What a provider last said about a person; empty where they never came through it."""
-        query = (
-            select(identities.c.claims)
-            .where(identities.c.person == person, identities.c.provider == provider)
-            .order_by(identities.c.seen.desc())
-            .limit(1)
-        )
-        async with database.transaction(self._engine) as connection:
-            told = (await connection.execute(query)).scalar_one_or_none()
-        return {} if told is None else orjson.loads(told)
 
     async def approved(self, person: str, origin: str) -> bool:
         """Whether an approval stands; asking is using it, noted at most once a day."""

@@ -28,7 +28,6 @@ identities = Table(
         index=True,
     ),
     Column("provider", Text, nullable=False),  # the block in gateway.yaml that it last came through
-    Column("claims", Text, nullable=False),  # JSON object of strings
     Column("created", Integer, nullable=False),
     Column("seen", Integer, nullable=False),
     PrimaryKeyConstraint("issuer", "subject"),

@@ -164,15 +164,14 @@ def continue_handler(parts: Parts) -> Handler:
         transaction = parameters(request.query.items()).get("transaction", "")
         known = await parts.transactions.peek(Continuation, transaction, request)
         # The directory first: when it is down, the transaction is still good for another try.
-        person = await parts.directory.sign_in(
-            known.issuer, known.subject, known.name, known.claims, known.provider
-        )
+        person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
         await parts.transactions.take(Continuation, transaction, request)
         live = await parts.sessions.begin_sign_in(
             person.id,
             person.name,
             known.provider,
             known.auth_time,
+            claims=known.claims,
             own_device=known.own_device,
             replaces=await old_cookie(request),
         )

@@ -20,7 +20,7 @@ def proxy_handler(wiring: Wiring) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             passed = await admit_request(wiring, request)
-            headers = await backend_headers(wiring, request, passed.forward)
+            headers = backend_headers(wiring, request, passed)
             if passed.forward.matched.is_websocket:
                 return await relay_websocket(wiring, request, passed, headers)
             return await _forward(wiring, request, passed, headers)

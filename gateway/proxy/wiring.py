@@ -1,6 +1,6 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -40,7 +40,6 @@ class Wiring:
     budgets: Budgets
     subject: Callable[[str, Subject, str, str], str]  # (person, kind, origin, book) -> id for a backend
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
-    claims: Callable[[str, str], Awaitable[Mapping[str, str]]]  # (person, provider) -> for plain headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +83,13 @@ def _budget(wiring: Wiring, matched: Matched, caller: Caller | None) -> Callable
     return partial(wiring.budgets.spend, limits, origin)
 
 
-async def backend_headers(wiring: Wiring, request: web.Request, forward: Forward) -> Headers:
-    identity: Headers = ()
-    if forward.caller is not None:
-        identity = await _identity(wiring, forward.matched, forward.caller, request[POLICIES].generation)
+def backend_headers(wiring: Wiring, request: web.Request, passed: Passed) -> Headers:
     return outgoing(
-        forward,
+        passed.forward,
         wiring.site,
         client=request.get(CLIENT),
         request_id=request[REQUEST_ID],
-        identity=identity,
+        identity=_identity(wiring, passed, request[POLICIES].generation),
     )
 
 
@@ -117,12 +113,14 @@ def caller_of(live: LiveBook) -> Caller:
     return Caller(live.key, book.person, book.name, book.provider, book.origin, book.auth_time)
 
 
-async def _identity(wiring: Wiring, matched: Matched, caller: Caller, generation: str) -> Headers:
-    backend = matched.backend
-    book = matched.book or ""
+def _identity(wiring: Wiring, passed: Passed, generation: str) -> Headers:
+    matched, caller, live = passed.forward.matched, passed.forward.caller, passed.live
+    if caller is None or live is None:
+        return ()
+    backend, book = matched.backend, matched.book or ""
     subject = wiring.subject(caller.person, backend.subject, caller.origin, book)
     signed = wiring.assertions.header_for(Identity(caller, subject, book), backend, generation)
     if not backend.headers:
         return (signed,)
-    known = await wiring.claims(caller.person, caller.provider)
-    return (*plain_headers(backend.headers, caller.provider, known), signed)
+    # out of the session: a directory that is down must not stop requests of sessions that run
+    return (*plain_headers(backend.headers, caller.provider, live.parent.claims), signed)

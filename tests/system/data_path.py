@@ -123,7 +123,8 @@ def live(person: str, origin: str = BOOK) -> LiveBook:
         began=NOW - 60,
         ends=NOW + 10_000,
     )
-    above = SignIn(person, person.title(), "campus", NOW - 60, 0, True, NOW - 60, NOW + 10_000)
+    claims = {"username": person}
+    above = SignIn(person, person.title(), "campus", NOW - 60, 0, True, NOW - 60, NOW + 10_000, claims)
     return LiveBook(None, key, book, above)
 
 
@@ -167,7 +168,6 @@ class DataPath:
     port: int
     sessions: Sessions
     streams: Streams
-    claims: dict[str, str]
     app: web.Application
 
     def sign_in(self, person: str, origin: str = BOOK) -> LiveBook:
@@ -216,12 +216,9 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
     named = {one.name: one for one in backends}
     usable = tuple(sorted((r for r in routes if r.backend in named), key=lambda r: -len(r.path)))
     site = Site.of(PUBLIC, RouteTable(usable, named))
-    sessions, claims = Sessions(), {"username": "ada"}
+    sessions = Sessions()
     streams = Streams(sessions.still_alive, every=0.05)
     upstreams = Upstreams(site.routes)
-
-    async def claims_of(person: str, provider: str) -> Mapping[str, str]:
-        return claims
 
     wiring = Wiring(
         site=site,
@@ -235,7 +232,6 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
         budgets=Budgets(time.monotonic),
         subject=subject,
         sub_for_book=sub_for_book,
-        claims=claims_of,
     )
     app = application(wiring)
     runner = web.AppRunner(
@@ -251,7 +247,7 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
     listener = web.TCPSite(runner, "127.0.0.1", 0)
     await listener.start()
     try:
-        yield DataPath(runner.addresses[0][1], sessions, streams, claims, app)
+        yield DataPath(runner.addresses[0][1], sessions, streams, app)
     finally:
         streams.cut_all()
         await runner.cleanup()

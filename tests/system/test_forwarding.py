@@ -267,8 +267,8 @@ async def test_an_existing_service_gets_its_own_headers(recorder: RecordingBacke
         request_cookies=frozenset({"csrftoken"}),
     )
     async with data_path(grades) as path:
-        path.sign_in("ada")
-        path.claims["staff"] = "Zoë"
+        claims = path.sign_in("ada").parent.claims
+        claims["staff"] = "Zoë"
         said = ("Cookie: csrftoken=t; sessionid=s", "X-Staff: me")
         assert (await path.ask("/storage/x", *said)).status == 200
         assert recorder.last.target == "/api/x"
@@ -279,7 +279,7 @@ async def test_an_existing_service_gets_its_own_headers(recorder: RecordingBacke
         assert recorder.last.values("X-Staff") == ["Zo%C3%AB"]
         (authorization,) = recorder.last.values("Authorization")
         assert authorization.startswith("Bearer ey")
-        path.claims.pop("staff")
+        claims.pop("staff")
         assert (await path.ask("/storage/x")).status == 403
         recorder.clear()
         await path.ask("/public/x", "X-Staff: me", "X-Forwarded-User: me")

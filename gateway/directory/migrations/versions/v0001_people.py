@@ -21,7 +21,6 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("person", sa.Text, _person(), nullable=False),
         sa.Column("provider", sa.Text, nullable=False),
-        sa.Column("claims", sa.Text, nullable=False),
         sa.Column("created", sa.Integer, nullable=False),
         sa.Column("seen", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("issuer", "subject"),
