@@ -1,5 +1,7 @@
 """What is good once stays used and what is bound stays bound, though all else would let it pass."""
 
+import time
+
 import pytest
 
 from gateway.cookies import book_name
@@ -123,6 +125,37 @@ async def test_a_code_is_worth_what_policy_says_when_it_comes(
             refused(got, 400, "invalid_grant")
         finally:
             house.set_origins(ORIGINS)
+
+
+async def test_a_proof_is_good_once(house: House) -> None:
+    async with house.reader() as ada:
+        flow = Flow(TRUSTED)
+        tokens = (await ada.sign_in(flow, cookies=False)).json
+        fields = {"grant_type": "refresh_token", "refresh_token": str(tokens["refresh_token"])}
+        assert flow.key is not None
+        proof = flow.key.proof("POST", f"{house.url}/auth/token", int(time.time()))
+        got = await ada.post(flow, "/auth/token", {**fields, "client_id": TRUSTED}, DPoP=proof)
+        assert got.status == 200
+        got = await ada.post(flow, "/auth/token", {**fields, "client_id": TRUSTED}, DPoP=proof)
+        refused(got, 400, "invalid_dpop_proof")
+
+
+async def test_a_session_in_cookie_mode_gets_no_ticket(house: House) -> None:
+    async with house.reader() as ada:
+        flow = Flow(TRUSTED)
+        await ada.sign_in(flow)
+        flow.key = None
+        refused(await ada.post(flow, "/auth/ws-ticket", {"path": ITEM}), 401, "login_required")
+
+
+async def test_a_sign_out_says_what_it_ends_and_takes_the_cookie_away(house: House) -> None:
+    async with house.reader() as ada:
+        flow = Flow(TRUSTED)
+        await ada.sign_in(flow)
+        refused(await ada.post(flow, "/auth/logout", {"scope": "everything"}), 400, "invalid_request")
+        assert (await ada.fetch(TRUSTED, "GET", ITEM)).status == 200
+        await ada.post(flow, "/auth/logout", {"scope": "book"})
+        assert book_name(TRUSTED) not in ada.partitions["example.edu"]
 
 
 async def test_an_old_cookie_is_not_the_one_that_was_to_come_back(house: House) -> None:
