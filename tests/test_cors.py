@@ -323,7 +323,7 @@ def test_a_spoofed_header_list_costs_nothing() -> None:
     hostile = ["," * 4_000_000]
     began = time.perf_counter()
     assert preflight(GRANTED, Surface.PROXIED, ["GET"], hostile).status == 403
-    assert time.perf_counter() - began < 0.05
+    assert time.perf_counter() - began < 0.5
 
 
 ADMITTED = None

@@ -59,7 +59,7 @@ contact: help@example.edu
 listen: {{public: "127.0.0.1:{port}"}}
 state: {state}
 origins: {{file: {origins}}}
-redis: {{url: {{env: REDIS}}, prefix: "{prefix}:"}}
+redis: {{url: {{env: REDIS}}, prefix: "{prefix}:", deadline: {deadline}}}
 keys:
   root: {{file: root.key}}
   people: {{file: people.key}}
@@ -126,9 +126,12 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, redis_url: str, *, more_providers: str = "", origins: str = ORIGINS
+    folder: Path, redis_url: str, *, more_providers: str = "", origins: str = ORIGINS, deadline: str = "5s"
 ) -> AsyncGenerator[House]:
-    """Everything started, on free ports; all of it ends with the block."""
+    """Everything started, on free ports; all of it ends with the block.
+
+    deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
+    """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
         storage = await stack.enter_async_context(recording_backend())
@@ -144,6 +147,7 @@ async def open_house(
             state=folder / "state",
             origins=folder / "origins.yaml",
             prefix=token_hex(4),
+            deadline=deadline,
             issuer=liar.issuer,
             client=CLIENT_ID,
             more_providers=more_providers,

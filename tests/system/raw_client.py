@@ -70,7 +70,7 @@ class RawClient:
     async def at_end(self) -> bool:
         """Whether the gateway closed the connection, within two seconds."""
         try:
-            return await asyncio.wait_for(self.reader.read(1), 2) == b""
+            return await asyncio.wait_for(self.reader.read(1), 10) == b""
         except TimeoutError:
             return False
         except ConnectionError:

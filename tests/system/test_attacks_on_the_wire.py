@@ -82,7 +82,7 @@ async def test_a_form_that_drips_is_given_up(
     for _ in range(3):
         await client.send(b"a")
         await asyncio.sleep(0.05)
-    answer = await asyncio.wait_for(client.answer(), 2)
+    answer = await asyncio.wait_for(client.answer(), 10)
     assert (answer.status, json.loads(answer.body)["error"]) == (408, "request_timeout")
     assert answer.values("Connection") == ["close"]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.routes import Timeouts
 from tests.system.data_path import DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
 from tests.system.recording_backend import (
@@ -159,7 +160,7 @@ async def test_a_chunked_body_is_cut_at_the_limit(
     assert len(recorder.last.body) == 65536  # streamed, not kept
     await client.send(piece)
     assert (await client.answer()).status == 413
-    await asyncio.wait_for(recorder.left.wait(), 2)
+    await asyncio.wait_for(recorder.left.wait(), 10)
     assert len(recorder.last.body) <= 131072
     assert recorder.last.aborted
 
@@ -168,9 +169,9 @@ async def test_a_body_that_stalls_is_408(
     path: DataPath, recorder: RecordingBackend, client: RawClient
 ) -> None:
     await client.send(post("Content-Length: 10") + b"work")
-    answer = await asyncio.wait_for(client.answer(), 3)
+    answer = await asyncio.wait_for(client.answer(), 10)
     assert answer.status == 408
-    await asyncio.wait_for(recorder.left.wait(), 2)
+    await asyncio.wait_for(recorder.left.wait(), 10)
 
 
 async def test_broken_chunks_end_the_request(
@@ -180,7 +181,7 @@ async def test_broken_chunks_end_the_request(
     await asyncio.sleep(0.1)
     await client.send(b"zz\r\n")
     assert (await client.answer()).status in {400, 408}  # 408: aiohttp's parser stops without a word
-    await asyncio.wait_for(recorder.left.wait(), 2)
+    await asyncio.wait_for(recorder.left.wait(), 10)
 
 
 # -- Expect
@@ -238,12 +239,12 @@ async def test_an_answer_before_the_upload_has_ended_is_relayed(
 
     recorder.script = early
     await client.send(post("Content-Length: 50000") + b"x" * 10)
-    answer = await asyncio.wait_for(client.answer(), 2)
+    answer = await asyncio.wait_for(client.answer(), 10)
     assert (answer.status, answer.body) == (409, b"early")
     await client.send(b"x" * 49990)  # drained by the gateway, and the connection goes on
     recorder.script = saying(OK)
     await client.send(post(method="GET"))
-    assert (await asyncio.wait_for(client.answer(), 2)).status == 200
+    assert (await asyncio.wait_for(client.answer(), 10)).status == 200
 
 
 async def test_interim_answers_are_dropped(path: DataPath, recorder: RecordingBackend) -> None:
@@ -315,9 +316,9 @@ async def test_event_streams_come_at_once_and_without_a_place_in_the_bulkhead(
     clients = [await RawClient.connect(path.port) for _ in range(6)]  # more than the bulkhead lets in
     for one in clients:
         await one.send(post(method="GET"))
-        status, pairs = await asyncio.wait_for(one.head(), 1)
+        status, pairs = await asyncio.wait_for(one.head(), 10)
         assert (status, dict(pairs)["Transfer-Encoding"]) == (200, "chunked")
-        assert await asyncio.wait_for(one.reader.readuntil(b"data: 1\n\n\r\n"), 1)
+        assert await asyncio.wait_for(one.reader.readuntil(b"data: 1\n\n\r\n"), 10)
     recorder.assert_identity("ada")
     go_on.set()
     for one in clients:
@@ -343,7 +344,7 @@ async def test_a_slow_reader_holds_the_backend_back(
     assert written < size  # socket buffers and the gateway's are full
     seen = 0
     while seen < size:
-        piece = await asyncio.wait_for(client.reader.read(1 << 20), 2)
+        piece = await asyncio.wait_for(client.reader.read(1 << 20), 10)
         assert piece
         seen += len(piece)
 
@@ -359,7 +360,7 @@ async def test_a_reader_that_reads_nothing_is_let_go(
     recorder.script = much
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
     await client.send(post(method="GET"))
-    await asyncio.wait_for(recorder.left.wait(), 3)
+    await asyncio.wait_for(recorder.left.wait(), 10)
     recorder.assert_identity("ada")
 
 
@@ -373,14 +374,14 @@ async def test_a_slow_backend_holds_the_writer_back(path: DataPath, recorder: Re
 
     recorder.script = slow
     size = 30_000_000
-    async with data_path(replace(backend(recorder.url), max_body=size)) as roomy:
+    async with data_path(replace(backend(recorder.url), max_body=size, timeouts=Timeouts())) as roomy:
         roomy.sign_in("ada")
         writer = await RawClient.connect(roomy.port)
         sending = asyncio.create_task(writer.send(post(f"Content-Length: {size}") + b"x" * size))
         await asyncio.sleep(0.2)
         assert not sending.done()
         go_on.set()
-        assert (await asyncio.wait_for(writer.answer(), 5)).status == 200
+        assert (await asyncio.wait_for(writer.answer(), 10)).status == 200
         await sending
         writer.close()
     assert len(recorder.last.body) == size

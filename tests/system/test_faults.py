@@ -29,7 +29,7 @@ SECOND = """  second:
 @pytest.fixture
 async def own(tmp_path: Path, redis_server: RedisServer) -> AsyncGenerator[tuple[House, RedisServer]]:
     """A house and a Redis of the test's own, to be broken; two providers, one of them away."""
-    async with open_house(tmp_path, redis_server.url, more_providers=SECOND) as house:
+    async with open_house(tmp_path, redis_server.url, more_providers=SECOND, deadline="250ms") as house:
         yield house, redis_server
 
 
