@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.house import TRUSTED, House
 from tests.system.raw_client import RawClient
-from tests.system.reader import no_cors
+from tests.system.reader import no_cors, refused
 
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 
@@ -102,3 +102,12 @@ async def test_an_origin_that_is_no_text(house: House, client: RawClient) -> Non
     answer = await client.answer()
     assert answer.status == 200
     assert json.loads(answer.body)["your_origin"] is None
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_a_form_is_of_one_type_and_of_few_fields(house: House, kind: str) -> None:
+    fields = 1 if kind == "text/plain" else 65
+    body = "&".join(f"{number}=a" for number in range(fields)) + "&client_id=https://evil.example"
+    async with house.reader() as ada:
+        got = await ada.fetch(TRUSTED, "POST", "/auth/token", body, Content_Type=kind)
+        refused(got, 400, "invalid_request")
