@@ -94,16 +94,14 @@ async def _relay(
 
 
 async def _copy(response: ClientResponse, relayed: web.StreamResponse, passed: Passed) -> None:
-    idle = passed.forward.matched.backend.timeouts.idle
-    while True:
-        async with asyncio.timeout(idle):
-            chunk = await response.content.readany()
-        if not chunk:
-            break
-        passed.spend(len(chunk))
-        async with asyncio.timeout(idle):
+    loop, idle = asyncio.get_running_loop(), passed.forward.matched.backend.timeouts.idle
+    async with asyncio.timeout(idle) as timer:
+        while chunk := await response.content.readany():
+            passed.spend(len(chunk))
+            timer.reschedule(loop.time() + idle)
             await relayed.write(chunk)
-    await relayed.write_eof()
+            timer.reschedule(loop.time() + idle)
+        await relayed.write_eof()
 
 
 def _cut(request: web.Request) -> Callable[[], None]:

@@ -57,7 +57,10 @@ class Bulkhead:
             place.leave()
 
     async def _acquire(self) -> None:
-        if self._places.locked() and self._waiting >= self._limit.queue:
+        if not self._places.locked():
+            await self._places.acquire()  # at once: a timer would be made for nothing
+            return
+        if self._waiting >= self._limit.queue:
             raise BackendBusyError("the queue is full", retry_after=1)
         self._waiting += 1
         try:
@@ -75,7 +78,7 @@ class Upstream:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.bulkhead = Bulkhead(backend.in_flight)
-        self._base = URL("http://localhost" if _is_unix(backend) else backend.url).origin()
+        self._base = str(URL("http://localhost" if _is_unix(backend) else backend.url).origin())
         self._session = ClientSession(
             connector=_connector(backend),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -143,7 +146,7 @@ class Upstream:
         )
 
     def _url(self, target: str) -> URL:
-        return URL(f"{self._base}{target}", encoded=True)
+        return URL(self._base + target, encoded=True)
 
 
 class Upstreams:
