@@ -152,6 +152,18 @@ def test_run_starts_nothing_on_a_fault(site: Path) -> None:
     assert not (site / ".bookgate" / "redis").exists()
 
 
+def test_run_says_what_keeps_it_from_starting(site: Path) -> None:
+    state = site / ".bookgate"
+    directory = state / "directory.sqlite3"
+    directory.write_bytes(b"no database" * 1000)
+    done = bookgate(site, "run")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "cannot start" in done.stderr
+    directory.unlink()
+    done = bookgate(site, "run", AIOHTTP_NO_EXTENSIONS="1")
+    assert (done.returncode, "C extension" in done.stderr) == (1, True)
+
+
 @contextmanager
 def serving(site: Path) -> Generator[tuple[subprocess.Popen[str], str, str]]:
     """`bookgate run` with an embedded Redis, on free ports; its public and private URL."""

@@ -135,6 +135,13 @@ def test_websockets() -> None:
         decide(head("/storage/x", *WHOLE), GRANTED, site)
 
 
+def test_an_origin_that_may_only_read_opens_no_websocket() -> None:
+    reading = replace(GRANTED, policy=replace(TRUSTED, methods=("GET", "HEAD")))
+    assert isinstance(decide(head("/storage/x"), reading, SITE), NeedSession)
+    with pytest.raises(ForbiddenError):
+        decide(head("/storage/x", *WHOLE), reading, SITE)
+
+
 BOOKS = replace(TRUSTED, books={"/cs1/": "ada-cs1", "/logic/": "ada-logic"})
 
 

@@ -43,6 +43,7 @@ PURE = (
     "grant_rules",
     "identity",
     "origins",
+    "proxy.answer",
     "proxy.decide",
     "proxy.head",
     "records",

@@ -187,7 +187,7 @@ class Origins:
             message = (
                 f"{gone} of {listed} origins would be gone; generation {generation} waits to be confirmed."
             )
-            remedy = "If the file is as you want it, confirm that generation or restart the gateway."
+            remedy = "If that is what you want, restart the gateway: a start takes any file without a fault."
             fault = Fault(self._path.name, 0, "lost-origins", message, remedy)
             changes = diff(current, outcome.table, self._today())
             refused = Reloaded(changed=False, generation=current.generation, faults=(fault,), diff=changes)

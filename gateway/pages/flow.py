@@ -26,13 +26,13 @@ from gateway.directory import Directory
 from gateway.errors import ForbiddenError, ProviderUnavailableError, TooManyRequestsError
 from gateway.grant_rules import is_loopback
 from gateway.grants import Grants
-from gateway.origins import Origin, Policy, Trust
+from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.render import Renderer
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import Transactions
 from gateway.providers import LoginRequest, Provider
 from gateway.records import Authorization, Code, Login
-from gateway.request_context import POLICIES, REASON
+from gateway.request_context import POLICIES, REASON, REQUEST_ID
 from gateway.session_ids import slot_of
 from gateway.sessions import LiveSignIn, Sessions
 
@@ -245,11 +245,14 @@ async def _ask(
 def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response:
     """This origin may not sign anybody in: say so, and whom to ask."""
     request[REASON] = f"origin_refused: authorize for {origin}"
+    parsed = parse_origin(origin)
+    listed = None if parsed is None else request[POLICIES].listed(parsed)
     values = {
         "title": "This book is not connected here",
         "lines": ["The people who run this sign-in service have not allowed the book at this address:"],
         "origin": origin,
-        "request_id": None,
+        "contact": (listed and listed.contact) or parts.renderer.contact,
+        "request_id": request[REQUEST_ID],
     }
     return parts.renderer.page("message.html", values, status=403)
 

@@ -69,14 +69,16 @@ def about_handler(version: str, contact: str | None, today: Callable[[], date]) 
     async def handle(request: web.Request) -> web.StreamResponse:
         lines = request.headers.getall("Origin", [])
         origin = parse_origin(lines[0]) if len(lines) == 1 else None
-        policy = request[POLICIES].find(origin, today()) if origin else None
+        table = request[POLICIES]
+        policy = table.find(origin, today()) if origin else None
+        listed = policy or (table.listed(origin) if origin else None)  # whom a denied book asks
         status = policy.trust if policy else Trust.DENIED
         book = None
         if origin and policy:
             book = next(iter(policy.books.values()), origin.default_book)
         fields = {
             "version": version,
-            "contact": (policy.contact if policy else None) or contact,
+            "contact": (listed and listed.contact) or contact,
             "your_origin": lines[0][:MAX_HEADER] if len(lines) == 1 and lines[0].isascii() else None,
             "status": str(status) if origin else None,
             "book": book,

@@ -6,7 +6,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from gateway import cookies
-from gateway.cors import Surface, Verdict, admit
+from gateway.cors import READING_METHODS, Surface, Verdict, admit
 from gateway.errors import (
     ConsentRequiredError,
     ForbiddenError,
@@ -90,7 +90,7 @@ def decide(head: Head, verdict: Verdict, site: Site) -> Forward | NeedSession:
     if policy is not None and route.backend not in policy.backends:
         raise ForbiddenError(f"group {policy.group} does not list {route.backend}")
     _check_method(head.method, route, policy)
-    _check_kind(head, backend)
+    _check_kind(head, backend, policy)
     book = None if policy is None or verdict.origin is None else _book(head, verdict.origin, policy)
     matched = Matched(head, route, backend, policy, verdict.origin, book)
     return _forward(matched, None) if route.sign_in is SignInNeed.NONE else NeedSession(matched)
@@ -167,7 +167,7 @@ def _check_method(method: str, route: Route, policy: Policy | None) -> None:
         raise MethodNotAllowedError(allowed)
 
 
-def _check_kind(head: Head, backend: Backend) -> None:
+def _check_kind(head: Head, backend: Backend, policy: Policy | None) -> None:
     if head.lines("service-worker"):
         # Service Workers section 4.5: fetched as a script on our host, it would control our pages
         raise ForbiddenError("a service worker's script")
@@ -175,6 +175,9 @@ def _check_kind(head: Head, backend: Backend) -> None:
         check_websocket(head)
         if not backend.websocket:
             raise ForbiddenError(f"{backend.name} takes no WebSockets")
+        if policy is not None and not set(policy.methods) - set(READING_METHODS):
+            # its handshake is a GET, what comes after may write
+            raise ForbiddenError(f"group {policy.group} may only read")
 
 
 def _book(head: Head, origin: str, policy: Policy) -> str | None:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
-from aiohttp import web
+from aiohttp import http_parser, web
 
 from gateway.app import Gateway, build
 from gateway.config.settings import Address, ListenerTls, Settings
@@ -25,11 +25,20 @@ GRACE = 10.0  # seconds for requests in flight when told to stop
 ALLOCATIONS = 10_000
 
 
+class ParserMissingError(Exception):
+    """aiohttp runs without its C extension, whose strict framing is what the data path relies on."""
+
+
 async def serve(settings: Settings, origins: Origins, log: Log, started: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads origins.yaml again.
 
-    started: called once the listeners are open.
+    started: called once the listeners are open. Raises ParserMissingError, EmbeddedRedisError,
+    DirectoryUnavailableError, OSError: what keeps it from starting.
     """
+    if not hasattr(http_parser, "HttpRequestParserC"):
+        raise ParserMissingError(
+            "aiohttp is installed without its C extension: install its wheel, or unset AIOHTTP_NO_EXTENSIONS"
+        )
     # aiohttp-session 2.12 keeps its own string keys on a request; nothing that ops could do about it
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module="aiohttp_session")
     stop = asyncio.Event()

@@ -49,6 +49,7 @@ groups:
     origins: [{CONSENT}, "{LOOPBACK}"]
   blocked:
     trust: denied
+    contact: blocked-books@example.edu
     origins: [{DENIED}]
 """
 

@@ -185,7 +185,8 @@ async def test_a_page_can_ask_what_it_is_here(
         got, _ = await ada.raw("GET", "/.well-known/bookgate", {"Origin": origin})
         assert got.json["your_origin"] == origin
         assert (got.json["status"], got.json["book"]) == (status, book)
-        assert got.json["contact"] == "help@example.edu"
+        denied = status == "denied"
+        assert got.json["contact"] == ("blocked-books@example.edu" if denied else "help@example.edu")
 
 
 async def test_an_expectation_that_nobody_knows_is_refused_everywhere(house: House) -> None:

@@ -93,7 +93,7 @@ async def test_a_denied_origin(house: House) -> None:
         got = await ada.ask(Flow(DENIED))
         assert got.status == 403
         assert DENIED in got.text
-        assert "help@example.edu" in got.text
+        assert "blocked-books@example.edu" in got.text, "whom to ask: the group's own contact"
         for method, path in (
             ("GET", ITEM),
             ("POST", "/auth/token"),
