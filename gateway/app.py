@@ -186,7 +186,9 @@ def _page_parts(core: _Core, ways: Mapping[str, Way], renderer: Renderer) -> Pag
 def _pages(parts: PageParts, core: _Core) -> web.Application:
     """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
     pages = web.Application(client_max_size=0)
-    aiohttp_session.setup(pages, SignInStorage(core.sessions, core.clock))
+    storage = SignInStorage(core.sessions, core.clock)
+    aiohttp_session.setup(pages, storage)
+    pages.on_response_prepare.append(storage.write_cookie)
     pages.on_response_prepare.append(forget_surplus)
     callback = callback_handler(parts)
     pages.add_routes(

@@ -13,6 +13,7 @@ from gateway.cookies import SIGN_IN, parse, sign_in_line
 from gateway.sessions import LiveSignIn, Sessions
 
 _LIVE = "live"
+_NEW = web.RequestKey("new_sign_in", LiveSignIn)
 
 
 class SignInStorage(aiohttp_session.AbstractStorage):
@@ -29,15 +30,20 @@ class SignInStorage(aiohttp_session.AbstractStorage):
         session = aiohttp_session.Session(value, data=None, new=value is None)
         if live is not None:
             session[_LIVE] = live
-        # Loading is no change: nothing is to be written for it.
-        session._changed = False  # ruff: ignore[private-member-access]  # the library has no public way to say so
         return session
 
     async def save_session(
-        self, _request: web.Request, response: web.StreamResponse, session: aiohttp_session.Session
+        self, _request: web.Request, _response: web.StreamResponse, _session: aiohttp_session.Session
     ) -> None:
-        live = cast("LiveSignIn", session[_LIVE])
-        if live.id is not None:
+        """Nothing: the library calls this only where a handler returned; `write_cookie` sees every answer."""
+
+    async def write_cookie(self, request: web.Request, response: web.StreamResponse) -> None:
+        """For `on_response_prepare`: the cookie of a session that this request began or changed.
+
+        Also where the page after it failed: the old session has ended by then, and the new one would be lost.
+        """
+        live = request.get(_NEW)
+        if live is not None and live.id is not None:
             # A shared computer forgets when the browser closes.
             max_age = live.record.ends - int(self._clock()) if live.record.own_device else None
             response.headers.add("Set-Cookie", sign_in_line(live.id, max_age))
@@ -74,6 +80,7 @@ async def replace_session(request: web.Request, live: LiveSignIn) -> None:
     """From this answer on the browser holds `live`."""
     session = await aiohttp_session.new_session(request)
     session[_LIVE] = live
+    request[_NEW] = live
 
 
 async def old_cookie(request: web.Request) -> str | None:
