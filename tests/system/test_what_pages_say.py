@@ -163,3 +163,13 @@ async def test_tls_once_is_tls_for_a_year(url: str) -> None:
     response = web.Response()
     await on_prepare(url)(make_mocked_request("GET", "/"), response)
     assert ("Strict-Transport-Security" in response.headers) is url.startswith("https:")
+
+
+async def test_no_other_version_of_the_library_is_kept_for_ever(house: House) -> None:
+    async with house.reader() as ada:
+        entry, _ = await ada.raw("GET", "/bookgate.js", {"Origin": TRUSTED})
+        path = entry.text.partition('"')[2].partition('"')[0]
+        got, _ = await ada.raw("GET", path, {"Origin": TRUSTED})
+        assert (got.status, "immutable" in (got.one("Cache-Control") or "")) == (200, True)
+        got, _ = await ada.raw("GET", "/client/99.0/bookgate.js", {"Origin": TRUSTED})
+        assert (got.status, got.one("Cache-Control")) == (404, "no-store")
