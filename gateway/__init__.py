@@ -27,6 +27,7 @@ providers/         identity providers: one contract, and OpenID Connect
 config/            gateway.yaml and origins.yaml as proved values; reload
 authentication     who a request is from
 proxy/             how a request is forwarded
+expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
 protocol/          what books call
 pages/             what people see

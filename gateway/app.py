@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,9 +23,10 @@ from gateway.config.settings import Keys, Settings
 from gateway.config.watch import Origins
 from gateway.directory import Directory
 from gateway.directory.ids import pairwise, pseudonym
-from gateway.errors import StoreUnavailableError
+from gateway.errors import MethodNotAllowedError, StoreUnavailableError
+from gateway.expectation import expect_handler
 from gateway.grants import Grants
-from gateway.middleware import cross_origin, errors, facts, host, on_prepare
+from gateway.middleware import PROXIED_PATHS, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
@@ -49,11 +50,11 @@ from gateway.protocol.documents import (
     metadata,
 )
 from gateway.protocol.session import logout_handler, session_handler, ticket_handler
-from gateway.protocol.token import token_handler
+from gateway.protocol.token import Handler, token_handler
 from gateway.providers import build as build_providers
 from gateway.providers import open_session
 from gateway.proxy.decide import Site
-from gateway.proxy.plain import expect_handler, proxy_handler
+from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
@@ -65,6 +66,7 @@ from gateway.store import Store
 from gateway.telemetry import Log
 
 VERSION = version("bookgate")
+ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,20 @@ def _page_parts(core: _Core, ways: Mapping[str, Way], renderer: Renderer) -> Pag
     )
 
 
+def refuse_method(allow: tuple[str, ...]) -> Handler:
+    """405 with the methods that the address takes (RFC 9110 section 15.5.6)."""
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        raise MethodNotAllowedError(allow)
+
+    return handle
+
+
+def _add(app: web.Application, routes: Iterable[tuple[str, str, Handler]]) -> None:
+    for method, path, handler in routes:
+        app.router.add_route(method, path, handler, expect_handler=expect_handler)
+
+
 def _pages(parts: PageParts, core: _Core) -> web.Application:
     """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
     pages = web.Application(client_max_size=0)
@@ -191,19 +207,20 @@ def _pages(parts: PageParts, core: _Core) -> web.Application:
     pages.on_response_prepare.append(storage.write_cookie)
     pages.on_response_prepare.append(forget_surplus)
     callback = callback_handler(parts)
-    pages.add_routes(
+    _add(
+        pages,
         [
-            web.get("/authorize", authorize_handler(parts), allow_head=False),
-            web.post("/consent", consent_handler(parts)),
-            web.get("/login", login_handler(parts), allow_head=False),
-            web.get("/callback/{provider}", callback, allow_head=False),
-            web.post("/callback/{provider}", callback),
-            web.get("/continue", continue_handler(parts), allow_head=False),
-            web.get("/account", account_handler(parts, leaving=False), allow_head=False),
-            web.post("/account", account_form_handler(parts)),
-            web.get("/assets/{name}", assets_handler()),
-            web.get("/logout", account_handler(parts, leaving=True), allow_head=False),
-        ]
+            ("GET", "/authorize", authorize_handler(parts)),
+            ("POST", "/consent", consent_handler(parts)),
+            ("GET", "/login", login_handler(parts)),
+            ("GET", "/callback/{provider}", callback),
+            ("POST", "/callback/{provider}", callback),
+            ("GET", "/continue", continue_handler(parts)),
+            ("GET", "/account", account_handler(parts, leaving=False)),
+            ("POST", "/account", account_form_handler(parts)),
+            ("GET", "/assets/{name}", assets_handler()),
+            ("GET", "/logout", account_handler(parts, leaving=True)),
+        ],
     )
     return pages
 
@@ -221,30 +238,32 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
             block.id for block in core.settings.providers if block.logout_at_provider
         ),
     )
-    app.add_routes(
-        [
-            web.post("/auth/token", token_handler(parts)),
-            web.post("/auth/confirm", confirm_handler(parts)),
-            web.get("/auth/session", session_handler(parts), allow_head=False),
-            web.post("/auth/logout", logout_handler(parts)),
-            web.post("/auth/ws-ticket", ticket_handler(parts)),
-        ]
-    )
+    endpoints = {
+        "/auth/token": ("POST", token_handler(parts)),
+        "/auth/confirm": ("POST", confirm_handler(parts)),
+        "/auth/session": ("GET", session_handler(parts)),
+        "/auth/logout": ("POST", logout_handler(parts)),
+        "/auth/ws-ticket": ("POST", ticket_handler(parts)),
+    }
+    for path, (method, handler) in endpoints.items():
+        # GET of the sign-out is a page; without the refusals the pages below /auth/ would answer 404
+        taken = ("GET", "POST") if path == "/auth/logout" else (method,)
+        refused = [(other, path, refuse_method(taken)) for other in ALL_METHODS if other not in taken]
+        _add(app, [(method, path, handler), *refused])
 
 
 def _add_documents(app: web.Application, core: _Core) -> None:
     library = client_files(client_folder())
     current = edition(VERSION, library)
     about = about_handler(VERSION, core.settings.contact, core.today)
-    app.add_routes(
-        [
-            web.get("/bookgate.js", entry_handler(current)),
-            web.get("/client/{version}/{name}", client_handler(library, current)),
-            web.get("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
-            web.get("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
-            web.get("/.well-known/bookgate", about),
-        ]
-    )
+    documents = [
+        ("/bookgate.js", entry_handler(current)),
+        ("/client/{version}/{name}", client_handler(library, current)),
+        ("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
+        ("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
+        ("/.well-known/bookgate", about),
+    ]
+    _add(app, [(method, path, handler) for path, handler in documents for method in ("GET", "HEAD")])
 
 
 async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -> None:
@@ -278,7 +297,7 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -
         subject=partial(_subject, keys),
         sub_for_book=partial(pairwise, keys.people),
     )
-    app.router.add_route("*", "/{path:.*}", proxy_handler(wiring), expect_handler=expect_handler)
+    app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)
 
 
 def _subject(keys: Keys, person: str, kind: Subject, origin: str, book: str) -> str:

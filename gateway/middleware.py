@@ -27,6 +27,7 @@ from gateway.errors import (
     PayloadTooLargeError,
     UseNonceError,
 )
+from gateway.expectation import meet_expectation
 from gateway.origins import PolicyTable
 from gateway.pages.render import Renderer
 from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
@@ -58,6 +59,10 @@ def surface_of(path: str) -> Surface:
     if path == "/bookgate.js" or path.startswith(("/client/", "/.well-known/")):
         return Surface.PUBLIC
     return Surface.PROXIED
+
+
+# The same in aiohttp's router: what is ours is never a backend's, so there a wrong method is 405.
+PROXIED_PATHS = r"/{path:(?!(?:auth|client|\.well-known)/|auth$|bookgate\.js$).*}"
 
 
 def _surface(request: web.BaseRequest) -> Surface:
@@ -255,6 +260,8 @@ def cross_origin() -> Middleware:
                 request[REASON] = answer.reason
             return web.Response(status=answer.status, headers=answer.headers)
         admit(verdict, surface, request.method, headers.get("Sec-Fetch-Site"))
+        if surface is not Surface.PROXIED:
+            await meet_expectation(request)
         return await handler(request)
 
     return handle

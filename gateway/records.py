@@ -147,6 +147,12 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     browser: str = ""
 
 
+class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reader who signed out of a book and is on the way to the provider's own sign-out (60 s, once)."""
+
+    provider: str
+
+
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A form of the account page (10 min, once)."""
 

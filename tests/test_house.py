@@ -17,7 +17,7 @@ ROWS = (
     ("identity", "session_ids"),
     ("cookies", "cors", "grant_rules", "dpop"),
     ("access", "authorize_rules"),
-    ("forms", "request_context"),
+    ("forms", "request_context", "expectation"),
     ("store", "telemetry"),
     ("sessions", "grants", "budgets", "assertions", "directory", "providers", "config"),
     ("authentication",),

@@ -9,7 +9,7 @@ from gateway.access import Facts, admits
 from gateway.authentication import Authenticator
 from gateway.cookies import Jar, parse
 from gateway.dpop import Proof, verify
-from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedError
+from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedError, PersonChangedError
 from gateway.grants import Grants
 from gateway.origins import Policy
 from gateway.request_context import VERDICT
@@ -72,9 +72,18 @@ def facts(request: web.Request, parts: Parts) -> Facts:
 
 
 async def current_book(request: web.Request, parts: Parts) -> LiveBook | None:
-    """The caller's live book session, or None."""
+    """The caller's live book session, or None.
+
+    Raises PersonChangedError where the page believes that it is somebody else's and asks for a change.
+    """
     policy = request[VERDICT].policy
-    return await parts.authenticator.authenticate(facts(request, parts), policy)
+    live = await parts.authenticator.authenticate(facts(request, parts), policy)
+    believed = request.headers.get("X-Bookgate-Person")
+    if live is None or request.method != "POST" or believed is None:
+        return live
+    if believed != parts.pairwise(live.record.person, live.record.origin):
+        raise PersonChangedError("at an endpoint of ours")
+    return live
 
 
 async def proof_of(request: web.Request, parts: Parts) -> Proof | None:

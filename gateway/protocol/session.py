@@ -9,10 +9,11 @@ from gateway.origins import Trust
 from gateway.protocol.answers import answer
 from gateway.protocol.context import Parts, caller, current_book, user
 from gateway.protocol.token import TICKET_LIFE, Handler
-from gateway.records import Mode, WebSocketTicket
+from gateway.records import Leaving, LiveBook, Mode, WebSocketTicket
 from gateway.session_ids import slot_of
 
 SIGN_OUT_PAGE = "/auth/logout"
+LEAVING_LIFE = 60
 
 
 def session_handler(parts: Parts) -> Handler:
@@ -45,12 +46,11 @@ def logout_handler(parts: Parts) -> Handler:
                 await parts.sessions.end_sign_in(live.record.parent)
             await parts.sessions.end_book(live.key)
         page = parts.public_url + SIGN_OUT_PAGE
-        at_provider = live is not None and whole and live.record.provider in parts.logout_at_provider
         response = answer(
             parts,
             {
                 "signed_out": None if live is None else ("browser" if whole else "book"),
-                "next": page if at_provider else None,
+                "next": await _way_out(parts, page, live) if live is not None and whole else None,
                 "sign_out_page": page,
             },
         )
@@ -58,6 +58,17 @@ def logout_handler(parts: Parts) -> Handler:
         return response
 
     return handle
+
+
+async def _way_out(parts: Parts, page: str, live: LiveBook) -> str | None:
+    """Where the provider's own session ends too, if its block says so: a fetch cannot go there.
+
+    The session that knew the provider has ended, so the address remembers it, once.
+    """
+    provider = live.record.provider
+    if provider not in parts.logout_at_provider:
+        return None
+    return f"{page}?leave={await parts.grants.begin(Leaving(provider), LEAVING_LIFE)}"
 
 
 def ticket_handler(parts: Parts) -> Handler:

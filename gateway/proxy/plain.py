@@ -8,6 +8,7 @@ from aiohttp import ClientResponse, web
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError
+from gateway.expectation import say_continue
 from gateway.proxy.answer import Answer, answer
 from gateway.proxy.body import FirstByte, Upload
 from gateway.proxy.decide import target
@@ -30,10 +31,6 @@ def proxy_handler(wiring: Wiring) -> Handler:
             raise
 
     return handle
-
-
-async def expect_handler(request: web.Request) -> None:
-    """Leaves `Expect: 100-continue` to the handler: before it, nobody knows who asks."""
 
 
 async def _forward(
@@ -65,8 +62,7 @@ async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -
     if not head.has_body:
         return None
     if head.expects_continue:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer proper has not begun
+        await say_continue(request)
     return Upload(
         request.content,
         limit=backend.max_body,

@@ -17,11 +17,12 @@ from gateway.assertions import Assertions, SigningKey
 from gateway.budgets import Budgets
 from gateway.config.settings import Pages
 from gateway.cookies import book_name
+from gateway.expectation import expect_handler
 from gateway.middleware import cross_origin, errors, facts, on_prepare
 from gateway.origins import Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
 from gateway.proxy.decide import Site
-from gateway.proxy.plain import expect_handler, proxy_handler
+from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring

@@ -72,6 +72,7 @@ providers:
     client_id: "{client}"
     client_secret: {{env: SECRET}}
     label: Example University
+    logout: {logout}
 {more_providers}
 backends:
   storage: {{urls: ["{storage}"], routes: [{{path: /storage/, strip: true}}]}}
@@ -127,7 +128,13 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, redis_url: str, *, more_providers: str = "", origins: str = ORIGINS, deadline: str = "5s"
+    folder: Path,
+    redis_url: str,
+    *,
+    more_providers: str = "",
+    origins: str = ORIGINS,
+    deadline: str = "5s",
+    logout: str = "here",
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
@@ -149,6 +156,7 @@ async def open_house(
             origins=folder / "origins.yaml",
             prefix=token_hex(4),
             deadline=deadline,
+            logout=logout,
             issuer=liar.issuer,
             client=CLIENT_ID,
             more_providers=more_providers,

@@ -187,12 +187,3 @@ async def test_a_page_can_ask_what_it_is_here(
         assert (got.json["status"], got.json["book"]) == (status, book)
         denied = status == "denied"
         assert got.json["contact"] == ("blocked-books@example.edu" if denied else "help@example.edu")
-
-
-async def test_an_expectation_that_nobody_knows_is_refused_everywhere(house: House) -> None:
-    async with house.reader() as ada:
-        for path in ("/auth/token", "/storage/v1/items/a"):
-            headers = {"Expect": "tea", "Origin": TRUSTED, "Content-Length": "0"}
-            got, _ = await ada.raw("POST", path, headers)
-            assert got.status == 417, path
-            assert "Traceback" not in got.text

@@ -135,7 +135,7 @@ async def test_subprotocols(
         pytest.param(STRANGER, "ada", 403, id="stranger"),
         pytest.param(BOOK, None, 401, id="nobody"),
         pytest.param(CONSENT, "ada", 403, id="another origin's session"),
-        pytest.param(READER, None, 401, id="reader"),
+        pytest.param(READER, None, 403, id="may only read"),
         pytest.param(None, None, 401, id="no origin"),
     ],
 )
