@@ -28,13 +28,15 @@ def account_handler(parts: Parts, *, leaving: bool) -> Handler:
             return _signed_out(parts)
         if live is None:
             return sign_in_page(parts, ways_in(parts, None), origin=None, transaction="", trouble=None)
-        return await _page(parts, live, leaving=leaving, saved=False)
+        return await _page(request, parts, live, leaving=leaving, saved=False)
 
     return handle
 
 
-async def _page(parts: Parts, live: LiveSignIn, *, leaving: bool, saved: bool) -> web.Response:
-    begun = await parts.transactions.begin(Form(parent=live.key))
+async def _page(
+    request: web.Request, parts: Parts, live: LiveSignIn, *, leaving: bool, saved: bool
+) -> web.Response:
+    begun = await parts.transactions.begin(Form(parent=live.key), request)
     way = parts.ways.get(live.record.provider)
     values = {
         "name": live.record.name,
@@ -91,7 +93,7 @@ async def _act(
         case "device":
             kept = await parts.sessions.set_own_device(live, own_device=own_device)
             await replace_session(request, replace(kept, id=await old_cookie(request)))
-            return await _page(parts, kept, leaving=False, saved=True)
+            return await _page(request, parts, kept, leaving=False, saved=True)
         case "sign-out":
             # The dead id stays in the browser: the next sign-in asks the provider for the account.
             await parts.sessions.end_sign_in(live.key)

@@ -82,9 +82,9 @@ async def proceed(
         case AskWho():
             return await ask_who(request, parts, asked, policy)
         case AskConsent() if live is not None:
-            return await _ask(parts, "consent.html", asked, policy, live)
+            return await _ask(request, parts, "consent.html", asked, policy, live)
         case Greet() if live is not None:
-            return await _ask(parts, "greet.html", asked, policy, live)
+            return await _ask(request, parts, "greet.html", asked, policy, live)
         case Deliver() if live is not None:
             await _limit_silent_codes(parts, asked, live)
             code = await issue_code(parts, asked, live, approved=approved, clicked=False)
@@ -164,11 +164,15 @@ async def ask_who(
 ) -> web.Response:
     """The sign-in page; with one way in and nothing to say, straight there."""
     select = asked.not_you or await has_dead_cookie(request)
-    begun = await parts.transactions.begin(msgspec.structs.replace(asked, not_you=select, parent=None))
+    begun = await parts.transactions.begin(
+        msgspec.structs.replace(asked, not_you=select, parent=None), request
+    )
     ways = ways_in(parts, policy)
     if len(ways) == 1 and trouble is None:
         try:
-            response = await start_login(parts, ways[0], begun.id, select_account=select, own_device=False)
+            response = await start_login(
+                request, parts, ways[0], begun.id, select_account=select, own_device=False
+            )
         except ProviderUnavailableError as error:
             request[REASON] = f"{error.code}: {error.detail}"
             trouble = unavailable(ways[0])
@@ -199,7 +203,13 @@ def unavailable(way: Way) -> str:
 
 
 async def start_login(
-    parts: Parts, way: Way, transaction: str | None, *, select_account: bool, own_device: bool
+    request: web.Request,
+    parts: Parts,
+    way: Way,
+    transaction: str | None,
+    *,
+    select_account: bool,
+    own_device: bool,
 ) -> web.Response:
     """Off to the provider, with a transaction that only this browser can finish."""
     record = Login(
@@ -209,7 +219,7 @@ async def start_login(
         authorization=transaction,
         own_device=own_device,
     )
-    begun = await parts.transactions.begin(record)
+    begun = await parts.transactions.begin(record, request)
     url = await way.provider.begin(
         LoginRequest(
             state=begun.id,
@@ -225,10 +235,10 @@ async def start_login(
 
 
 async def _ask(
-    parts: Parts, template: str, asked: Authorization, policy: Policy, live: LiveSignIn
+    request: web.Request, parts: Parts, template: str, asked: Authorization, policy: Policy, live: LiveSignIn
 ) -> web.Response:
     """A page with one question; its answer is bound to this session and this request."""
-    begun = await parts.transactions.begin(msgspec.structs.replace(asked, parent=live.key))
+    begun = await parts.transactions.begin(msgspec.structs.replace(asked, parent=live.key), request)
     values = {
         "name": live.record.name,
         "origin": asked.origin,

@@ -55,7 +55,7 @@ def login_handler(parts: Parts) -> Handler:
         own_device = params.get("own_device") == "1"
         try:
             return await start_login(
-                parts, way, transaction, select_account=asked.not_you, own_device=own_device
+                request, parts, way, transaction, select_account=asked.not_you, own_device=own_device
             )
         except ProviderUnavailableError as error:
             request[REASON] = f"{error.code}: {error.detail}"
@@ -76,7 +76,7 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
     select = await has_dead_cookie(request)
     own_device = params.get("own_device") == "1"
     try:
-        return await start_login(parts, way, None, select_account=select, own_device=own_device)
+        return await start_login(request, parts, way, None, select_account=select, own_device=own_device)
     except ProviderUnavailableError as error:
         request[REASON] = f"{error.code}: {error.detail}"
         return sign_in_page(
@@ -124,7 +124,7 @@ def callback_handler(parts: Parts) -> Handler:
             authorization=login.authorization,
             own_device=login.own_device,
         )
-        begun = await parts.transactions.begin(continuation)
+        begun = await parts.transactions.begin(continuation, request)
         # A navigation of its own, where the SameSite=Lax cookie is visible again.
         location = f"/auth/continue?transaction={begun.id}"
         response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gateway.cookies import SIGN_IN
+from gateway.pages import transactions
 from tests.system.house import CONSENT, DENIED, MIRROR, ORIGINS, TRUSTED, House
 from tests.system.reader import Flow, no_cors, refused
 
@@ -76,6 +77,17 @@ async def test_a_consent_form_of_somebody_else(house: House) -> None:
         assert (await nia.answer(theirs, "allow")).status == 400
         nia.first_party |= {name: v for name, v in mallory.first_party.items() if "login" in name}
         assert (await nia.answer(theirs, "allow")).status == 403, "the page is bound to its session"
+
+
+async def test_one_address_cannot_fill_redis_with_transactions(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.reader() as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        monkeypatch.setattr(transactions, "PER_ADDRESS", 0)
+        got = await ada.ask(Flow(TRUSTED))
+        assert (got.status, got.one("Retry-After")) == (429, "60")
+        assert (await ada.fetch(TRUSTED, "GET", ITEM)).status == 200, "who is in a book goes on"
 
 
 async def test_go_is_no_consent(house: House) -> None:
