@@ -191,11 +191,14 @@ class BackendBusyError(GatewayError):
 
 
 class StoreUnavailableError(GatewayError):
-    """Redis is away: nothing is forwarded, no cookie is touched."""
+    """Redis is away: nothing is forwarded, no cookie is touched, the connection is closed."""
 
     status = 503
     code = "sessions_unavailable"
     description = "Sessions cannot be read at the moment. Nobody was signed out."
+
+    def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after, close=True)
 
 
 class DirectoryUnavailableError(GatewayError):

@@ -20,6 +20,7 @@ from gateway.telemetry import Log
 
 # Also the time that a slow head gets: aiohttp has one timer for both.
 KEEP_ALIVE = 15.0
+MAX_HEADERS = 256  # aiohttp's 128 are few behind two proxies; `limits.head` bounds their bytes
 GRACE = 10.0  # seconds for requests in flight when told to stop
 # Requests in flight hold some thousand objects and make hardly a cycle: 700 would be several looks a request.
 ALLOCATIONS = 10_000
@@ -96,22 +97,28 @@ async def _redis(settings: Settings) -> AsyncGenerator[str]:
 
 
 async def _listen(settings: Settings, gateway: Gateway) -> list[web.AppRunner]:
-    public = Runner(
-        gateway.public,
-        handler_cancellation=True,  # a client that leaves cancels its backend request
-        access_log=None,
-        keepalive_timeout=KEEP_ALIVE,
-        shutdown_timeout=GRACE,
-        max_line_size=settings.max_head,
-        max_field_size=settings.max_head,
-        auto_decompress=False,
-    )
+    public = public_runner(gateway.public, settings.max_head, GRACE)
     await _bind(public, settings.listen.public, settings.tls)
     if settings.listen.private is None:
         return [public]
     private = web.AppRunner(gateway.private, access_log=None)
     await _bind(private, settings.listen.private, None)
     return [public, private]
+
+
+def public_runner(app: web.Application, max_head: int, grace: float) -> Runner:
+    """The public listener's limits. max_head: bytes of a line; grace: seconds to finish at the end."""
+    return Runner(
+        app,
+        handler_cancellation=True,  # a client that leaves cancels its backend request
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE,
+        shutdown_timeout=grace,
+        max_line_size=max_head,
+        max_field_size=max_head,
+        max_headers=MAX_HEADERS,
+        auto_decompress=False,
+    )
 
 
 async def _bind(runner: web.AppRunner, address: Address, tls: ListenerTls | None) -> None:

@@ -1,6 +1,6 @@
 """One gateway for all the tests of a worker that only use it; who breaks it opens a house of its own."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 import pytest
 
@@ -14,9 +14,11 @@ async def _running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> 
 
 
 @pytest.fixture
-def house(_running: House) -> House:
-    """The shared gateway, its backends forgetful, its provider honest."""
+def house(_running: House) -> Generator[House]:
+    """The shared gateway, its backends forgetful, its provider honest; I1 over all that a test forwarded."""
     _running.storage.clear()
     _running.analytics.clear()
     _running.liar.trouble.clear()
-    return _running
+    yield _running
+    _running.storage.assert_sound()
+    _running.analytics.assert_sound()

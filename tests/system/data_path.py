@@ -52,7 +52,7 @@ NOW = 1_790_000_000
 SLOT = "s" * 16
 
 TRUSTED_PROXIES = (ip_network("127.0.0.0/8"),)
-TIMEOUTS = Timeouts(connect=0.5, first_byte=0.5, idle=0.6)
+TIMEOUTS = Timeouts(connect=2, first_byte=1.5, idle=1.5)
 
 
 def backend(url: str, name: str = "storage") -> Backend:

@@ -17,8 +17,7 @@ from gateway.app import build
 from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
-from gateway.server.connection import Runner
-from gateway.server.run import KEEP_ALIVE
+from gateway.server.run import public_runner
 from gateway.telemetry import make_log
 from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
 from tests.system.reader import Reader
@@ -75,7 +74,11 @@ providers:
     logout: {logout}
 {more_providers}
 backends:
-  storage: {{urls: ["{storage}"], routes: [{{path: /storage/, strip: true}}]}}
+  storage:
+    urls: ["{storage}"]
+    routes:
+      - {{path: /storage/, strip: true}}
+      - {{path: /pictures/, strip: true, sign_in: none, embed: true}}
   analytics:
     urls: ["{analytics}"]
     routes: [{{path: /analytics/, strip: true}}]
@@ -171,14 +174,7 @@ async def open_house(
         loaded.load()
         log = io.StringIO()
         gateway = await stack.enter_async_context(build(settings, loaded, redis_url, make_log(log)))
-        runner = Runner(
-            gateway.public,
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=KEEP_ALIVE,
-            auto_decompress=False,
-            shutdown_timeout=1,
-        )
+        runner = public_runner(gateway.public, settings.max_head, grace=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", port).start()

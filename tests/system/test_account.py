@@ -135,9 +135,12 @@ async def test_every_page_has_its_headers(house: House) -> None:
         flow_page = await ada.through_provider(await ada.ask(Flow(CONSENT)))
         for page, isolated in ((flow_page, False), (await account(ada), True)):
             policy = page.one("Content-Security-Policy") or ""
-            assert "default-src 'none'" in policy
-            assert "form-action 'self'" in policy
-            assert "frame-ancestors 'none'" in policy
+            nonce = policy.partition("script-src 'nonce-")[2].partition("'")[0]
+            assert len(nonce) == 24
+            assert policy == (
+                f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; "
+                "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            )
             assert page.one("Referrer-Policy") == "same-origin"
             assert page.one("Cache-Control") == "no-store"
             assert page.one("X-Content-Type-Options") == "nosniff"

@@ -73,7 +73,7 @@ async def test_a_slow_first_byte_is_504_and_the_request_is_given_up(
     began = asyncio.get_running_loop().time()
     answer = await path.ask()
     assert_refusal(answer, 504, "backend_timeout", recorder.port)
-    assert 0.4 < asyncio.get_running_loop().time() - began < 1.5
+    assert asyncio.get_running_loop().time() - began > 1.4
     await asyncio.wait_for(recorder.left.wait(), 10)
     recorder.assert_identity("ada")
 
@@ -81,7 +81,7 @@ async def test_a_slow_first_byte_is_504_and_the_request_is_given_up(
 async def test_a_backend_that_does_not_read_is_504(recorder: RecordingBackend) -> None:
     async def deaf(connection: Connection) -> None:
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
-        await asyncio.sleep(1)
+        await asyncio.sleep(20)
         connection.reset()
 
     recorder.clear()
