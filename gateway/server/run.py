@@ -12,10 +12,11 @@ from functools import partial
 from aiohttp import http_parser, web
 
 from gateway.app import Gateway, build
-from gateway.config.settings import Address, ListenerTls, Settings
+from gateway.config.settings import Address, Settings
 from gateway.config.watch import Origins, Reloaded
 from gateway.server.connection import Runner
 from gateway.server.redis import EmbeddedRedis
+from gateway.server.tls import Certificate
 from gateway.telemetry import Log
 
 # Also the time that a slow head gets: aiohttp has one timer for both.
@@ -47,8 +48,11 @@ async def serve(settings: Settings, origins: Origins, log: Log, started: Callabl
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with _redis(settings) as url, build(settings, origins, url, log) as gateway:
-        runners = await _listen(settings, gateway)
-        watching = asyncio.create_task(origins.watch(stop))
+        certificate = None if settings.tls is None else Certificate(settings.tls)
+        runners = await _listen(settings, gateway, certificate)
+        watching = [asyncio.create_task(origins.watch(stop))]
+        if certificate is not None:
+            watching.append(asyncio.create_task(certificate.watch(log)))
         origins.on_reload.append(partial(_log_reload, log))
         loop.add_signal_handler(signal.SIGHUP, origins.reload)
         _calm_collector()
@@ -61,9 +65,9 @@ async def serve(settings: Settings, origins: Origins, log: Log, started: Callabl
             for runner in runners:
                 await runner.cleanup()
             stop.set()
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
 
 
 def _calm_collector() -> None:
@@ -96,9 +100,11 @@ async def _redis(settings: Settings) -> AsyncGenerator[str]:
         yield embedded.url
 
 
-async def _listen(settings: Settings, gateway: Gateway) -> list[web.AppRunner]:
+async def _listen(
+    settings: Settings, gateway: Gateway, certificate: Certificate | None
+) -> list[web.AppRunner]:
     public = public_runner(gateway.public, settings.max_head, GRACE)
-    await _bind(public, settings.listen.public, settings.tls)
+    await _bind(public, settings.listen.public, certificate.context if certificate else None)
     if settings.listen.private is None:
         return [public]
     private = web.AppRunner(gateway.private, access_log=None)
@@ -121,18 +127,10 @@ def public_runner(app: web.Application, max_head: int, grace: float) -> Runner:
     )
 
 
-async def _bind(runner: web.AppRunner, address: Address, tls: ListenerTls | None) -> None:
+async def _bind(runner: web.AppRunner, address: Address, context: ssl.SSLContext | None) -> None:
     await runner.setup()
-    context = None if tls is None else _context(tls)
     if address.unix is not None:
         address.unix.unlink(missing_ok=True)
         await web.UnixSite(runner, address.unix, ssl_context=context).start()
     else:
         await web.TCPSite(runner, address.host, address.port, ssl_context=context).start()
-
-
-def _context(tls: ListenerTls) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.certificate, tls.key)
-    return context

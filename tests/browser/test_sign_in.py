@@ -1,11 +1,15 @@
 """A reader signs in to a book on another site, saves, comes back, and goes to another book."""
 
+import time
+
 import pytest
+from selenium.webdriver.common.by import By
 
 from tests.browser.chromium import Reader, RefusedError
 from tests.browser.conftest import NewReader
 from tests.browser.house import House
 from tests.browser.names import ALSO_TRUSTED, ASKED, DENIED, TRUSTED
+from tests.system.reader import Flow
 
 
 @pytest.mark.parametrize("third_party_cookies", [False, True], ids=["blocked", "allowed"])
@@ -98,6 +102,21 @@ def test_a_book_that_must_ask(house: House, reader: Reader) -> None:
     reader.wait(lambda: reader.name() == "Dora")
     reader.book("book.save('a', 1)")
     reader.wait(lambda: reader.book("book.status")["state"] == "saved")
+
+
+def test_a_question_cannot_be_answered_unseen(house: House, reader: Reader) -> None:
+    """A window that a book hides or covers has no focus: the button is dead, until 0.7 s after it has."""
+    reader.open(house.book(ASKED))
+    reader.sign_in("Elsa", own_device=True)
+    unseen = "document.hasFocus = () => Boolean(globalThis.seen)"
+    reader.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": unseen})
+    query = Flow(house.books.origin(ASKED)).query(prompt="consent")
+    reader.driver.get(f"{house.gateway}/auth/authorize?{query}")
+    allow = reader.driver.find_element(By.ID, "allow")
+    time.sleep(1.5)
+    assert not allow.is_enabled()
+    reader.driver.execute_script("globalThis.seen = true; dispatchEvent(new Event('focus'))")
+    reader.wait(allow.is_enabled)
 
 
 def test_a_denied_book_is_told_so_and_gets_nothing(house: House, reader: Reader) -> None:
