@@ -18,13 +18,11 @@ from aiohttp.typedefs import Middleware
 from gateway.client_address import Network, client_address
 from gateway.cors import Surface, actual_headers, admit, is_preflight, judge, preflight
 from gateway.errors import (
-    ExpectationFailedError,
     GatewayError,
     InvalidRequestError,
     MethodNotAllowedError,
     MisdirectedError,
     NotFoundError,
-    PayloadTooLargeError,
     UseNonceError,
 )
 from gateway.expectation import meet_expectation
@@ -165,10 +163,6 @@ def _ours(error: web.HTTPException) -> GatewayError:
     match error:
         case web.HTTPMethodNotAllowed():
             return MethodNotAllowedError(tuple(sorted(error.allowed_methods)))
-        case web.HTTPRequestEntityTooLarge():
-            return PayloadTooLargeError()
-        case web.HTTPExpectationFailed():
-            return ExpectationFailedError(close=True)
         case web.HTTPNotFound():
             return NotFoundError()
         case _:

@@ -5,14 +5,13 @@ from dataclasses import replace
 from aiohttp import web
 
 from gateway.authorize_rules import parameters
-from gateway.errors import ForbiddenError, InvalidRequestError, ProviderUnavailableError
+from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.forms import read_form, required
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts, sign_in_page, ways_in
 from gateway.pages.shell import old_cookie, replace_session, signed_in
 from gateway.pages.transactions import forget
 from gateway.records import Form, Leaving
-from gateway.request_context import REASON
 from gateway.sessions import LiveSignIn
 
 
@@ -22,7 +21,7 @@ def account_handler(parts: Parts, *, leaving: bool) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         mark = parameters(request.query.items()).get("leave") if leaving else None
         if mark is not None:
-            return await _go_on_to_provider(request, parts, mark)
+            return await _go_on_to_provider(parts, mark)
         live = await signed_in(request, parts.public_url)
         if live is None and leaving:
             return _signed_out(parts)
@@ -101,25 +100,21 @@ async def _act(
             await parts.sessions.end_everywhere(live.record.person)
         case _:
             raise InvalidRequestError("act is not one of the page's")
-    return await _leave(request, parts, live.record.provider)
+    return await _leave(parts, live.record.provider)
 
 
-async def _go_on_to_provider(request: web.Request, parts: Parts, mark: str) -> web.Response:
+async def _go_on_to_provider(parts: Parts, mark: str) -> web.Response:
     """A book's sign-out sent the reader here."""
     leaving = await parts.grants.take(Leaving, mark)
     if leaving is None:
         return _signed_out(parts)
-    return await _leave(request, parts, leaving.provider)
+    return await _leave(parts, leaving.provider)
 
 
-async def _leave(request: web.Request, parts: Parts, provider: str) -> web.Response:
+async def _leave(parts: Parts, provider: str) -> web.Response:
     """Where the provider's block says so, on to its own sign-out; by a page, as the answer to a form."""
     way = parts.ways.get(provider)
-    try:
-        url = None if way is None else await way.provider.logout_url(None, f"{parts.public_url}/auth/logout")
-    except ProviderUnavailableError as error:
-        request[REASON] = f"{error.code}: {error.detail}"
-        url = None
+    url = None if way is None else await way.provider.logout_url(None, f"{parts.public_url}/auth/logout")
     if url is None:
         return _signed_out(parts)
     answer = {"message": {}, "origin": parts.public_url, "target": url, "by_message": False}

@@ -35,7 +35,7 @@ unlisted: consent
 unlisted_policy: guest-book
 policies:
   guest-book: {{backends: [storage]}}
-  book: {{trust: trusted, backends: [storage, analytics]}}
+  book: {{trust: trusted, backends: [storage, analytics, grades]}}
 groups:
   ours:
     policy: book
@@ -76,6 +76,7 @@ providers:
 backends:
   storage:
     urls: ["{storage}"]
+    websocket: true
     routes:
       - {{path: /storage/, strip: true}}
       - {{path: /pictures/, strip: true, sign_in: none, embed: true}}
@@ -83,6 +84,10 @@ backends:
     urls: ["{analytics}"]
     routes: [{{path: /analytics/, strip: true}}]
     identity: {{subject: pseudonym}}
+  grades:
+    urls: ["{storage}"]
+    routes: [{{path: /grades/, strip: true}}]
+    identity: {{subject: pairwise}}
 """
 
 
@@ -91,6 +96,7 @@ class House:
     """A running gateway and the other end of everything it speaks to."""
 
     url: str
+    private: str
     liar: LyingProvider
     storage: RecordingBackend
     analytics: RecordingBackend
@@ -178,4 +184,18 @@ async def open_house(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        yield House(url, liar, storage, analytics, settings, loaded, folder / "origins.yaml", log)
+        private = web.AppRunner(gateway.private)
+        await private.setup()
+        stack.push_async_callback(private.cleanup)
+        await web.TCPSite(private, "127.0.0.1", 0).start()
+        yield House(
+            url,
+            f"http://127.0.0.1:{private.addresses[0][1]}",
+            liar,
+            storage,
+            analytics,
+            settings,
+            loaded,
+            folder / "origins.yaml",
+            log,
+        )
