@@ -16,7 +16,7 @@ const STYLE = `
   button.primary { border-color: var(--accent); background: var(--accent); color: light-dark(#fff, #08111f); font-weight: 600; }
   button:hover { filter: brightness(1.08); }
   button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-  a { display: inline-flex; align-items: center; padding: 0; color: var(--accent); }
+  a { display: inline-flex; align-items: center; padding: 0; font-size: .875em; color: var(--accent); }
   .name { font-weight: 600; overflow-wrap: anywhere; }
   .status, .note { font-size: .875em; opacity: .85; }
   .note { max-width: 34em; margin: 0; }
@@ -130,9 +130,9 @@ class SignInElement extends HTMLElement {
   /** @param {import("./book.js").Status} status @param {boolean} signedIn */
   #showStatus({ state, savedAt, waiting, unclaimed }, signedIn) {
     const element = /** @type {HTMLElement} */ (this.#root.querySelector(".status"));
-    const count = signedIn ? waiting : waiting + unclaimed;
-    const time = savedAt?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const words = state === "idle" ? "" : text(state, { count, time });
+    const time = savedAt?.toLocaleTimeString([], { timeStyle: "short" });
+    const key = state === "waiting" && !signedIn && unclaimed > 0 ? "onlyHere" : state;
+    const words = state === "idle" ? "" : text(key, { count: waiting, time });
     if (element.textContent !== words) element.textContent = words; // a live region speaks on every change
     element.className = `status dot ${state}`;
     this.#hide(element, state === "idle");

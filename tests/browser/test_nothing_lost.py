@@ -32,7 +32,7 @@ def test_offline_then_online(house: House, reader: Reader) -> None:
     reader.driver.execute_cdp_cmd("Network.enable", {})
     reader.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
     reader.book("book.save('a', 'offline')")
-    reader.wait(lambda: reader.shown(".status").text == "1 waiting on this device")
+    reader.wait(lambda: reader.shown(".status").text == "1 change waiting to be sent")
     assert reader.book("book.load('a')") == "offline"
     reader.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
     reader.wait(lambda: reader.book("book.status")["state"] == "saved")
@@ -89,7 +89,7 @@ def test_an_account_switched_in_another_tab_before_a_save(house: House, reader: 
 def test_work_done_before_signing_in_is_asked_about(house: House, reader: Reader) -> None:
     reader.open(house.book(TRUSTED))
     reader.book("book.save('a', 'before')")
-    reader.wait(lambda: reader.shown(".status").text == "1 waiting on this device")
+    reader.wait(lambda: reader.shown(".status").text == "Kept on this device only")
     reader.open(house.book(TRUSTED))
     assert reader.book("book.load('a')") == "before"
     reader.sign_in("Sue")
