@@ -161,7 +161,7 @@ class ExpectationFailedError(GatewayError):
 class MisdirectedError(GatewayError):
     status = 421
     code = "misdirected"
-    description = "This host is not served here."
+    description = "The gateway has another address than the one that was asked for."
 
 
 class TooManyRequestsError(GatewayError):
@@ -204,7 +204,7 @@ class StoreUnavailableError(GatewayError):
 class DirectoryUnavailableError(GatewayError):
     status = 503
     code = "directory_unavailable"
-    description = "Signing in does not work at the moment. Sessions that run go on."
+    description = "Nobody can sign in just now. Who is signed in already can go on working. Please try again in a few minutes."
 
 
 class ProviderUnavailableError(GatewayError):

@@ -147,7 +147,7 @@ def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:
             log.exception("unforeseen", id=request.get(REQUEST_ID))
             refusal = GatewayError()
         request[REASON] = f"{refusal.code}: {refusal.detail}" if refusal.detail else refusal.code
-        if _surface(request) in {Surface.PAGE, Surface.CALLBACK}:
+        if _is_for_a_person(request, refusal):
             response = _page(renderer, request, refusal)
         else:
             response = _json(request, refusal, public_url)
@@ -156,6 +156,14 @@ def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:
         return response
 
     return handle
+
+
+def _is_for_a_person(request: web.Request, refusal: GatewayError) -> bool:
+    """Whether a page answers: on our pages, and where an address that was typed in leads nowhere."""
+    if _surface(request) in {Surface.PAGE, Surface.CALLBACK}:
+        return True
+    typed = request.headers.get("Sec-Fetch-Mode") == "navigate"  # no script can set it (Fetch Metadata)
+    return typed and isinstance(refusal, NotFoundError)
 
 
 def _ours(error: web.HTTPException) -> GatewayError:
@@ -210,6 +218,7 @@ _LINES = {
     "browser. Close it and sign in from the book again.",
     "invalid_request": "The book sent a request that cannot be understood here. Close this window and try "
     "again; if it happens again, tell the people who made the book.",
+    "not_found": "This is where books let their readers sign in. Open your book and sign in from there.",
     "forbidden": "Close this window and sign in from the book again.",
 }
 

@@ -37,6 +37,16 @@ async def test_a_name_is_text_on_every_page(house: House) -> None:
         assert "\u202e" not in page.text
 
 
+async def test_an_address_that_leads_nowhere_is_a_page_for_people_and_json_for_books(house: House) -> None:
+    async with house.reader() as ada:
+        page = await ada.navigate("/", site="none")
+        assert page.status == 404
+        assert "There is nothing here" in page.text
+        assert "frame-ancestors 'none'" in (page.one("Content-Security-Policy") or "")
+        got = await ada.fetch(TRUSTED, "GET", "/nothing/here")
+        assert (got.status, got.error) == (404, "not_found")
+
+
 async def test_a_form_s_nonce_is_new_on_every_page(house: House) -> None:
     async with house.reader() as ada:
         nonces = set[str]()
