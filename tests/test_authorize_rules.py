@@ -24,28 +24,13 @@ from gateway.authorize_rules import (
     prove_client,
 )
 from gateway.errors import InvalidRequestError
-from gateway.origins import Limits, Origin, Policy, Trust
+from gateway.origins import Origin, Policy, Trust
+from tests.policies import POLICY
 
 BOOK = Origin("https", "book.example.edu", 443)
 RETURN = "https://book.example.edu/cs1/bookgate-return.html"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-TRUSTED = Policy(
-    group="books",
-    line=3,
-    trust=Trust.TRUSTED,
-    backends=frozenset({"storage"}),
-    methods=("GET",),
-    request_headers=frozenset(),
-    expose_headers=(),
-    max_age=7200,
-    credentials=True,
-    books={},
-    redirects=frozenset(),
-    sign_in=None,
-    limits=Limits(),
-    expires=None,
-    contact=None,
-)
+TRUSTED = POLICY
 CONSENT = replace(TRUSTED, trust=Trust.CONSENT)
 CLIENT = Client(BOOK, RETURN, "web_message", "s1")
 GOOD = {

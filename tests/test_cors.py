@@ -21,27 +21,18 @@ from gateway.cors import (
     preflight,
 )
 from gateway.errors import CrossSiteRefusedError, GatewayError, OriginRefusedError
-from gateway.origins import Limits, Policy, PolicyTable, Trust
+from gateway.origins import PolicyTable, Trust
+from tests import policies
 
 TODAY = date(2027, 1, 10)
 OWN = "https://gw.example.edu"
 BOOK = "https://books.example.edu"
-POLICY = Policy(
-    group="books",
-    line=3,
-    trust=Trust.TRUSTED,
-    backends=frozenset({"storage"}),
+POLICY = replace(
+    policies.POLICY,
     methods=METHODS,
     request_headers=REQUEST_HEADERS | {"x-partner"},
     expose_headers=EXPOSE_HEADERS,
     max_age=600,
-    credentials=True,
-    books={},
-    redirects=frozenset(),
-    sign_in=None,
-    limits=Limits(),
-    expires=None,
-    contact=None,
 )
 OPEN = replace(POLICY, credentials=False)
 READER = replace(POLICY, methods=("GET", "HEAD"))

@@ -5,29 +5,14 @@ from datetime import date
 
 import pytest
 
-from gateway.origins import Limits, Origin, Policy, PolicyTable, Trust, parse_origin
+from gateway.origins import Origin, Policy, PolicyTable, Trust, parse_origin
+from tests.policies import POLICY
 
 TODAY = date(2027, 1, 10)
 
 
 def policy(group: str, trust: Trust = Trust.TRUSTED, expires: date | None = None) -> Policy:
-    return Policy(
-        group=group,
-        line=1,
-        trust=trust,
-        backends=frozenset({"storage"}),
-        methods=("GET",),
-        request_headers=frozenset(),
-        expose_headers=(),
-        max_age=7200,
-        credentials=True,
-        books={},
-        redirects=frozenset(),
-        sign_in=None,
-        limits=Limits(),
-        expires=expires,
-        contact=None,
-    )
+    return replace(POLICY, group=group, trust=trust, expires=expires)
 
 
 TABLE = PolicyTable(
