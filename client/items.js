@@ -12,6 +12,7 @@ import { BookgateError, needsSignIn, refusal } from "./errors.js";
 /** @typedef {{id: string, course: string, value: unknown, etag: string}} Conflict what another device saved, and is now a version */
 
 const ID = /^(?!internal$)[A-Za-z0-9_][A-Za-z0-9._~:@-]{0,199}$/; // one path segment that needs no percent-encoding
+const KINDS = ["answer", "program", "notebook", "progress"];
 const SLOWEST = 30_000; // ms
 const KEEPALIVE = 60_000; // bytes; browsers stop at 64 KiB in all
 
@@ -41,6 +42,7 @@ export class Items {
    * @param {string} id @param {unknown} value anything that JSON can hold @param {SaveOptions} [options]
    */
   async save(id, value, { kind = "answer", course = "" } = {}) {
+    if (!KINDS.includes(kind)) throw new BookgateError("invalid_kind", `An item's kind is one of ${KINDS.join(", ")}: ${kind}`);
     const body = JSON.stringify(value);
     if (body === undefined) throw new BookgateError("invalid_value", "The value cannot be written as JSON.");
     const path = itemPath(id, course, kind);

@@ -204,7 +204,7 @@ class StoreUnavailableError(GatewayError):
 class DirectoryUnavailableError(GatewayError):
     status = 503
     code = "directory_unavailable"
-    description = "Nobody can sign in just now. Who is signed in already can go on working. Please try again in a few minutes."
+    description = "Please try again in a few minutes. Who is signed in already can go on."
 
 
 class ProviderUnavailableError(GatewayError):

@@ -124,6 +124,7 @@ test("ids that would need a second spelling in a path are refused", async () => 
     await assert.rejects(items.save(id, 1), { code: "invalid_id" }, id);
   }
   await assert.rejects(items.save("a", undefined), { code: "invalid_value" });
+  await assert.rejects(items.save("a", 1, { kind: "quiz" }), { code: "invalid_kind" });
 });
 
 test("events go out as one batch with ids, numbers and times", async () => {
