@@ -1,4 +1,4 @@
-/** Asking for a code (sign-in.md steps 0 to 3): everything prepared before the click, then a popup, or the whole page where none works. */
+/** Asking for a code (docs/protocol.md, steps 0 to 3): everything prepared before the click, then a popup, or the whole page where none works. */
 
 import { BookgateError } from "./errors.js";
 import { makeSecrets } from "./pkce.js";

@@ -164,7 +164,7 @@ export class Book extends EventTarget {
   /** @param {unknown} error */
   #failed(error) {
     if (!(error instanceof BookgateError)) throw error;
-    if (error.code === "interaction_required" || error.code === "consent_required") this.#prompt = "consent"; // sign-in.md 5b
+    if (error.code === "interaction_required" || error.code === "consent_required") this.#prompt = "consent"; // docs/protocol.md, step 5
     if (error.code !== "cancelled") this.error = error;
     this.#changed();
   }

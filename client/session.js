@@ -1,4 +1,4 @@
-/** The book's session at the gateway: who is signed in, in which mode, and what proves it on each request (sign-in.md steps 0, 4 to 7). */
+/** The book's session at the gateway: who is signed in, in which mode, and what proves it on each request (docs/protocol.md, steps 0 and 4 to 7). */
 
 import { generateKey, makeProof } from "./dpop.js";
 import { BookgateError, refusal, unreachable } from "./errors.js";

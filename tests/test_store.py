@@ -128,7 +128,7 @@ async def test_everything_ends_by_itself(store: Store) -> None:
 
 
 async def test_an_aborted_request_never_leaves_its_reply_to_another(store: Store) -> None:
-    """security.md: redis-py 2023 handed one person's reply to another."""
+    """In 2023 redis-py handed one person's reply to another."""
     people = [f"person {number}" for number in range(100)]
     for person in people:
         await store.put(person, person.encode(), 60)
