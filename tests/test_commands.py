@@ -57,6 +57,7 @@ def test_init_says_what_it_is_told_and_overwrites_nothing(site: Path) -> None:
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     done = bookgate(site, "init", "--public-url", "https://other.example.edu")
     assert done.stdout.splitlines()[:2] == [f"kept  {CONFIG}", "kept  config/origins.yaml"]
+    assert f"Kept as it was, whatever you said here: {CONFIG} and config/origins.yaml." in done.stdout
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
 
 
@@ -143,6 +144,13 @@ def test_origins_check_takes_a_file(site: Path) -> None:
     bad.write_text("version: 1\nunlisted: trusted\n")
     done = bookgate(site, "origins", "check", str(bad))
     assert (done.returncode, "bad.yaml:2:" in done.stderr) == (1, True)
+
+
+def test_a_fault_that_both_readers_find_is_listed_once(site: Path) -> None:
+    config = site / CONFIG
+    config.write_text(config.read_text().replace("  analytics:", "\tanalytics:"))
+    done = bookgate(site, "check")
+    assert (done.returncode, done.stderr.count(": tab: ")) == (1, 1)
 
 
 def test_run_starts_nothing_on_a_fault(site: Path) -> None:

@@ -125,6 +125,7 @@ WRONG = [
     ("contac: x", "top", "unknown-key"),
     ("contact: ''", "top", "empty"),
     ("listen: {public: 8080}", "top", "bad-address"),
+    ('listen: {public: "a:80", private: "a:80"}', "top", "address-twice"),
     ('listen: {public: "a:70000"}', "top", "bad-address"),
     ("tls: {certificate: {file: tls.crt}}", "top", "missing-key"),
     ("tls: {certificate: {file: none.crt}, key: {file: tls.key}}", "top", "missing-file"),

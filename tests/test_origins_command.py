@@ -39,7 +39,7 @@ def test_a_sound_file(tmp_path: Path) -> None:
         pytest.param(
             "version: 2\n", GATEWAY, "origins.yaml:1: wrong-version: ", "1 fault.\n", id="one fault"
         ),
-        pytest.param(EXAMPLE, None, "gateway.yaml:0: cannot-read: ", "1 fault.\n", id="no gateway.yaml"),
+        pytest.param(EXAMPLE, None, "gateway.yaml: cannot-read: ", "1 fault.\n", id="no gateway.yaml"),
         pytest.param(
             EXAMPLE, "a: [", "gateway.yaml:2: yaml-syntax: ", "1 fault.\n", id="broken gateway.yaml"
         ),
@@ -58,4 +58,4 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     command = ["check", str(tmp_path / "none.yaml"), "--config", str(tmp_path / "gateway.yaml")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
-    assert "none.yaml:0: cannot-read: " in result.stderr
+    assert "none.yaml: cannot-read: " in result.stderr

@@ -24,11 +24,18 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
     try:
         settings = read_settings(config)
     except ConfigError as error:
-        refuse((*error.faults, *_faults_of_origins(config)))
+        # One fault may stand in both: the origins' reader looks up the backends' names.
+        refuse(dict.fromkeys((*error.faults, *_faults_of_origins(config))))
     origins = load_origins(settings.origins, settings.routes.backends)
     routes = len(settings.routes.routes)
     typer.echo(f"{config}: sound ({routes} routes to {len(settings.routes.backends)} backends)")
-    typer.echo(f"{settings.origins}: sound ({len(entries(origins.current))} origins)")
+    typer.echo(f"{shown(settings.origins)}: sound ({len(entries(origins.current))} origins)")
+
+
+def shown(path: Path) -> Path:
+    """As the person who typed the command would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _faults_of_origins(config: Path) -> tuple[Fault, ...]:

@@ -48,9 +48,14 @@ def init(
         book=book,
     )
     origins = config.parent / "origins.yaml"
+    kept: list[Path] = []
     for path, content in ((config, gateway_yaml(site, config.parent)), (origins, origins_yaml(site))):
         written = write_new(path, content)
+        if not written:
+            kept.append(path)
         typer.echo(f"{'wrote' if written else 'kept '} {path}")
     for path in write_keys(state, secrets.token_bytes):
         typer.echo(f"wrote {path}")
+    if kept:
+        typer.echo(f"Kept as it was, whatever you said here: {' and '.join(map(str, kept))}.")
     typer.echo(f"Next: bookgate check --config {config}")

@@ -14,7 +14,8 @@ class Fault:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.code}: {self.message}\n    {self.remedy}"
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.code}: {self.message}\n    {self.remedy}"
 
 
 class ConfigError(Exception):

@@ -120,13 +120,14 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
 
 def _listen(top: Block, faults: Faults, sources: Sources) -> Listen:
     listen = part(top, "listen", faults, ("public", "private"))
-    private = listen.node("private")
-    return Listen(
-        public=listen.get("public", address(sources), Address("127.0.0.1", 8080)),
-        private=None
-        if is_word(private, "none")
-        else listen.get("private", address(sources), Address("127.0.0.1", 9090)),
-    )
+    public = listen.get("public", address(sources), Address("127.0.0.1", 8080))
+    if is_word(listen.node("private"), "none"):
+        return Listen(public, None)
+    private = listen.get("private", address(sources), Address("127.0.0.1", 9090))
+    if private == public and (public.unix or public.port):
+        message = "listen.public and listen.private are one address."
+        faults.add(listen.line, "address-twice", message, "Give each its own; or write `private: none`.")
+    return Listen(public, private)
 
 
 def _tls(top: Block, faults: Faults, sources: Sources) -> ListenerTls | None:

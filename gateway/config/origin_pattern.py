@@ -113,7 +113,7 @@ def _split_scheme(text: str) -> tuple[str, str]:
         remedy = f"Did you mean `https://{host}`?" if "." in host else _LIKE
         raise _WrongError("origin-no-scheme", f"`{text}` has no scheme.", remedy)
     if scheme.lower() in DEFAULT_PORTS and scheme not in DEFAULT_PORTS:
-        remedy = f"Did you mean `{scheme.lower()}://{rest}`?"
+        remedy = f"Did you mean `{text.lower()}`?"
         raise _WrongError("origin-upper-case", f"`{text}` has capital letters.", remedy)
     if scheme not in DEFAULT_PORTS:
         message = f"`{text}` is not a web page's origin: its scheme is `{scheme}`."
