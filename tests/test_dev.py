@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ import redis as redis_library
 
 from gateway.development.book import DEFAULT_GATEWAY, find_file
 from gateway.development.ports import Ports, choose, is_free
+from gateway.development.supervisor import OURS, DevelopmentError, Plan, write_files
 from tests.dev_process import running, until_gone
 
 PAGE = f'<!doctype html><title>Book</title><script type=module src="{DEFAULT_GATEWAY}/bookgate.js"></script>'
@@ -136,3 +138,21 @@ def test_the_leash_passes_on_the_status() -> None:
     command = [sys.executable, "-m", "gateway.server.leash", sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as leash:
         assert leash.wait(20) == 7
+
+
+def test_gateway_yaml_is_written_anew_until_somebody_takes_it_over(book: Path, tmp_path: Path) -> None:
+    plan = Plan(book, tmp_path / "state", Ports())
+    write_files(plan)
+    written = plan.config.read_text()
+    assert written.startswith(OURS)
+    plan.config.write_text(written + "# mine\n")
+    write_files(plan)
+    assert plan.config.read_text() == written
+    mine = written.removeprefix(OURS) + "# mine\n"
+    plan.config.write_text(mine)
+    write_files(plan)
+    assert plan.config.read_text() == mine
+    with pytest.raises(
+        DevelopmentError, match=r"not name http://127\.0\.0\.1:8081, 127\.0\.0\.1:8081, where"
+    ):
+        write_files(replace(plan, ports=Ports(gateway=8081)))

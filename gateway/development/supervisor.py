@@ -19,6 +19,7 @@ from gateway.server.redis import EmbeddedRedis
 
 REDIS_VARIABLE = "BOOKGATE_REDIS_URL"
 START_DEADLINE = 30.0  # seconds for each stage
+OURS = "# Written by `bookgate dev` at each start. Take this line out, and what you change here stays.\n"
 
 
 class DevelopmentError(Exception):
@@ -111,7 +112,7 @@ def _module(name: str, *words: str, **options: str) -> tuple[str, ...]:
 
 
 def write_files(plan: Plan) -> None:
-    """Keys and origins once, gateway.yaml anew at each start: the ports stand in it."""
+    """Keys and origins once; gateway.yaml anew (the ports stand in it) until somebody takes it over."""
     plan.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_new(plan.state / ".gitignore", "*\n")
     write_keys(plan.state, secrets.token_bytes)
@@ -129,8 +130,17 @@ def write_files(plan: Plan) -> None:
     )
     folder = plan.config.parent
     folder.mkdir(exist_ok=True)
-    plan.config.write_text(gateway_yaml(site, folder), "utf-8")
     write_new(folder / "origins.yaml", origins_yaml(site))
+    found = plan.config.read_text("utf-8") if plan.config.exists() else OURS
+    if found.startswith(OURS):
+        plan.config.write_text(OURS + gateway_yaml(site, folder), "utf-8")
+        return
+    missing = [
+        name for name in (site.public_url, site.public, site.private, site.issuer) if name not in found
+    ]
+    if missing:
+        message = f"{plan.config} is yours and does not name {', '.join(missing)}, where this start serves."
+        raise DevelopmentError(f"{message} Change it there, or start with the ports that it names.")
 
 
 async def run(plan: Plan, say: Callable[[str], None]) -> None:

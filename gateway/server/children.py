@@ -21,6 +21,7 @@ class Child:
     name: str
     process: asyncio.subprocess.Process
     log: Path
+    begins: int = 0  # where this run's part of the log begins
 
     @property
     def exited(self) -> bool:
@@ -47,7 +48,7 @@ class Child:
             data = self.log.read_bytes()
         except FileNotFoundError:
             return ""
-        return data[-_TAIL:].decode(errors="replace").strip()
+        return data[self.begins :][-_TAIL:].decode(errors="replace").strip()
 
 
 async def start_child(
@@ -65,6 +66,7 @@ async def start_child(
     log.parent.mkdir(parents=True, exist_ok=True)
     # A session of its own: Ctrl-C in the terminal reaches the holder alone, which ends children in order.
     with log.open("ab") as out:
+        begins = out.tell()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -77,4 +79,4 @@ async def start_child(
             start_new_session=True,
             pass_fds=tuple(keep_open),
         )
-    return Child(name, process, log)
+    return Child(name, process, log, begins)
