@@ -228,7 +228,7 @@ def _page(renderer: Renderer, request: web.Request, refusal: GatewayError) -> we
         "title": _TITLES.get(refusal.code, "That did not work"),
         "lines": [_LINES.get(refusal.code, refusal.description)],
         "origin": None,
-        "request_id": request[REQUEST_ID],
+        "request_id": None if isinstance(refusal, NotFoundError) else request[REQUEST_ID],
     }
     response = renderer.page("message.html", values, status=refusal.status)
     response.headers.update(_common(refusal))
