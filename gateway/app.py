@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -71,10 +71,14 @@ ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What the two listeners serve."""
+    """What the two listeners serve.
+
+    ping: raises StoreUnavailableError while Redis does not answer.
+    """
 
     public: web.Application
     private: web.Application
+    ping: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ async def build(settings: Settings, origins: Origins, redis_url: str, log: Log) 
         _add_documents(app, core)
         app.add_subapp("/auth/", _pages(pages, core))
         await _add_proxy(stack, app, core)
-        yield Gateway(app, _private(core))
+        yield Gateway(app, _private(core), core.store.ping)
 
 
 async def _core(

@@ -215,6 +215,16 @@ def test_run_serves_with_an_embedded_redis_and_ends_in_order(site: Path) -> None
         assert not (site / ".bookgate" / "redis" / "redis.sock").exists()
 
 
+def test_run_without_a_redis_says_so_and_serves(site: Path) -> None:
+    ports, _ = choose(Ports(0, 0, 0, 0, 0, 0))
+    edit(site / CONFIG, "\npages:", f"\nredis: {{url: 'redis://127.0.0.1:{ports.book}'}}\npages:")
+    with serving(site) as (process, _, private):
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "redis"
+        assert get(private + "/health/ready")[0] == 503
+        assert get(private + "/health/live")[0] == 200
+
+
 def test_run_takes_new_origins_on_a_signal_and_on_save(site: Path) -> None:
     def generation(private: str) -> str:
         return str(json.loads(get(private + "/health/ready")[1])["origins"])

@@ -14,6 +14,7 @@ from aiohttp import http_parser, web
 from gateway.app import Gateway, build
 from gateway.config.settings import Address, Settings
 from gateway.config.watch import Origins, Reloaded
+from gateway.errors import StoreUnavailableError
 from gateway.server.connection import Runner
 from gateway.server.redis import EmbeddedRedis
 from gateway.server.tls import Certificate
@@ -57,6 +58,11 @@ async def serve(settings: Settings, origins: Origins, log: Log, started: Callabl
         loop.add_signal_handler(signal.SIGHUP, origins.reload)
         _calm_collector()
         started()
+        try:
+            await gateway.ping()
+        except StoreUnavailableError as error:
+            # it may come yet: until then every request that needs a session is answered 503
+            log.warning("redis", fault=error.code)
         log.info("serving", public_url=settings.public_url, origins=origins.current.generation)
         try:
             await stop.wait()
