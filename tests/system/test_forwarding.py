@@ -1,6 +1,5 @@
 """What a backend receives of a request, byte by byte."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,39 +7,11 @@ import pytest
 from gateway.routes import AssertionRule, Subject
 from tests.system.data_path import (
     BOOK,
-    CONSENT,
-    READER,
-    TWO_BOOKS,
     DataPath,
     backend,
     data_path,
 )
-from tests.system.recording_backend import RecordingBackend, recording_backend, saying
-
-PEOPLE = {"ada": BOOK, "ben": BOOK, "cleo": TWO_BOOKS, "dan": CONSENT, "eve": READER}
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-async def shared(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
-    other = replace(backend(recorder.url, "other"), subject=Subject.PSEUDONYM)
-    async with data_path(backend(recorder.url), other) as started:
-        yield started
-
-
-@pytest.fixture
-def path(shared: DataPath, recorder: RecordingBackend) -> Iterator[DataPath]:
-    recorder.clear()
-    shared.sessions.living.clear()
-    for person, origin in PEOPLE.items():
-        shared.sign_in(person, origin)
-    yield shared
-    recorder.assert_sound()
+from tests.system.recording_backend import RecordingBackend, saying
 
 
 async def test_a_book_s_request_arrives_as_its_person_and_as_nobody_else(

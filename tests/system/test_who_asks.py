@@ -1,13 +1,10 @@
 """Whose requests reach a backend, and how everybody else's is refused."""
 
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 
 import msgspec
 import pytest
 
-from gateway.routes import Subject
 from tests.system.data_path import (
     BOOK,
     CONSENT,
@@ -16,36 +13,9 @@ from tests.system.data_path import (
     STRANGER,
     TWO_BOOKS,
     DataPath,
-    backend,
-    data_path,
     sub_for_book,
 )
-from tests.system.recording_backend import RecordingBackend, recording_backend
-
-PEOPLE = {"ada": BOOK, "ben": BOOK, "cleo": TWO_BOOKS, "dan": CONSENT, "eve": READER}
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-async def shared(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
-    other = replace(backend(recorder.url, "other"), subject=Subject.PSEUDONYM)
-    async with data_path(backend(recorder.url), other) as started:
-        yield started
-
-
-@pytest.fixture
-def path(shared: DataPath, recorder: RecordingBackend) -> Iterator[DataPath]:
-    recorder.clear()
-    shared.sessions.living.clear()
-    for person, origin in PEOPLE.items():
-        shared.sign_in(person, origin)
-    yield shared
-    recorder.assert_sound()
+from tests.system.recording_backend import RecordingBackend
 
 
 @pytest.mark.parametrize(
