@@ -82,6 +82,16 @@ export class Book extends EventTarget {
     return this.#session.mode;
   }
 
+  /** May a guest begin here now? */
+  get guests() {
+    return this.#session.guests;
+  }
+
+  /** Which of the origin's books this page is of; null: the origin has one. @returns {string | null} */
+  get id() {
+    return this.#session.book;
+  }
+
   /** Did the gateway answer the last time it was asked? */
   get reachable() {
     return this.#session.reachable;
@@ -219,6 +229,44 @@ export class Book extends EventTarget {
   /** The newest value saved under an id, on any device. @param {string} id @param {{course?: string}} [options] @returns {Promise<any>} */
   async load(id, options) {
     return this.#items.load(id, options);
+  }
+
+  /**
+   * Any write to a service of the gateway, by way of the outbox: safe on this device when the promise resolves, sent in order
+   * and once, as the reader of now.
+   * @param {string} path of the gateway, such as "/ns/logger/bookevent"
+   * @param {{method?: string, body: string, contentType?: string, label?: string}} write label: what a list of waiting work calls it
+   */
+  async write(path, { method = "POST", body, contentType = "application/json", label }) {
+    await this.#outbox.add({ person: this.user?.sub ?? null, type: "write", method, path, body, contentType, label, item: null });
+    void this.#outbox.drain();
+  }
+
+  /**
+   * A WebSocket with the reader's session.
+   * @param {string} path of the gateway @param {string | string[]} [protocols] the page's own @returns {Promise<WebSocket>}
+   */
+  async webSocket(path, protocols = []) {
+    const { openWebSocket } = await import("./streams.js");
+    return openWebSocket(this.#session, this.gateway, path, protocols);
+  }
+
+  /**
+   * Server-sent events with the reader's session: "open", "error" and the stream's own events; it connects again by itself.
+   * @param {string} path of the gateway @param {{lastEventId?: string}} [init]
+   * @returns {Promise<EventTarget & {close(): void}>}
+   */
+  async eventStream(path, init = {}) {
+    const { EventStream } = await import("./streams.js");
+    return new EventStream(this.#requests, path, init);
+  }
+
+  /** Begins to save for a reader who has not signed in, where `guests` says that the gateway lets them. @returns {Promise<User>} */
+  async beginGuest() {
+    await this.#session.beginGuest();
+    await this.#sync();
+    this.#channel.postMessage("signed-in");
+    return /** @type {User} */ (this.user);
   }
 
   /** Notes something that happened, for the analytics service. @param {BookEvent} event */

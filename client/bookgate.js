@@ -27,8 +27,17 @@ export function connect({ gateway = new URL(import.meta.url).origin, returnPage 
   return openBook({ gateway, returnPage: returnPage ?? link?.href });
 }
 
+/**
+ * What works in this browser, in plain words.
+ * @param {{gateway?: string}} [options] @returns {Promise<import("./doctor.js").Report>}
+ */
+export async function doctor({ gateway = new URL(import.meta.url).origin } = {}) {
+  const { examine } = await import("./doctor.js");
+  return examine({ gateway });
+}
+
 export { BookgateError };
 
 defineSignIn(connect);
-Object.assign(globalThis, { bookgate: Object.freeze({ connect, BookgateError }) });
+Object.assign(globalThis, { bookgate: Object.freeze({ connect, doctor, BookgateError }) });
 document.dispatchEvent(new Event("bookgate-ready"));

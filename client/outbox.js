@@ -12,11 +12,14 @@ import { randomId } from "./base64url.js";
  * @typedef {object} Entry
  * @property {number} n order on this device
  * @property {string | null} person null: made while nobody was signed in; goes out only when a reader says that it is theirs
+ * @property {string | null} [book] which of the origin's books it is for; null: the origin has one
  * @property {string} key Idempotency-Key
- * @property {"item" | "events"} type
+ * @property {"item" | "events" | "write"} type
  * @property {string} path
  * @property {string} method
  * @property {string} body JSON
+ * @property {string} [contentType] of a "write"; else application/json
+ * @property {string} [label] what a list of waiting work calls it
  * @property {{id: string, course: string, kind: string} | null} item
  * @property {number} at device time, ms
  * @property {number} tries
@@ -107,9 +110,12 @@ export class Outbox {
     return { waiting: own.length - refused, refused, unclaimed };
   }
 
-  /** The reader says that what was done here while nobody was signed in is theirs. @param {string} person */
-  async claim(person) {
-    for (const { n } of await this.#unclaimed()) {
+  /**
+   * The reader says that what was done here while nobody was signed in is theirs.
+   * @param {string} person @param {number} [since] only what was made from then on, ms
+   */
+  async claim(person, since = 0) {
+    for (const { n } of (await this.#unclaimed()).filter(({ at }) => at >= since)) {
       await this.#database.change("outbox", n, (entry) => entry && { ...entry, person });
     }
     this.#changed();

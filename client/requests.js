@@ -6,8 +6,9 @@ import { BookgateError, needsSignIn, refusal } from "./errors.js";
 /** @typedef {{method: string, url: string, init: RequestInit}} Replayable */
 
 export class Requests {
+  gateway;
+
   #session;
-  #gateway;
   #signingIn;
   #changed;
 
@@ -17,7 +18,7 @@ export class Requests {
    */
   constructor({ session, gateway, signingIn, changed }) {
     this.#session = session;
-    this.#gateway = gateway;
+    this.gateway = gateway;
     this.#signingIn = signingIn;
     this.#changed = changed;
   }
@@ -27,15 +28,17 @@ export class Requests {
    * @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Promise<Response>}
    */
   async fetch(input, init) {
-    return this.send(await replayable(input, init, this.#gateway), this.#session.user?.sub ?? null);
+    return this.send(await replayable(input, init, this.gateway), this.#session.user?.sub ?? null);
   }
 
   /**
-   * @param {Replayable} request @param {string | null} person whom a write is for; it is never replayed as somebody else
+   * @param {Replayable} request
+   * @param {string | null} person whom a write is for; it is never replayed as somebody else
+   * @param {string | null} [book] one of the origin's, where it has several
    * @returns {Promise<Response>}
    */
-  async send({ method, url, init }, person) {
-    const response = await this.#session.send(method, url, { ...init, person });
+  async send({ method, url, init }, person, book = this.#session.book) {
+    const response = await this.#session.send(method, url, { ...init, person, book });
     if (response.ok || ![401, 403, 409].includes(response.status)) return response;
     const error = await refusal(response);
     if (error.code === "person_changed") {
@@ -43,7 +46,7 @@ export class Requests {
       return response;
     }
     if (!needsSignIn(error) || !(await this.#recovered(person))) return response;
-    return this.#session.send(method, url, { ...init, person });
+    return this.#session.send(method, url, { ...init, person, book });
   }
 
   /** Is the same person signed in again: by a refresh, by another tab, or by the sign-in under way? @param {string | null} person */

@@ -19,6 +19,10 @@ export class Session {
   /** @type {"cookie" | "dpop" | null} null: nobody is signed in, or the gateway has not said so yet */
   mode = null;
   reachable = true;
+  /** May a guest begin here now? */
+  guests = false;
+  /** Which of the origin's books this page is of; null: the origin has one. @type {string | null} */
+  book = null;
 
   #gateway;
   #database;
@@ -106,6 +110,16 @@ export class Session {
     /** @type {Record<string, string>} */
     const fields = { grant_type: "authorization_code", code, code_verifier: verifier, client_id: location.origin, delivery: "cookie" };
     if (redirectUri) fields.redirect_uri = redirectUri;
+    await this.#begin(fields);
+  }
+
+  /** Somebody who has not signed in saves here as a guest. */
+  async beginGuest() {
+    await this.#begin({ grant_type: "urn:bookgate:guest", client_id: location.origin, delivery: "cookie" });
+  }
+
+  /** @param {Record<string, string>} fields */
+  async #begin(fields) {
     const { ticket } = await this.#post("/auth/token", fields);
     const answer = await this.#post("/auth/confirm", { ticket });
     if (answer.mode === "dpop") {
@@ -162,14 +176,22 @@ export class Session {
     return signedOut;
   }
 
+  /** A ticket for a WebSocket in token mode; null: the cookie does it. @param {string} path without query @returns {Promise<string | null>} */
+  async webSocketTicket(path) {
+    if (this.mode === "dpop" && this.now() > this.#accessEnds - 5) await this.refresh();
+    return this.mode === "dpop" ? (await this.#post("/auth/ws-ticket", { path }, this.#proofs())).ticket : null;
+  }
+
   /**
    * One request with what proves the session.
    * @param {string} method @param {string} url of the gateway
-   * @param {{headers?: HeadersInit, body?: BodyInit | null, person?: string | null} & Omit<RequestInit, "headers" | "body">} init
+   * @param {{headers?: HeadersInit, body?: BodyInit | null, person?: string | null, book?: string | null} & Omit<RequestInit, "headers" | "body">} init
    *   person: whom an unsafe request is for; the gateway refuses it (409) when somebody else is signed in
    * @returns {Promise<Response>}
    */
-  async send(method, url, { person = this.user?.sub, ...init }) {
+  async send(method, url, { person = this.user?.sub, book = this.book, ...init }) {
+    init.headers = new Headers(init.headers);
+    if (book) init.headers.set("X-Bookgate-Book", book);
     if (this.mode === "dpop" && this.now() > this.#accessEnds - 5 && !this.#refreshing) await this.refresh();
     const response = await this.#once(method, url, init, person);
     if (response.status !== 401 || !response.headers.has("DPoP-Nonce") || this.mode !== "dpop") return response;
