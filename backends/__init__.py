@@ -7,6 +7,7 @@ assertion    who the request is for: the signed assertion, proved
 jwks         the keys that prove it, fetched and remembered
 query        query parameters, each known and given once
 body         request bodies, never longer or slower than allowed
+moment       times as requests spell them and tables keep them
 database     one SQLite file: one writer thread, a few readers, migrations
 log          one JSON line after another, never waited for
 allowance    how fast one person may write

@@ -92,7 +92,7 @@ export class Items {
   /** @param {Entry} entry @param {string} key */
   async #send(entry, key) {
     /** @type {Record<string, string>} */
-    const headers = { "Content-Type": entry.contentType ?? "application/json", "Idempotency-Key": key };
+    const headers = { "Content-Type": entry.contentType ?? "application/json", "Idempotency-Key": key, "X-Bookgate-Time": new Date(entry.at).toISOString() };
     if (entry.item !== null && entry.person !== null) {
       const etag = await this.#database.get("etags", etagKey(entry.person, entry.item.course, entry.item.id));
       if (etag) headers["If-Match"] = etag;

@@ -27,6 +27,7 @@ REQUEST_HEADERS = frozenset(
         "last-event-id",
         "x-bookgate-book",
         "x-bookgate-person",
+        "x-bookgate-time",
         "x-request-id",
     }
 )

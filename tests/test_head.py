@@ -279,6 +279,12 @@ def test_rewriting_keeps_what_is_allowed_and_sets_ours_last() -> None:
     assert rewrite(head, also, RESERVED, OURS) == (("accept", "a"), ("x-partner", "p"), *OURS)
 
 
+def test_a_device_s_own_time_is_the_one_name_of_ours_that_passes() -> None:
+    head = parsed("X-Bookgate-Time: 2026-03-01T10:00:00Z", "X-Bookgate-Person: p", "X-Bookgate-Times: x")
+    also = frozenset({"x-bookgate-person", "x-bookgate-times"})
+    assert rewrite(head, also, RESERVED, OURS) == (("x-bookgate-time", "2026-03-01T10:00:00Z"), *OURS)
+
+
 def test_connection_names_are_dropped_and_never_ours() -> None:
     head = parsed("Connection: Accept,, X-Bookgate-Assertion", "Accept: a", "Referer: b")
     assert rewrite(head, frozenset(), RESERVED, OURS) == (("referer", "b"), *OURS)

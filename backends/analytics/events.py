@@ -9,9 +9,10 @@ told, whether it was right and how long it took (`answer`, `correct`, `score`, `
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 from typing import Final
+
+from backends import moment
 
 SCHEMA: Final = 1
 DAY: Final = 86_400_000
@@ -164,13 +165,7 @@ def _integer(given: Mapping[str, object], name: str) -> int | None:
 def _milliseconds(value: object) -> int | None:
     """A time as milliseconds since the epoch, or as RFC 3339 with a zone."""
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        if moment.tzinfo is None or moment.year < 1970:
-            return None
-        value = int(moment.timestamp() * 1000)
+        value = moment.parse(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LATEST:
         return None
     return value

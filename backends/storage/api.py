@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from backends import body, query
+from backends import body, moment, query
 from backends.problem import InvalidHeader, InvalidJson, InvalidParameter, UnsupportedType
 from backends.serving import ASSERTION
 from backends.storage.conditions import Conditions, Judgement, judge_read, match_fails
@@ -95,6 +95,7 @@ class Api:
             kind=kind,
             mode=parse_mode(asked.get("mode")),
             conditions=_conditions(request.headers),
+            client_ts=moment.device_time(request.headers),
             content_type=_content_type(request),
             body=await body.read(request, max(LARGEST.values()) if kind is None else LARGEST[kind]),
         )
@@ -195,9 +196,9 @@ def _item(item: Item) -> dict[str, object]:
         "etag": item.etag,
         "size": item.size,
         "content_type": item.content_type,
-        "updated": _timestamp(item.updated),
+        "updated": moment.spell(item.updated),
     }
-    return shown if item.deleted is None else shown | {"deleted": _timestamp(item.deleted)}
+    return shown if item.deleted is None else shown | {"deleted": moment.spell(item.deleted)}
 
 
 def _version(version: Version) -> dict[str, object]:
@@ -208,7 +209,8 @@ def _version(version: Version) -> dict[str, object]:
         "base": version.base,
         "size": version.size,
         "content_type": version.content_type,
-        "saved": _timestamp(version.saved),
+        "saved": moment.spell(version.saved),
+        "client_ts": None if version.client_ts is None else moment.spell(version.client_ts),
     }
 
 
@@ -216,28 +218,18 @@ def _json(value: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
-def _timestamp(milliseconds: int) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _http_date(milliseconds: int) -> str:
     """RFC 9110 section 5.6.7, in whatever language the machine speaks."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return format_datetime(moment, usegmt=True)
+    return format_datetime(datetime.fromtimestamp(milliseconds / 1000, UTC), usegmt=True)
 
 
 def _moment(text: str | None) -> int | None:
     if text is None:
         return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidParameter("updated_since is a time of RFC 3339.") from error
-    if moment.tzinfo is None or moment.year < 1970:
-        raise InvalidParameter("updated_since names its zone, such as Z.")
-    return int(moment.timestamp() * 1000)
+    since = moment.parse(text)
+    if since is None:
+        raise InvalidParameter("updated_since is a time of RFC 3339 that names its zone, such as Z.")
+    return since
 
 
 def _following(last: str) -> str:

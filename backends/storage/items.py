@@ -169,6 +169,7 @@ class Version:
     size: int
     content_type: str
     saved: int
+    client_ts: int | None  # the device's clock, which may be wrong
 
     @property
     def etag(self) -> str:

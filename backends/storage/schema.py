@@ -28,8 +28,8 @@ items = Table(
     Index("items_deleted", "deleted"),
 )
 
-# `base` is the revision that the writer began from, as far as it was said. The body stands last, so that
-# lists do not read it.
+# `base` is the revision that the writer began from, as far as it was said. `client_ts` is when the writer's
+# device says that it was made, `saved` when it came here. The body stands last, so that lists do not read it.
 versions = Table(
     "versions",
     metadata,
@@ -44,6 +44,7 @@ versions = Table(
     Column("size", BigInteger, nullable=False),
     Column("content_type", String(200), nullable=False),
     Column("saved", BigInteger, nullable=False),
+    Column("client_ts", BigInteger, nullable=True),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("person", "book", "course", "item", "revision"),
 )

@@ -44,6 +44,7 @@ class Put:
     kind: Kind | None  # None: as it is; of a new item: program, where both sides of a conflict are kept
     mode: Mode
     conditions: Conditions
+    client_ts: int | None = None  # when the writer's device says that it was made, in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ class Writing:
             "new_size": len(put.body),
             "new_content_type": put.content_type,
             "new_saved": self._now,
+            "new_client_ts": put.client_ts,
             "new_body": put.body,
         }
         self._connection.execute(statements.ADD_VERSION, self._names(put.key) | new)

@@ -29,7 +29,7 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 
 _SINGLE: Final = frozenset({
     "authorization", "content-length", "content-type", "dpop", "expect", "transfer-encoding", "traceparent",
-    "x-bookgate-book", "x-bookgate-person",
+    "x-bookgate-book", "x-bookgate-person", "x-bookgate-time",
 })  # fmt: skip
 
 # What a browser or an ordinary script says of itself; a policy's request_headers are added to it.
@@ -40,7 +40,7 @@ FORWARDED: Final = frozenset({
     "if-unmodified-since", "last-event-id", "pragma", "prefer", "priority", "range", "referer",
     "save-data", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-gpc",
     "sec-purpose", "traceparent", "tracestate", "upgrade-insecure-requests", "user-agent",
-    "x-requested-with",
+    "x-bookgate-time", "x-requested-with",
 })  # fmt: skip
 
 # Never taken from a client, whatever a policy says: hop-by-hop (RFC 9110 section 7.6.1), credentials,
@@ -242,7 +242,8 @@ def _tokens(lines: Sequence[str]) -> frozenset[str]:
 
 
 def _is_ours(name: str) -> bool:
-    return name in _OURS or name.startswith(_OUR_BEGINNINGS)
+    # a client's own clock says nothing of who it is: the one name with our beginning that is theirs to set
+    return name in _OURS or (name.startswith(_OUR_BEGINNINGS) and name != "x-bookgate-time")
 
 
 def _traced(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -84,6 +84,19 @@ async def test_versions_newest_first_and_each_readable(ada: Reader) -> None:
     assert [one["revision"] for one in page["versions"]] == [3, 2]
 
 
+async def test_a_version_keeps_the_time_of_the_device_beside_ours(own_store: Running) -> None:
+    ada = own_store.reader()
+    await ada.put("/v1/items/x?mode=lww", b"1", x_bookgate_time="2026-03-01T10:00:00.250+01:00")
+    await ada.put("/v1/items/x?mode=lww", b"2", x_bookgate_time="2070-01-01T00:00:00Z")  # a wrong clock
+    await ada.put("/v1/items/x?mode=lww", b"3")
+    versions = (await ada.get("/v1/items/x/versions")).json["versions"]
+    assert isinstance(versions, list)
+    times = [None, "2070-01-01T00:00:00.000Z", "2026-03-01T09:00:00.250Z"]
+    assert [one["client_ts"] for one in versions] == times
+    assert [one["revision"] for one in versions] == [3, 2, 1]
+    assert versions == sorted(versions, key=lambda one: str(one["saved"]), reverse=True)
+
+
 @pytest.mark.parametrize("query", ["kind=answer&mode=lww", "kind=program&mode=append"])
 async def test_attempts_are_kept_as_such(ada: Reader, query: str) -> None:
     for number in range(3):

@@ -112,6 +112,12 @@ async def test_bad_entity_tags(ada: Reader, tag: str, name: str) -> None:
         assert (answer.status, answer.code) == (400, "invalid_etag")
 
 
+@pytest.mark.parametrize("time", ["", "now", "1767225600", "2026-03-01T10:00:00", "1969-12-31T23:59:59Z"])
+async def test_bad_device_times(ada: Reader, time: str) -> None:
+    answer = await ada.put("/v1/items/x?mode=lww", b"1", x_bookgate_time=time)
+    assert (answer.status, answer.code) == (400, "invalid_header")
+
+
 @pytest.mark.parametrize("key", ["", '""', "a b", "é", "k" * 201, "a,b"])
 async def test_bad_idempotency_keys(ada: Reader, key: str) -> None:
     answer = await ada.put("/v1/items/x?mode=lww", b"1", idempotency_key=key)
