@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -14,15 +13,14 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from backends import body, moment, query
-from backends.problem import InvalidHeader, InvalidJson, InvalidParameter, UnsupportedType
-from backends.serving import ASSERTION
+from backends.problem import InvalidJson, InvalidParameter, UnsupportedType
+from backends.storage import caller
 from backends.storage.conditions import Conditions, Judgement, judge_read, match_fails
 from backends.storage.items import (
     LARGEST,
     InvalidItemId,
     Item,
     Key,
-    Shelf,
     Version,
     parse_course,
     parse_kind,
@@ -32,12 +30,11 @@ from backends.storage.items import (
 from backends.storage.outcomes import Deleted, Lost, Outcome, PreconditionFailed, Stored
 from backends.storage.reading import Listing
 from backends.storage.service import Storage
-from backends.storage.writing import Delete, Put, Replay
+from backends.storage.writing import Delete, Put
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 500
 LATEST: Final = 2**53
-IDEMPOTENCY_KEY: Final = re.compile(r'"?([A-Za-z0-9._~:@/+=-]{1,200})"?')
 # text/html and its like are text to storage; what a browser makes of them is settled by the answer's headers.
 KEPT_TYPE: Final = re.compile(r"application/json|application/[a-z0-9.-]+\+json|text/[a-z0-9.+-]+")
 JSON_TYPE: Final = re.compile(r"application/(?:json|[a-z0-9.-]+\+json)")
@@ -71,14 +68,14 @@ class Api:
             after=_cursor(asked.get("cursor")),
             limit=limit + 1,
         )
-        found = await self._storage.page(_shelf(request), listing)
+        found = await self._storage.page(caller.shelf(request), listing)
         following = _following(found[limit - 1].id) if len(found) > limit else None
         return _json({"items": [_item(item) for item in found[:limit]], "cursor": following})
 
     async def read(self, request: web.Request) -> web.Response:
         key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
         conditions = _conditions(request.headers)
-        item, content = await self._storage.content(_shelf(request), key)
+        item, content = await self._storage.content(caller.shelf(request), key)
         etag = item.etag or ""
         if match_fails(conditions, etag):
             raise PreconditionFailed(members={"etag": etag})
@@ -101,26 +98,26 @@ class Api:
         )
         if JSON_TYPE.fullmatch(body.media_type(request)):
             _check_json(put.body)
-        return _answer(await self._storage.put(_shelf(request), put, _replay(request, put.body)))
+        return _answer(await self._storage.put(caller.shelf(request), put, caller.replay(request, put.body)))
 
     async def delete(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"course", "mode"})
         delete = Delete(_key(request, asked), parse_mode(asked.get("mode")), _conditions(request.headers))
-        return _answer(await self._storage.delete(_shelf(request), delete, _replay(request, b"")))
+        return _answer(await self._storage.delete(caller.shelf(request), delete, caller.replay(request, b"")))
 
     async def versions(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"course", "limit", "cursor"})
         limit = query.number(asked.get("limit"), "limit", default=PAGE, largest=LARGEST_PAGE)
         before = query.number(asked.get("cursor"), "cursor", default=LATEST, largest=LATEST)
         key = _key(request, asked)
-        found = await self._storage.versions(_shelf(request), key, before, limit + 1)
+        found = await self._storage.versions(caller.shelf(request), key, before, limit + 1)
         following = str(found[limit - 1].revision) if len(found) > limit else None
         return _json({"versions": [_version(one) for one in found[:limit]], "cursor": following})
 
     async def version(self, request: web.Request) -> web.Response:
         key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
         revision = query.number(request.match_info["revision"], "revision", default=0, largest=LATEST)
-        version, content = await self._storage.version(_shelf(request), key, revision)
+        version, content = await self._storage.version(caller.shelf(request), key, revision)
         headers = {
             "ETag": version.etag,
             "Last-Modified": _http_date(version.saved),
@@ -132,13 +129,7 @@ class Api:
 
     async def usage(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
-        return _json(await self._storage.usage(_shelf(request)))
-
-
-def _shelf(request: web.Request) -> Shelf:
-    """The only place where a person and a book come from."""
-    assertion = request[ASSERTION]
-    return Shelf(assertion.sub, assertion.book)
+        return _json(await self._storage.usage(caller.shelf(request)))
 
 
 def _key(request: web.Request, asked: dict[str, str]) -> Key:
@@ -163,18 +154,6 @@ def _check_json(content: bytes) -> None:
         orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise InvalidJson from error
-
-
-def _replay(request: web.Request, content: bytes) -> Replay | None:
-    lines = request.headers.getall("Idempotency-Key", [])
-    if not lines:
-        return None
-    key = IDEMPOTENCY_KEY.fullmatch(lines[0])
-    if len(lines) > 1 or key is None:
-        raise InvalidHeader("Idempotency-Key is one token of at most 200 characters.")
-    # Preconditions are left out: a device that tries again may know a newer entity tag by now.
-    head = f"{request.method} {request.rel_url.raw_path_qs} {request.headers.get('Content-Type', '')}\n"
-    return Replay(key[1], hashlib.sha256(head.encode() + content).hexdigest())
 
 
 def _answer(outcome: Outcome) -> web.Response:
