@@ -6,7 +6,11 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-FOLDERS = {"client": "gateway/client", "examples/book": "gateway/example_book"}
+# client-N: the last edition of the major before, where there is one
+FOLDERS = {
+    **{str(folder): f"gateway/{folder}" for folder in sorted(Path().glob("client*")) if folder.is_dir()},
+    "examples/book": "gateway/example_book",
+}
 
 
 class BuildWithClient(build_py):

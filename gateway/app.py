@@ -31,24 +31,17 @@ from gateway.origins import parse_origin
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
+from gateway.pages.doctor import doctor_handler, window_handler
 from gateway.pages.flow import Parts as PageParts
 from gateway.pages.flow import Way
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.render import Renderer, make_renderer
 from gateway.pages.shell import SignInStorage
 from gateway.pages.transactions import Transactions, forget_surplus
+from gateway.protocol.client_library import client_handler, entry_handler, read_library
 from gateway.protocol.confirm import confirm_handler
 from gateway.protocol.context import Parts as ProtocolParts
-from gateway.protocol.documents import (
-    about_handler,
-    client_files,
-    client_handler,
-    edition,
-    entry_handler,
-    fixed,
-    keys_handler,
-    metadata,
-)
+from gateway.protocol.documents import about_handler, fixed, keys_handler, metadata
 from gateway.protocol.session import logout_handler, session_handler, ticket_handler
 from gateway.protocol.token import Handler, token_handler
 from gateway.providers import build as build_providers
@@ -224,6 +217,8 @@ def _pages(parts: PageParts, core: _Core) -> web.Application:
             ("POST", "/account", account_form_handler(parts)),
             ("GET", "/assets/{name}", assets_handler()),
             ("GET", "/logout", account_handler(parts, leaving=True)),
+            ("GET", "/doctor", doctor_handler(parts, core.settings.routes, core.clock)),
+            ("GET", "/doctor/window", window_handler(parts)),
         ],
     )
     return pages
@@ -257,12 +252,11 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
 
 
 def _add_documents(app: web.Application, core: _Core) -> None:
-    library = client_files(client_folder())
-    current = edition(VERSION, library)
+    library = read_library(client_folder())
     about = about_handler(VERSION, core.settings.contact, core.today)
     documents = [
-        ("/bookgate.js", entry_handler(current)),
-        ("/client/{version}/{name}", client_handler(library, current)),
+        ("/bookgate.js", entry_handler(library[max(library)])),
+        ("/client/{version}/{name:.+}", client_handler(library)),
         ("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
         ("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
         ("/.well-known/bookgate", about),

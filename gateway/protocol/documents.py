@@ -1,22 +1,15 @@
-"""Public documents: the client library, metadata (RFC 8414), keys, and what an author's page may ask."""
+"""Public documents: metadata (RFC 8414), keys, and what an author's page may ask."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from hashlib import sha256
-from pathlib import Path
 
 import orjson
 from aiohttp import web
 
-from gateway.errors import NotFoundError
 from gateway.origins import MAX_HEADER, Trust, parse_origin
 from gateway.protocol.token import Handler
 from gateway.request_context import POLICIES
 
-_FILE = re.compile(r"[a-z0-9-]+\.(?:js|html)", re.ASCII)
-_TYPES = {".js": "text/javascript", ".html": "text/html"}
-IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=300"
 
 
@@ -84,44 +77,5 @@ def about_handler(version: str, contact: str | None, today: Callable[[], date]) 
             "book": book,
         }
         return _document(orjson.dumps(fields), "application/json", "no-store")
-
-    return handle
-
-
-def edition(version: str, files: Mapping[str, bytes]) -> str:
-    """The version in the library's address: with a hash of its files, so that `immutable` is true of it."""
-    digest = sha256()
-    for name, data in sorted(files.items()):
-        digest.update(f"{name} {len(data)} ".encode() + data)
-    return f"{version}-{digest.hexdigest()[:8]}"
-
-
-def client_files(folder: Path) -> Mapping[str, bytes]:
-    """The client library's files by name, read once."""
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(folder.iterdir())
-        if _FILE.fullmatch(path.name) and path.suffix in _TYPES
-    }
-
-
-def client_handler(files: Mapping[str, bytes], version: str) -> Handler:
-    """`/client/<version>/<file>`: never changes under its address."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        name = request.match_info["name"]
-        if request.match_info["version"] != version or name not in files:
-            raise NotFoundError("no such client file")
-        return _document(files[name], _TYPES[Path(name).suffix], IMMUTABLE)
-
-    return handle
-
-
-def entry_handler(version: str) -> Handler:
-    """`/bookgate.js`: today's version of the library, as one line that imports it."""
-    module = f'export * from "/client/{version}/bookgate.js";\n'.encode()
-
-    async def handle(_: web.Request) -> web.StreamResponse:
-        return _document(module, "text/javascript", SHORT)
 
     return handle

@@ -115,7 +115,9 @@ class Reader:
         self.at_provider = at_provider
         self.first_party: dict[str, str] = {}
         self.partitions: dict[str, dict[str, str]] = {}
-        self._client = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
+        self._client = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, skip_auto_headers=["Accept-Encoding"]
+        )
 
     async def __aenter__(self) -> Self:
         return self
