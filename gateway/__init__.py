@@ -13,6 +13,7 @@ cookies            our cookies, read and written
 dpop               proofs of a key (RFC 9449)
 grant_rules        what a book may ask for when it signs a person in
 authorize_rules    what an authorization request means and what follows from it
+doctor_rules       what an author is told about a book's address
 client_address     who the client is, as trusted proxies say
 access             which credential counts, and whether a session serves an origin
 request_context    what the middlewares know about a request

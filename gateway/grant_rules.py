@@ -54,10 +54,16 @@ def redirect_uri_ok(redirect_uri: str, origin: Origin, policy: Policy) -> bool:
     A fragment survives a redirect: an open redirector on the book's own origin would hand the code on, so
     nothing but a page of that one name is taken unlisted.
     """
+    if is_return_page(redirect_uri, origin):
+        return True
+    # a group's list may name pages of other origins
+    return redirect_uri.startswith(f"{origin}/") and redirect_uri in policy.redirects
+
+
+def is_return_page(redirect_uri: str, origin: Origin) -> bool:
+    """A page of the one name that is taken unlisted, by a path that has no other spelling."""
     if not redirect_uri.startswith(f"{origin}/") or len(redirect_uri) > MAX_REDIRECT:
         return False
-    if redirect_uri in policy.redirects:
-        return True
     path = redirect_uri.removeprefix(str(origin))
     if not path.endswith(RETURN_PAGE) or not _PATH.fullmatch(path):
         return False
