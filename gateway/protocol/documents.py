@@ -75,6 +75,9 @@ def about_handler(version: str, contact: str | None, today: Callable[[], date]) 
             "your_origin": lines[0][:MAX_HEADER] if len(lines) == 1 and lines[0].isascii() else None,
             "status": str(status) if origin else None,
             "book": book,
+            "listed": listed is not None and listed.line > 0,
+            "backends": sorted(policy.backends) if policy else [],
+            "methods": policy.methods if policy else (),
         }
         return _document(orjson.dumps(fields), "application/json", "no-store")
 
