@@ -46,7 +46,7 @@ def _site(tmp_path: Path) -> Path:
 def test_a_new_site_is_sound_and_its_keys_are_secret(site: Path) -> None:
     done = bookgate(site, "check")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{CONFIG}: sound (2 routes to 2 backends)" in done.stdout
+    assert f"{CONFIG}: sound (3 routes to 2 backends)" in done.stdout
     keys = sorted((site / ".bookgate" / "keys").iterdir())
     assert [path.name for path in keys] == ["people", "research", "root"]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)

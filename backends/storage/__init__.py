@@ -10,6 +10,9 @@ room         how much a shelf takes
 reading      reads
 writing      writes
 service      what can be done, whoever asks
+caller       whose shelf a request is about, and its Idempotency-Key
 api          the same over HTTP
+runestone    what the calls of Runestone and PreTeXt books mean as items
+runestone_api  those calls over HTTP: /ns
 command      bookgate-storage
 """

@@ -15,6 +15,7 @@ from backends.allowance import Allowance, Rate
 from backends.database import Database
 from backends.options import Options
 from backends.storage.api import Api
+from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -68,7 +69,7 @@ async def serving(file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None
     storage = Storage(file, Allowance(WRITES, time.monotonic), time.time)
     sweeper = asyncio.create_task(storage.sweep_regularly())
     try:
-        yield Api(storage).routes()
+        yield [*Api(storage).routes(), *RunestoneApi(storage).routes()]
     finally:
         sweeper.cancel()
         await asyncio.wait([sweeper])

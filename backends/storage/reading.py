@@ -43,6 +43,14 @@ class Usage:
     version_overhead: int = OVERHEAD
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body, and when it was saved."""
+
+    saved: int
+    body: bytes
+
+
 def find_item(connection: Connection, shelf: Shelf, key: Key) -> Item | None:
     row = connection.execute(statements.ITEM, _names(shelf, key)).mappings().one_or_none()
     return None if row is None else _item(row)
@@ -74,6 +82,41 @@ def page(connection: Connection, shelf: Shelf, listing: Listing) -> list[Item]:
     }
     rows = connection.execute(statements.LIST, statements.scope(shelf) | asked).mappings()
     return [_item(row) for row in rows]
+
+
+def contents(connection: Connection, shelf: Shelf, course: str, prefix: str, limit: int) -> list[Content]:
+    """At most `limit` items whose id begins with the prefix, by id."""
+    asked = {
+        "the_course": course,
+        "prefix": prefix,
+        "prefix_end": prefix + AFTER_EVERY_NAME,
+        "at_most": limit,
+    }
+    rows = connection.execute(statements.CONTENTS, statements.scope(shelf) | asked)
+    return [Content(row.updated, bytes(row.body)) for row in rows]
+
+
+def history(connection: Connection, shelf: Shelf, key: Key, *, limit: int, room: int) -> list[Content]:
+    """Every body of an item that was not deleted, oldest first: of many, the newest.
+
+    limit: how many bodies; room: how many bytes, though always the newest one.
+    """
+    item = find_item(connection, shelf, key)
+    if item is None or item.deleted is not None:
+        return []
+    found: list[Content] = []
+    for row in connection.execute(statements.BODIES, _names(shelf, key) | {"at_most": limit}):
+        room -= len(row.body)
+        if found and room < 0:
+            break
+        found.append(Content(row.saved, bytes(row.body)))
+    return found[::-1]
+
+
+def latest_course(connection: Connection, shelf: Shelf, item: str) -> str | None:
+    """The course in which an item of this id was written last."""
+    names = statements.scope(shelf) | {"the_item": item}
+    return connection.execute(statements.LATEST_COURSE, names).scalar()
 
 
 def versions(connection: Connection, shelf: Shelf, key: Key, before: int, limit: int) -> list[Version]:

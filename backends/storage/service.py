@@ -11,7 +11,7 @@ from backends.database import Database
 from backends.storage import reading, statements
 from backends.storage.items import DAY, Item, Key, Shelf, Version
 from backends.storage.outcomes import Outcome
-from backends.storage.reading import Listing, Usage
+from backends.storage.reading import Content, Listing, Usage
 from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
 
 TOMBSTONES_KEPT: Final = 90 * DAY * 1000
@@ -46,6 +46,19 @@ class Storage:
 
     async def version(self, shelf: Shelf, key: Key, revision: int) -> tuple[Version, bytes]:
         return await self._database.read(lambda connection: reading.version(connection, shelf, key, revision))
+
+    async def contents(self, shelf: Shelf, course: str, prefix: str, limit: int) -> list[Content]:
+        return await self._database.read(
+            lambda connection: reading.contents(connection, shelf, course, prefix, limit)
+        )
+
+    async def history(self, shelf: Shelf, key: Key, *, limit: int, room: int) -> list[Content]:
+        return await self._database.read(
+            lambda connection: reading.history(connection, shelf, key, limit=limit, room=room)
+        )
+
+    async def latest_course(self, shelf: Shelf, item: str) -> str | None:
+        return await self._database.read(lambda connection: reading.latest_course(connection, shelf, item))
 
     async def usage(self, shelf: Shelf) -> Usage:
         return await self._database.read(lambda connection: reading.usage(connection, shelf))

@@ -82,6 +82,36 @@ LIST = (
     .order_by(items.c.id)
     .limit(bindparam("at_most"))
 )
+# Every item of a course whose id begins with a prefix, with its content.
+CONTENTS = (
+    select(items.c.id, items.c.updated, versions.c.body)
+    .select_from(items)
+    .join(
+        versions,
+        and_(
+            _own(versions),
+            versions.c.course == items.c.course,
+            versions.c.item == items.c.id,
+            versions.c.revision == items.c.revision,
+        ),
+    )
+    .where(
+        _own(items),
+        items.c.course == bindparam("the_course"),
+        items.c.id >= bindparam("prefix"),
+        items.c.id < bindparam("prefix_end"),
+        items.c.deleted.is_(None),
+    )
+    .order_by(items.c.id)
+    .limit(bindparam("at_most"))
+)
+# The course in which an item of this id was written last, for those who do not know it.
+LATEST_COURSE = (
+    select(items.c.course)
+    .where(_own(items), items.c.id == bindparam("the_item"), items.c.deleted.is_(None))
+    .order_by(items.c.updated.desc())
+    .limit(1)
+)
 ADD_ITEM = insert(items).values(_new(items, course="the_course", id="the_item"))
 CHANGE_ITEM = (
     update(items)
@@ -107,6 +137,12 @@ VERSIONS = (
     select(*_WITHOUT_BODY)
     .where(_its_versions(), versions.c.revision < bindparam("before"))
     .order_by(versions.c.revision.desc())
+    .limit(bindparam("at_most"))
+)
+BODIES = (
+    select(versions.c.saved, versions.c.body)
+    .where(_its_versions())
+    .order_by(versions.c.saved.desc(), versions.c.revision.desc())
     .limit(bindparam("at_most"))
 )
 SAME_BRANCH = select(versions.c.revision).where(

@@ -24,6 +24,7 @@ from backends.log import STANDARD_OUTPUT, Output, json_log
 from backends.serving import Draining, application
 from backends.storage.api import Api as StorageApi
 from backends.storage.command import MIGRATIONS as STORAGE_MIGRATIONS
+from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 from tests.backends.issuer import ISSUER, Issuer
 
@@ -106,8 +107,10 @@ class Reader:
     ) -> Answer:
         return await self.ask("PUT", path, body, content_type=content_type, **headers)
 
-    async def post(self, path: str, body: bytes, *, content_type: str = "application/json") -> Answer:
-        return await self.ask("POST", path, body, content_type=content_type)
+    async def post(
+        self, path: str, body: bytes, *, content_type: str = "application/json", **headers: str
+    ) -> Answer:
+        return await self.ask("POST", path, body, content_type=content_type, **headers)
 
     async def delete(self, path: str, **headers: str) -> Answer:
         return await self.ask("DELETE", path, **headers)
@@ -141,7 +144,8 @@ async def storage(path: Path, issuer: Issuer, rate: Rate = PLENTY) -> AsyncGener
     clock = Clock()
 
     def routes(file: Database) -> list[web.RouteDef]:
-        return StorageApi(Storage(file, Allowance(rate, time.monotonic), clock)).routes()
+        service = Storage(file, Allowance(rate, time.monotonic), clock)
+        return [*StorageApi(service).routes(), *RunestoneApi(service).routes()]
 
     async with _running(path, issuer, "storage", clock, routes) as running:
         yield running

@@ -141,6 +141,11 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
         "/v1/me/usage",
     ):
         assert (await ada.get(path)).status == 200
+    assert (await ada.post("/ns/assessment/gethist", b'{"acid":"x"}')).status == 200
+    assert (await ada.post("/ns/assessment/gethist", b'{"acid":"x","course":"c"}')).status == 200
+    await ada.post("/ns/logger/runlog", b'{"div_id":"x","code":"1","course":"c"}')
+    assert (await ada.post("/ns/assessment/gethist", b'{"acid":"x"}')).status == 200
+    assert (await ada.get("/ns/logger/getAllCompletionStatus")).status == 200
     await ada.delete("/v1/items/x?mode=lww")
     own_store.clock.ahead += 100 * 86400
     await own_store.sweep()
