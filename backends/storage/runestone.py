@@ -104,7 +104,7 @@ def runlog(fields: Fields) -> Entry:
     activity, course = text(fields, "div_id"), text(fields, "course")
     if not isinstance(fields.get("code", ""), str):
         raise InvalidField("code is text.")
-    changed = str(fields.get("to_save", "True")).lower() not in FALSE
+    changed = str(fields.get("to_save", True)).lower() not in FALSE
     key = run_key(named(course), activity) if changed else Key(named(course), _id("ns.rerun", activity))
     return Entry(key, Kind.PROGRAM, _kept(fields))
 
@@ -142,7 +142,7 @@ def result(event: str, body: bytes, *, saved: str, revision: int) -> dict[str, o
         else {name: kept[name] for name in READ_BACK if name in kept}
     )
     # Where a page says "F", pages that restore it take any text for true.
-    if found.get("correct") in {"T", "F"}:
+    if found.get("correct") == "T" or found.get("correct") == "F":
         found["correct"] = found["correct"] == "T"
     if SAVED_AS.get(event, event) in JSON_ANSWERS:
         found["answer"] = _unpacked(found.get("answer"))
