@@ -2,9 +2,7 @@
 
 import { Authorization } from "./authorization.js";
 import { openDatabase } from "./database.js";
-import { BookgateError } from "./errors.js";
-import { EventLog } from "./event-log.js";
-import { Items } from "./items.js";
+import { BookgateError, unreachable } from "./errors.js";
 import { Outbox } from "./outbox.js";
 import { Requests } from "./requests.js";
 import { Session } from "./session.js";
@@ -13,15 +11,8 @@ import { Session } from "./session.js";
 /** @typedef {import("./authorization.js").Choice} Choice */
 /** @typedef {import("./event-log.js").BookEvent} BookEvent */
 /** @typedef {import("./items.js").SaveOptions} SaveOptions */
-
-/**
- * @typedef {object} Status what the reader should always be able to see
- * @property {"idle" | "saving" | "saved" | "waiting" | "failed"} state
- * @property {Date | null} savedAt
- * @property {number} waiting on this device, for the reader of now
- * @property {number} failed refused for good: kept here, tried again at the next visit
- * @property {number} unclaimed made here while nobody was signed in
- */
+/** @typedef {import("./outbox.js").Status} Status */
+/** @typedef {import("./saving.js").Saving} Saving */
 
 const CHANNEL = "bookgate-session"; // between the tabs of one origin
 
@@ -31,7 +22,7 @@ export class Book extends EventTarget {
   /** Who is signed in; null: nobody. @type {User | null} */
   user = null;
   /** @type {Status} */
-  status = { state: "idle", savedAt: null, waiting: 0, failed: 0, unclaimed: 0 };
+  status = { state: "idle", savedAt: null, waiting: 0, failed: 0, unclaimed: 0, reason: null, kept: true };
   /** What went wrong at the last sign-in. @type {BookgateError | null} */
   error = null;
   /** A sign-in window is open. */
@@ -47,8 +38,8 @@ export class Book extends EventTarget {
   /** @type {Session} */ #session;
   /** @type {Requests} */ #requests;
   /** @type {Outbox} */ #outbox;
-  /** @type {Items} */ #items;
-  /** @type {EventLog} */ #events;
+  /** @type {() => Promise<Saving>} */ #loadSaving;
+  /** @type {Saving | null} what the end of a page can use, which waits for nothing */ #saving = null;
 
   /**
    * Use `connect()`.
@@ -61,20 +52,33 @@ export class Book extends EventTarget {
     const changed = () => void this.#sync();
     const requests = new Requests({ session, gateway, signingIn: () => this.#underWay, changed });
     const person = () => this.user?.sub ?? null;
+    const book = () => session.book;
     const outbox = new Outbox({
       database,
       person: () => (session.confirmed ? person() : null),
-      deliver: (entry) => this.#items.deliver(entry),
+      book,
+      deliver: (entry) => this.#loadSaving().then((saving) => saving.deliver(entry), () => ({ later: null })),
       changed,
       exclusive: (work) => (navigator.locks ? navigator.locks.request(`bookgate-outbox ${gateway}`, work) : work()),
     });
-    const conflicted = (/** @type {import("./items.js").Conflict} */ detail) => void this.dispatchEvent(new CustomEvent("conflict", { detail }));
+    const conflicted = (/** @type {import("./saving.js").Conflict} */ detail) => void this.dispatchEvent(new CustomEvent("conflict", { detail }));
     this.#session = session;
     this.#authorization = new Authorization({ gateway, returnPage, session });
     this.#requests = requests;
     this.#outbox = outbox;
-    this.#items = new Items({ gateway, database, outbox, requests, person, conflicted });
-    this.#events = new EventLog({ gateway, session, requests, outbox });
+    /** @type {Promise<Saving> | null} */
+    let loading = null;
+    this.#loadSaving = () => {
+      loading ??= import("./saving.js").then(
+        ({ Saving }) => (this.#saving = new Saving({ gateway, database, session, requests, outbox, person, book, conflicted, changed })),
+        (cause) => {
+          loading = null; // asked for again when it is needed
+          throw unreachable(cause);
+        },
+      );
+      return loading;
+    };
+    void this.#loadSaving().catch(() => null); // now: the gateway may be away when it is needed
   }
 
   /** How requests prove who is signed in; null: nobody is, or the gateway is away. */
@@ -108,8 +112,9 @@ export class Book extends EventTarget {
       this.#failed(error);
       await this.#session.read();
     }
-    await this.#outbox.retryRefused();
+    await this.#loadSaving().then(({ waiting }) => waiting.retryRefused(), () => null);
     await this.#sync();
+    void this.#outbox.drain();
     void this.#authorization.prepare().catch((error) => this.#failed(error));
     return this;
   }
@@ -117,8 +122,12 @@ export class Book extends EventTarget {
   #watchPage() {
     addEventListener("online", () => void this.#resume());
     addEventListener("pageshow", (event) => void (event.persisted && this.#resume()));
-    addEventListener("pagehide", () => this.#events.leave());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#events.leave());
+    addEventListener("pagehide", () => this.#saving?.leave());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "hidden") return;
+      this.#saving?.leave();
+      void this.#outbox.drain({ now: true });
+    });
     this.#channel.onmessage = ({ data }) => {
       if (data === "signed-out") this.dispatchEvent(new Event("signedout"));
       void this.#resume();
@@ -182,7 +191,7 @@ export class Book extends EventTarget {
   /** Pages put what is unsaved into `save()` when they hear "leaving"; the outbox holds it when the page goes. */
   async #leaving() {
     this.dispatchEvent(new Event("leaving"));
-    this.#events.leave();
+    this.#saving?.leave();
     await new Promise((resolve) => setTimeout(resolve)); // saves begun by the listeners
     await this.#outbox.settled();
   }
@@ -193,15 +202,16 @@ export class Book extends EventTarget {
    * @param {{scope?: "book", force?: boolean}} [options] @returns {Promise<import("./session.js").SignedOut>}
    */
   async signOut({ scope, force = false } = {}) {
-    await this.#events.flush();
+    const saving = await this.#loadSaving();
+    await saving.events.flush();
     await this.#outbox.drain({ now: true });
     const person = this.user?.sub ?? null;
-    const { waiting, refused } = await this.#outbox.counts(person);
-    if (waiting + refused > 0 && !force) {
-      throw new BookgateError("work_waiting", `${waiting + refused} changes are on this device only.`);
+    const { waiting, failed } = await this.#outbox.status(person);
+    if (waiting + failed > 0 && !force) {
+      throw new BookgateError("work_waiting", `${waiting + failed} changes are on this device only.`);
     }
     const signedOut = await this.#session.end(scope ?? null);
-    if (person !== null) await this.#outbox.discard(person);
+    if (person !== null) await saving.waiting.discard(person);
     this.#channel.postMessage("signed-out");
     await this.#sync();
     this.dispatchEvent(new Event("signedout")); // pages take the reader's work off the screen
@@ -222,13 +232,21 @@ export class Book extends EventTarget {
    * @param {string} id @param {unknown} value @param {SaveOptions} [options]
    */
   async save(id, value, options) {
-    await this.#items.save(id, value, options);
+    const saving = await this.#loadSaving();
+    await saving.items.save(id, value, options);
+    this.#added(saving);
+  }
+
+  /** @param {Saving} saving */
+  #added(saving) {
+    saving.prepare();
     void this.#outbox.drain();
+    void saving.persist();
   }
 
   /** The newest value saved under an id, on any device. @param {string} id @param {{course?: string}} [options] @returns {Promise<any>} */
   async load(id, options) {
-    return this.#items.load(id, options);
+    return (await this.#loadSaving()).items.load(id, options);
   }
 
   /**
@@ -239,7 +257,7 @@ export class Book extends EventTarget {
    */
   async write(path, { method = "POST", body, contentType = "application/json", label }) {
     await this.#outbox.add({ person: this.user?.sub ?? null, type: "write", method, path, body, contentType, label, item: null });
-    void this.#outbox.drain();
+    void this.#loadSaving().then((saving) => this.#added(saving), () => null);
   }
 
   /**
@@ -271,31 +289,38 @@ export class Book extends EventTarget {
 
   /** Notes something that happened, for the analytics service. @param {BookEvent} event */
   log(event) {
-    this.#events.log(event);
+    void this.#loadSaving().then(({ events }) => events.log(event), () => null);
   }
 
   /** "Yes, what was done here before I signed in is mine." */
   async claim() {
     if (!this.#session.confirmed || !this.user) throw new BookgateError("login_required");
-    await this.#outbox.claim(this.user.sub);
+    await (await this.#loadSaving()).waiting.claim(this.user.sub);
     await this.#outbox.drain({ now: true });
   }
 
   /** "No, it is not mine": erased. */
   async discardUnclaimed() {
-    await this.#outbox.discard(null);
+    await (await this.#loadSaving()).waiting.discard(null);
+  }
+
+  /** What the reader wrote under a path of the gateway, and it has not taken yet: oldest first. @param {string} path its beginning */
+  async waiting(path) {
+    return (await this.#loadSaving()).waiting.under(path, this.user?.sub ?? null);
+  }
+
+  /** What waits on this device for the reader, or for nobody yet, as a file that a person can read. @returns {Promise<Blob>} JSON */
+  async exportWaiting() {
+    return (await this.#loadSaving()).waiting.file(this.user, this.gateway);
   }
 
   async #sync() {
     const turn = ++this.#turn;
     this.user = this.#session.user;
-    const { waiting, refused, unclaimed } = await this.#outbox.counts(this.user?.sub ?? null);
+    const status = await this.#outbox.status(this.user?.sub ?? null);
     if (turn !== this.#turn) return; // a later one knows better
-    const { savedAt, stuck } = this.#outbox;
-    const here = waiting + (this.user === null ? unclaimed : 0);
-    const done = savedAt === null ? "idle" : "saved";
-    const state = refused > 0 ? "failed" : here === 0 ? done : stuck ? "waiting" : "saving";
-    this.status = { state, savedAt: savedAt === null ? null : new Date(savedAt), waiting, failed: refused, unclaimed };
+    this.status = status;
+    this.#saving?.guard(status);
     this.#changed();
   }
 

@@ -22,16 +22,25 @@ const VERSION = 1;
 export async function openDatabase(name, factory = globalThis.indexedDB) {
   try {
     if (!factory) return new MemoryDatabase();
-    const request = factory.open(name, VERSION);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore("state");
-      request.result.createObjectStore("etags");
-      request.result.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
-    };
-    return new IndexedDatabase(await result(request));
+    const database = new IndexedDatabase(() => open(name, factory));
+    await database.get("state", "key");
+    return database;
   } catch {
     return new MemoryDatabase(); // private windows of some browsers, storage switched off by the reader
   }
+}
+
+/** @param {string} name @param {IDBFactory} factory @returns {Promise<IDBDatabase>} */
+async function open(name, factory) {
+  const request = factory.open(name, VERSION);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore("state");
+    request.result.createObjectStore("etags");
+    request.result.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
+  };
+  const database = await result(request);
+  database.onversionchange = () => database.close(); // a newer page of the book wants to migrate
+  return database;
 }
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
@@ -53,34 +62,53 @@ function committed(transaction) {
 /** @implements {Database} */
 class IndexedDatabase {
   lasting = true;
-  #database;
+  #open;
+  /** @type {Promise<IDBDatabase> | null} */
+  #opened = null;
 
-  /** @param {IDBDatabase} database */
-  constructor(database) {
-    this.#database = database;
-    database.onversionchange = () => database.close(); // a newer page of the book wants to migrate
+  /** @param {() => Promise<IDBDatabase>} open */
+  constructor(open) {
+    this.#open = open;
+  }
+
+  /**
+   * A connection that the browser closed, as when the reader clears the storage, is opened again.
+   * @param {StoreName} store @param {IDBTransactionMode} mode @returns {Promise<IDBTransaction>}
+   */
+  async #begin(store, mode) {
+    for (let again = false; ; again = true) {
+      const opened = (this.#opened ??= this.#open());
+      try {
+        return (await opened).transaction(store, mode, { durability: "strict" }); // on the disk, not on its way there
+      } catch (error) {
+        if (this.#opened === opened) this.#opened = null;
+        if (again || /** @type {DOMException} */ (error).name !== "InvalidStateError") throw error;
+      }
+    }
   }
 
   /** @param {StoreName} store @param {IDBValidKey} key */
-  get(store, key) {
-    return result(this.#database.transaction(store).objectStore(store).get(key));
+  async get(store, key) {
+    return result((await this.#begin(store, "readonly")).objectStore(store).get(key));
   }
 
   /** @param {StoreName} store */
-  all(store) {
-    return result(this.#database.transaction(store).objectStore(store).getAll());
+  async all(store) {
+    return result((await this.#begin(store, "readonly")).objectStore(store).getAll());
   }
 
   /** @param {StoreName} store @param {any} value */
   async add(store, value) {
-    const transaction = this.#database.transaction(store, "readwrite");
-    const [key] = await Promise.all([result(transaction.objectStore(store).add(value)), committed(transaction)]);
+    const transaction = await this.#begin(store, "readwrite");
+    const added = result(transaction.objectStore(store).add(value));
+    transaction.commit(); // now: the page may be gone before it could hear of the success
+    const [key] = await Promise.all([added, committed(transaction)]);
     return Number(key);
   }
 
   /** @param {StoreName} store @param {IDBValidKey} key @param {(value: any) => any} change */
   async change(store, key, change) {
-    const transaction = this.#database.transaction(store, "readwrite");
+    const transaction = await this.#begin(store, "readwrite");
     const objects = transaction.objectStore(store);
     const write = async () => {
       const value = change(await result(objects.get(key)));

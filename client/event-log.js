@@ -2,6 +2,7 @@
 
 import { BookgateError, needsSignIn, refusal } from "./errors.js";
 
+/** @typedef {import("./delivery.js").Delivery} Delivery */
 /** @typedef {import("./outbox.js").Outbox} Outbox */
 /** @typedef {import("./requests.js").Requests} Requests */
 /** @typedef {import("./session.js").Session} Session */
@@ -10,13 +11,13 @@ import { BookgateError, needsSignIn, refusal } from "./errors.js";
 const PATH = "/analytics/v1/events";
 const PAUSE = 5000; // ms between the first event of a batch and its sending
 const BATCH = 100;
-const KEEPALIVE = 60_000; // bytes; browsers stop at 64 KiB in all
 
 export class EventLog {
   #url;
   #session;
   #requests;
   #outbox;
+  #delivery;
   /** @type {BookEvent[]} */
   #events = [];
   /** @type {string | null} whose the events are */
@@ -25,15 +26,14 @@ export class EventLog {
   #seq = 0;
   /** @type {ReturnType<typeof setTimeout> | null} */
   #timer = null;
-  /** @type {Record<string, string>} made ahead, because a page that goes away cannot wait for a signature */
-  #proofs = {};
 
-  /** @param {{gateway: string, session: Session, requests: Requests, outbox: Outbox}} parts */
-  constructor({ gateway, session, requests, outbox }) {
+  /** @param {{gateway: string, session: Session, requests: Requests, outbox: Outbox, delivery: Delivery}} parts */
+  constructor({ gateway, session, requests, outbox, delivery }) {
     this.#url = gateway + PATH;
     this.#session = session;
     this.#requests = requests;
     this.#outbox = outbox;
+    this.#delivery = delivery;
   }
 
   /** One event. Readers who are not signed in are not recorded. @param {BookEvent} event */
@@ -47,11 +47,7 @@ export class EventLog {
     this.#events.push({ id: uuid7(now), t: new Date(now).toISOString(), seq: this.#seq++, session: this.#visit, page, ...event });
     if (this.#events.length >= BATCH) void this.flush();
     this.#timer ??= setTimeout(() => void this.flush(), PAUSE);
-    if (this.#events.length === 1) void this.#prepare();
-  }
-
-  async #prepare() {
-    this.#proofs = await this.#session.proofs("POST", this.#url).catch(() => ({}));
+    if (this.#events.length === 1) void this.#delivery.prepare("POST", PATH);
   }
 
   /** @returns {{person: string | null, body: string} | null} */
@@ -72,22 +68,18 @@ export class EventLog {
       .then((response) => (response.ok ? null : refusal(response)))
       .catch((cause) => (cause instanceof BookgateError ? cause : Promise.reject(cause)));
     if (error === null || !canWait(error)) return;
-    await this.#outbox.add({ ...batch, type: "events", method: "POST", path: PATH, item: null });
+    await this.#wait(batch);
   }
 
-  /** The page goes away: in this very task, with keepalive, or into the outbox when that cannot carry it. */
+  /** The page may be going away: the batch joins what waits, and with it is sent now or later. */
   leave() {
-    const { confirmed, mode } = this.#session;
-    const proofs = this.#proofs;
-    this.#proofs = {};
     const batch = this.#take();
-    if (batch === null) return;
-    if (!confirmed || (mode === "dpop" && !proofs.DPoP) || batch.body.length > KEEPALIVE) {
-      void this.#outbox.add({ ...batch, type: "events", method: "POST", path: PATH, item: null });
-      return;
-    }
-    const init = { headers: { "Content-Type": "application/json" }, body: batch.body, keepalive: true };
-    this.#session.sendNow("POST", this.#url, init, batch.person, proofs).catch(() => null); // nobody is left to hear of it
+    if (batch !== null) void this.#wait(batch).catch(() => null); // a full device loses events, and no work
+  }
+
+  /** @param {{person: string | null, body: string}} batch */
+  async #wait(batch) {
+    await this.#outbox.add({ ...batch, type: "events", method: "POST", path: PATH, item: null });
   }
 }
 

@@ -5,21 +5,22 @@
  */
 
 import { randomId } from "./base64url.js";
+import { BookgateError } from "./errors.js";
 
 /** @typedef {import("./database.js").Database} Database */
 
 /**
  * @typedef {object} Entry
- * @property {number} n order on this device
+ * @property {number} n order on this device, whatever its clock says
  * @property {string | null} person null: made while nobody was signed in; goes out only when a reader says that it is theirs
- * @property {string | null} [book] which of the origin's books it is for; null: the origin has one
+ * @property {string | null} book which of the origin's books it is for; null: the origin has one
  * @property {string} key Idempotency-Key
  * @property {"item" | "events" | "write"} type
  * @property {string} path
  * @property {string} method
- * @property {string} body JSON
+ * @property {string} body JSON, unless `contentType` says otherwise
  * @property {string} [contentType] of a "write"; else application/json
- * @property {string} [label] what a list of waiting work calls it
+ * @property {string} [label] what a list of waiting work calls it; at the end of a page those of one label stay in order
  * @property {{id: string, course: string, kind: string} | null} item
  * @property {number} at device time, ms
  * @property {number} tries
@@ -27,17 +28,32 @@ import { randomId } from "./base64url.js";
  */
 
 /** @typedef {{sent: true} | {later: number | null} | {refused: string}} Outcome later: seconds, null: a pause that grows */
-/** @typedef {Omit<Entry, "n" | "key" | "at" | "tries" | "refused">} Draft */
-/** @typedef {{waiting: number, refused: number, unclaimed: number}} Counts */
+/** @typedef {Omit<Entry, "n" | "book" | "key" | "at" | "tries" | "refused">} Draft */
+
+/**
+ * @typedef {object} Status what the reader should always be able to see; events of the book do not count
+ * @property {"idle" | "saving" | "saved" | "waiting" | "failed"} state
+ * @property {Date | null} savedAt
+ * @property {number} waiting on this device, for the reader of now
+ * @property {number} failed refused for good: kept here, tried again at the next visit
+ * @property {number} unclaimed made in this book while nobody was signed in
+ * @property {string | null} reason the code of what failed last
+ * @property {boolean} kept does what waits survive the page?
+ */
 
 const LONGEST_PAUSE = 60;
 
 export class Outbox {
   /** when the last entry was taken by the gateway, ms @type {number | null} */
   savedAt = null;
+  /** what waits, as far as this tab knows without asking the database @type {Entry[]} */
+  known = [];
+  /** sent already, because the page seemed to go away: by key @type {Map<string, Promise<Outcome>>} */
+  flying = new Map();
 
   #database;
   #person;
+  #book;
   #deliver;
   #changed;
   #exclusive;
@@ -49,45 +65,73 @@ export class Outbox {
   #timer = null;
   /** @type {Promise<unknown>} */
   #writes = Promise.resolve();
+  /** what could be neither kept nor sent, and why @type {Map<string, string>} */
+  #lost = new Map();
 
   /**
    * @param {object} parts
    * @param {Database} parts.database
    * @param {() => string | null} parts.person who is signed in, confirmed by the gateway
+   * @param {() => string | null} [parts.book] which of the origin's books this page is of
    * @param {(entry: Entry) => Promise<Outcome>} parts.deliver
    * @param {() => void} parts.changed
    * @param {(work: () => Promise<void>) => Promise<void>} [parts.exclusive] one tab at a time
    */
-  constructor({ database, person, deliver, changed, exclusive = (work) => work() }) {
+  constructor({ database, person, book = () => null, deliver, changed, exclusive = (work) => work() }) {
     this.#database = database;
     this.#person = person;
+    this.#book = book;
     this.#deliver = deliver;
     this.#changed = changed;
     this.#exclusive = exclusive;
   }
 
-  /** Keeps a write; one of the same item that was never tried is replaced, except answers: every attempt counts. @param {Draft} draft */
+  /**
+   * Keeps a write; one of the same item that was never tried is replaced, except answers: every attempt counts.
+   * Rejects with `device_full` when there is no room for it here and the gateway could not take it either.
+   * @param {Draft} draft
+   */
   async add(draft) {
-    const written = this.#writes.then(() => this.#write(draft));
-    this.#writes = written.catch(() => null);
-    await written;
-    this.#changed();
+    const entry = { ...draft, n: Infinity, book: this.#book(), key: randomId(16), at: Date.now(), tries: 0, refused: null };
+    this.known.push(entry);
+    const kept = this.#writes.then(() => this.#keep(entry));
+    this.#writes = kept.catch(() => null);
+    await kept.finally(this.#changed);
   }
 
-  /** @param {Draft} draft */
-  async #write(draft) {
-    const earlier = (await this.#entries()).findLast((entry) => sameItem(entry, draft));
-    const fresh = { ...draft, key: randomId(16), at: Date.now(), tries: 0, refused: null };
-    if (earlier?.refused || (earlier && draft.item?.kind !== "answer")) {
-      const now = await this.#database.change("outbox", earlier.n, (entry) => replaced(entry, fresh));
-      if (now?.key === fresh.key) return;
+  /** @param {Entry} fresh */
+  async #keep(fresh) {
+    try {
+      await this.#write(fresh);
+    } catch (error) {
+      await this.#rescue(fresh, /** @type {DOMException} */ (error));
     }
-    await this.#database.add("outbox", fresh);
+    this.#lost.delete(thing(fresh));
   }
 
-  /** Does something keep what waits from being sent? */
-  get stuck() {
-    return this.#failures > 0 || this.#person() === null;
+  /** @param {Entry} fresh */
+  async #write(fresh) {
+    const earlier = (await this.#entries()).findLast((entry) => sameItem(entry, fresh));
+    if (earlier?.refused || (earlier && fresh.item?.kind !== "answer")) {
+      const now = await this.#database.change("outbox", earlier.n, (entry) => replaced(entry, fresh));
+      if (now?.key === fresh.key) return void (fresh.n = earlier.n);
+    }
+    const { n, ...unnumbered } = fresh;
+    fresh.n = await this.#database.add("outbox", unnumbered);
+  }
+
+  /** No room here: sending what waits makes some; else the write goes out by itself, last. @param {Entry} fresh @param {DOMException} cause */
+  async #rescue(fresh, cause) {
+    await this.drain({ now: true });
+    const written = await this.#write(fresh).then(() => true, () => false);
+    if (written) return;
+    const first = !(await this.#entries()).some((entry) => entry.person === fresh.person && entry.refused === null);
+    const mine = fresh.person !== null && fresh.person === this.#person();
+    if (first && mine && "sent" in (await this.#deliver(fresh))) return this.#taken(fresh);
+    this.#drop(fresh);
+    const code = cause.name === "QuotaExceededError" ? "device_full" : "device_failed";
+    this.#lost.set(thing(fresh), code);
+    throw new BookgateError(code, "This could be neither kept on this device nor sent.", { cause });
   }
 
   /** Resolves when everything asked for so far is on the device. */
@@ -95,45 +139,26 @@ export class Outbox {
     return this.#writes;
   }
 
-  /** The newest waiting write of an item. @param {string | null} person @param {string} id @param {string} course */
+  /** The newest waiting write of an item of this book. @param {string | null} person @param {string} id @param {string} course */
   async latest(person, id, course) {
-    const entries = await this.#entries();
-    return entries.findLast((entry) => entry.person === person && entry.item?.id === id && entry.item.course === course) ?? null;
+    const wanted = { person, book: this.#book(), item: { id, course } };
+    return (await this.#entries()).findLast((entry) => sameItem(entry, wanted)) ?? null;
   }
 
-  /** @param {string | null} person @returns {Promise<Counts>} */
-  async counts(person) {
-    const entries = await this.#entries();
-    const own = person === null ? [] : entries.filter((entry) => entry.person === person);
-    const refused = own.filter((entry) => entry.refused !== null).length;
-    const unclaimed = entries.filter((entry) => entry.person === null).length;
-    return { waiting: own.length - refused, refused, unclaimed };
-  }
-
-  /**
-   * The reader says that what was done here while nobody was signed in is theirs.
-   * @param {string} person @param {number} [since] only what was made from then on, ms
-   */
-  async claim(person, since = 0) {
-    for (const { n } of (await this.#unclaimed()).filter(({ at }) => at >= since)) {
-      await this.#database.change("outbox", n, (entry) => entry && { ...entry, person });
-    }
-    this.#changed();
-  }
-
-  /** Erases what waits for a person, or what is nobody's. @param {string | null} person */
-  async discard(person) {
-    for (const { n } of (await this.#entries()).filter((entry) => entry.person === person)) {
-      await this.#database.change("outbox", n, () => undefined);
-    }
-    this.#changed();
-  }
-
-  /** Refused writes are tried again: once on each visit. */
-  async retryRefused() {
-    for (const { n } of (await this.#entries()).filter((entry) => entry.refused !== null)) {
-      await this.#database.change("outbox", n, (entry) => entry && { ...entry, refused: null });
-    }
+  /** @param {string | null} person @returns {Promise<Status>} */
+  async status(person) {
+    const entries = (await this.#entries()).filter(({ type }) => type !== "events");
+    const own = entries.filter((entry) => person !== null && entry.person === person);
+    const refused = own.filter((entry) => entry.refused !== null);
+    const unclaimed = entries.filter((entry) => entry.person === null && entry.book === this.#book()).length;
+    const waiting = own.length - refused.length;
+    const reason = [...this.#lost.values()].at(-1) ?? refused.at(-1)?.refused ?? null;
+    const stuck = this.#failures > 0 || this.#person() === null;
+    const here = waiting + (person === null ? unclaimed : 0);
+    const sent = this.savedAt === null ? "idle" : "saved";
+    const state = reason !== null ? "failed" : here === 0 ? sent : stuck ? "waiting" : "saving";
+    const savedAt = this.savedAt === null ? null : new Date(this.savedAt);
+    return { state, savedAt, waiting, failed: refused.length, unclaimed, reason, kept: this.#database.lasting };
   }
 
   /**
@@ -154,43 +179,67 @@ export class Outbox {
     while (this.#again) {
       this.#again = false;
       this.#stopTimer();
-      for (let entry = await this.#next(); entry; entry = await this.#next()) {
-        if (!(await this.#attempt(entry))) break;
+      try {
+        await this.#sendAll();
+      } catch (error) {
+        if (!(error instanceof DOMException)) throw error;
+        this.#pause(null); // the database, not the gateway
       }
     }
   }
 
-  /** @returns {Promise<Entry | null>} */
-  async #next() {
-    const person = this.#person();
-    if (person === null) return null;
-    return (await this.#entries()).find((entry) => entry.person === person && entry.refused === null) ?? null;
+  async #sendAll() {
+    for (const entry of await this.#entries()) {
+      if (entry.refused !== null || entry.person === null || entry.person !== this.#person()) continue;
+      if (!(await this.#attempt(entry))) return;
+    }
   }
 
-  /** @param {Entry} entry @returns {Promise<boolean>} go on with the next? */
+  /** @param {Entry} listed @returns {Promise<boolean>} go on with the next? */
   async #attempt({ n }) {
     const tried = (/** @type {Entry | undefined} */ entry) => entry && { ...entry, tries: entry.tries + 1 }; // frozen from here on
-    const entry = await this.#database.change("outbox", n, tried);
+    const asked = () => this.#database.get("outbox", n); // a full device takes not even that
+    const entry = await this.#database.change("outbox", n, tried).catch(asked);
     if (!entry) return true; // another tab sent it
-    const outcome = await this.#deliver(entry);
+    const outcome = await (this.flying.get(entry.key) ?? this.#deliver(entry));
+    this.flying.delete(entry.key);
     if ("later" in outcome) {
-      this.#failures += 1;
-      this.#startTimer(outcome.later ?? Math.min(2 ** this.#failures, LONGEST_PAUSE));
-      this.#changed();
+      this.#pause(outcome.later);
       return false;
     }
     this.#failures = 0;
-    const refused = "refused" in outcome ? outcome.refused : null;
-    await this.#database.change("outbox", n, (kept) => (refused === null ? undefined : kept && { ...kept, refused }));
-    if (refused === null) this.savedAt = Date.now();
+    await ("sent" in outcome ? this.#taken(entry) : this.#mark(entry, outcome.refused));
     this.#changed();
     return true;
   }
 
-  /** @param {number} seconds */
-  #startTimer(seconds) {
+  /** @param {Entry} entry */
+  async #taken(entry) {
+    const older = (await this.#entries()).filter(({ n, refused }) => n < entry.n && refused !== null);
+    for (const { n, key } of [entry, ...older.filter((one) => sameItem(one, entry))]) {
+      await this.#database.change("outbox", n, (kept) => (kept?.key === key ? undefined : kept)); // a newer body may stand there
+    }
+    this.#drop(entry);
+    if (entry.type !== "events") this.savedAt = Date.now();
+  }
+
+  /** @param {Entry} entry @param {string} refused */
+  async #mark(entry, refused) {
+    await this.#database.change("outbox", entry.n, (kept) => (kept?.key === entry.key ? { ...kept, refused } : kept));
+  }
+
+  /** @param {Entry} entry */
+  #drop({ key }) {
+    this.known = this.known.filter((entry) => entry.key !== key);
+  }
+
+  /** @param {number | null} seconds */
+  #pause(seconds) {
+    this.#failures += 1;
     this.#stopTimer();
-    this.#timer = setTimeout(() => void this.drain({ now: true }), seconds * 1000);
+    const pause = seconds ?? Math.min(2 ** this.#failures, LONGEST_PAUSE);
+    this.#timer = setTimeout(() => void this.drain({ now: true }), pause * 1000);
+    this.#changed();
   }
 
   #stopTimer() {
@@ -199,22 +248,24 @@ export class Outbox {
   }
 
   /** @returns {Promise<Entry[]>} */
-  #entries() {
-    return this.#database.all("outbox");
-  }
-
-  async #unclaimed() {
-    return (await this.#entries()).filter((entry) => entry.person === null);
+  async #entries() {
+    const entries = await this.#database.all("outbox");
+    const keys = new Set(entries.map(({ key }) => key));
+    this.known = [...entries, ...this.known.filter(({ n, key }) => n === Infinity && !keys.has(key))];
+    return entries;
   }
 }
 
-/** @param {Entry} entry @param {Draft} draft */
-function sameItem(entry, draft) {
-  if (entry.item === null || draft.item === null || entry.person !== draft.person) return false;
-  return entry.item.id === draft.item.id && entry.item.course === draft.item.course;
+/** What a write is about: of two writes about one thing the later counts. @param {Entry} entry */
+export const thing = ({ book, path, label }) => `${book}\n${path}\n${label}`;
+
+/** @param {Entry} entry @param {{person: string | null, book: string | null, item: {id: string, course: string} | null}} other */
+function sameItem(entry, other) {
+  if (entry.item === null || other.item === null || entry.person !== other.person || entry.book !== other.book) return false;
+  return entry.item.id === other.item.id && entry.item.course === other.item.course;
 }
 
-/** A write that was tried keeps its body, because the gateway may have it under its key already. @param {Entry | undefined} entry @param {any} fresh */
+/** A write that was tried keeps its body, because the gateway may have it under its key already. @param {Entry | undefined} entry @param {Entry} fresh */
 function replaced(entry, fresh) {
   if (!entry) return undefined;
   return entry.tries === 0 || entry.refused !== null ? { ...fresh, n: entry.n } : entry;

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { MemoryDatabase } from "../../client/database.js";
-import { EventLog } from "../../client/event-log.js";
-import { Items } from "../../client/items.js";
 import { Outbox } from "../../client/outbox.js";
 import { Requests } from "../../client/requests.js";
+import { Saving } from "../../client/saving.js";
 import { Session } from "../../client/session.js";
 import { TabStorage, scriptedGateway } from "./scripted-gateway.mjs";
 
@@ -38,11 +37,16 @@ async function parts(rules = () => undefined) {
   const conflicts = [];
   const person = () => session.user?.sub ?? null;
   const requests = new Requests({ session, gateway: gateway.origin, signingIn: () => null, changed: () => {} });
-  const outbox = new Outbox({ database, person, deliver: (entry) => items.deliver(entry), changed: () => {} });
-  const items = new Items({ gateway: gateway.origin, database, outbox, requests, person, conflicted: (conflict) => conflicts.push(conflict) });
-  const events = new EventLog({ gateway: gateway.origin, session, requests, outbox });
+  const [book, changed, conflicted] = [() => session.book, () => {}, (conflict) => conflicts.push(conflict)];
+  const outbox = new Outbox({ database, person, book, deliver: (entry) => saving.deliver(entry), changed });
+  const saving = new Saving({ gateway: gateway.origin, database, session, requests, outbox, person, book, conflicted, changed });
+  const { items, events, waiting } = saving;
   const puts = () => gateway.received.filter(({ method }) => method === "PUT");
-  return { ...gateway, shelf, database, session, outbox, items, events, conflicts, puts };
+  const counts = async () => {
+    const { waiting, failed, unclaimed } = await outbox.status(ADA.sub);
+    return { waiting, failed, unclaimed };
+  };
+  return { ...gateway, shelf, database, session, outbox, saving, items, events, waiting, conflicts, puts, counts };
 }
 
 test("the first save creates, the next says what it replaces", async () => {
@@ -90,32 +94,39 @@ for (const [name, answer] of Object.entries({
   "a hotel's page": { status: 200, headers: { "Content-Type": "text/html" }, body: "<p>Welcome" },
 })) {
   test(`a save refused (${name}) waits on this device`, async () => {
-    const { items, outbox } = await parts(({ method }) => (method === "PUT" ? answer : undefined));
+    const { items, outbox, waiting } = await parts(({ method }) => (method === "PUT" ? answer : undefined));
     await items.save("p", 1);
     await outbox.drain();
-    assert.deepEqual(await outbox.counts(ADA.sub), { waiting: 1, refused: 0, unclaimed: 0 });
-    assert.equal(outbox.stuck, true);
-    await outbox.discard(ADA.sub);
+    const { state, waiting: count, reason } = await outbox.status(ADA.sub);
+    assert.deepEqual({ state, count, reason }, { state: "waiting", count: 1, reason: null });
+    await waiting.discard(ADA.sub);
     process.nextTick(() => outbox.drain({ now: true })); // ends its timer
   });
 }
 
-test("a save that can never be taken is kept, and shown as not saved", async () => {
-  const { items, outbox } = await parts(({ method }) => (method === "PUT" ? { status: 413, body: { code: "too_large" } } : undefined));
-  await items.save("p", 1);
-  await outbox.drain();
-  assert.deepEqual(await outbox.counts(ADA.sub), { waiting: 0, refused: 1, unclaimed: 0 });
-});
+for (const [status, code] of [[413, "too_large"], [422, "idempotency_key_reused"], [507, "quota_exceeded"]]) {
+  test(`a save that cannot be taken (${code}) is kept, shown as not saved with the reason, and does not hold up the others`, async () => {
+    const { items, outbox, counts, waiting } = await parts(({ method, path }) => (method === "PUT" && path.includes("/p?") ? { status, body: { code } } : undefined));
+    await items.save("p", 1);
+    await items.save("q", 2);
+    await outbox.drain();
+    assert.deepEqual(await counts(), { waiting: 0, failed: 1, unclaimed: 0 });
+    const { state, reason } = await outbox.status(ADA.sub);
+    assert.deepEqual({ state, reason }, { state: "failed", reason: code });
+    const { work } = JSON.parse(await (await waiting.file(ADA, "https://gw")).text());
+    assert.deepEqual(work.map(({ id, refused, value }) => [id, refused, value]), [["p", code, 1]]);
+  });
+}
 
 test("the network cut in mid-save: sent again under the same key", async () => {
   let cut = true;
-  const { items, outbox, puts } = await parts(({ method }) => (method === "PUT" && cut ? ((cut = false), { status: 504, body: {} }) : undefined));
+  const { items, outbox, puts, counts } = await parts(({ method }) => (method === "PUT" && cut ? ((cut = false), { status: 504, body: {} }) : undefined));
   await items.save("p", 1);
   await outbox.drain();
   await outbox.drain({ now: true });
   const [first, second] = puts();
   assert.equal(first.headers["idempotency-key"], second.headers["idempotency-key"]);
-  assert.equal((await outbox.counts(ADA.sub)).waiting, 0);
+  assert.equal((await counts()).waiting, 0);
 });
 
 test("ids that would need a second spelling in a path are refused", async () => {
@@ -140,13 +151,15 @@ test("events go out as one batch with ids, numbers and times", async () => {
 
 test("events that the gateway cannot take now wait with the saves", async () => {
   let down = true;
-  const { events, outbox, received } = await parts(({ method }) => (method === "POST" && down ? { status: 503, body: {} } : undefined));
+  const { events, outbox, received, database, counts } = await parts(({ method }) => (method === "POST" && down ? { status: 503, body: {} } : undefined));
   events.log({ type: "Submit" });
   await events.flush();
-  assert.equal((await outbox.counts(ADA.sub)).waiting, 1);
+  assert.equal((await database.all("outbox")).length, 1);
+  assert.equal((await counts()).waiting, 0, "events are not the reader's work");
   down = false;
   await outbox.drain();
-  assert.equal((await outbox.counts(ADA.sub)).waiting, 0);
+  assert.equal((await database.all("outbox")).length, 0);
+  assert.equal((await outbox.status(ADA.sub)).savedAt, null);
   assert.equal(received.at(-1).path, "/analytics/v1/events");
 });
 
@@ -159,9 +172,9 @@ test("readers who are not signed in are not recorded", async () => {
 });
 
 test("a page that goes away sends its events at once", async () => {
-  const { events, received } = await parts();
+  const { events, received, saving } = await parts();
   events.log({ type: "Submit" });
-  events.leave();
+  saving.leave();
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(received.at(-1).path, "/analytics/v1/events");
 });
