@@ -1,58 +1,96 @@
-"""The house once for all browser tests, and a fresh Chromium for each."""
+"""The house once for all browser tests, and a fresh browser for each."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from tests.browser.chromium import Reader, chromium
+from tests.browser.certificates import Certificates, issue
+from tests.browser.chromium import Chromium
+from tests.browser.display import display
+from tests.browser.firefox import Firefox
+from tests.browser.hosts import HOSTS, names_in
 from tests.browser.house import House, whole_house
-from tests.browser.names import Certificates, issue
+from tests.browser.names import ADDRESS, NAMES
+from tests.browser.reader import Browser, Reader
+from tests.browser.setting import Engine, Setting
+from tests.browser.webkit import WebKit
 
 NewReader = Callable[..., Reader]
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return issue(tmp_path_factory.mktemp("certificates"))
+    return issue(tmp_path_factory.mktemp("certificates"), *NAMES)
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[None]:
+    with names_in(HOSTS, ADDRESS, NAMES):
+        yield
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[str]:
+    with display() as name:
+        yield name
 
 
 @pytest.fixture(scope="session")
 async def house(
-    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, hosts: None
 ) -> AsyncGenerator[House]:
     async with whole_house(tmp_path_factory.mktemp("house"), certificates) as built:
         yield built
 
 
 @pytest.fixture
-def new_reader(tmp_path: Path, certificates: Certificates) -> Iterator[NewReader]:
-    """Makes a person at a browser: `new_reader(device="phone", third_party_cookies=False)`."""
+def setting() -> Setting:
+    """Tests of what every browser must do are parametrised with it; the others are tests of Chromium."""
+    return Setting.CHROMIUM
+
+
+@pytest.fixture
+def new_reader(
+    tmp_path: Path, certificates: Certificates, hosts: None, setting: Setting, request: pytest.FixtureRequest
+) -> Iterator[NewReader]:
+    """Makes a person at a browser: `new_reader("phone", setting=Setting.FIREFOX)`."""
     with ExitStack() as stack:
 
         def make(
             device: str = "laptop",
             *,
-            third_party_cookies: bool = False,
-            settings: Mapping[str, object] | None = None,
+            setting: Setting = setting,
+            preferences: Mapping[str, object] = NOTHING,
             block_popups: bool = False,
         ) -> Reader:
+            """preferences: of Chromium."""
             folder = tmp_path / device
             folder.mkdir(exist_ok=True)
-            browser = chromium(
-                folder,
-                certificates.authority,
-                third_party_cookies=third_party_cookies,
-                settings=settings,
-                block_popups=block_popups,
-            )
-            return stack.enter_context(browser)
+            browser: Browser
+            if setting.engine is Engine.CHROMIUM:
+                browser = Chromium(
+                    folder,
+                    certificates.authority,
+                    setting,
+                    block_popups=block_popups,
+                    preferences=preferences,
+                )
+            elif setting.engine is Engine.FIREFOX:
+                browser = Firefox(folder, certificates.authority, setting, block_popups=block_popups)
+            else:
+                browser = WebKit(folder, request.getfixturevalue("screen"), setting)
+            made = Reader(browser, setting)
+            stack.callback(made.close)
+            return made
 
         yield make
 
 
 @pytest.fixture
 def reader(new_reader: NewReader) -> Reader:
-    """A person whose Chromium blocks third-party cookies, as it does by default."""
+    """A person at the browser of the setting."""
     return new_reader()

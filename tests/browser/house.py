@@ -16,15 +16,8 @@ from pathlib import Path
 
 from gateway.config.site import Site, gateway_yaml, write_keys
 from tests.browser.book_server import ROOT, BookServer
-from tests.browser.names import (
-    ADDRESS,
-    ALSO_TRUSTED,
-    ASKED,
-    DENIED,
-    GATEWAY,
-    TRUSTED,
-    Certificates,
-)
+from tests.browser.certificates import Certificates
+from tests.browser.names import ADDRESS, ALSO_TRUSTED, ASKED, DENIED, GATEWAY, TRUSTED
 from tests.providers_fixture import IndependentProvider, independent_provider
 from tests.redis_server import RedisServer
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.browser.chromium import Reader, RefusedError
 from tests.browser.conftest import NewReader
 from tests.browser.house import House
 from tests.browser.names import ALSO_TRUSTED, GATEWAY, TRUSTED
+from tests.browser.reader import Reader, RefusedError
 
 # Chromium keeps partitioned cookies where third-party cookies are blocked; a reader may still forbid them.
 NO_COOKIES_IN_THE_BOOK = {
@@ -55,7 +55,7 @@ def test_no_token_reaches_the_page_where_the_cookie_works(house: House, reader: 
     assert reader.mode() == "cookie"
     assert "refresh" not in stored(reader, "state")
     assert not reader.driver.execute_script("return document.cookie")
-    cookies = reader.driver.execute_cdp_cmd("Network.getAllCookies", {})["cookies"]
+    cookies = reader.cdp("Network.getAllCookies")["cookies"]
     of_book = [cookie for cookie in cookies if cookie["name"].startswith("__Host-Http-book.")]
     assert len(of_book) == 1
     assert of_book[0]["httpOnly"]
@@ -70,7 +70,7 @@ def test_the_key_cannot_be_taken_away(house: House, reader: Reader) -> None:
 
 @pytest.fixture
 def forbidding(new_reader: NewReader) -> Reader:
-    return new_reader(settings=NO_COOKIES_IN_THE_BOOK)
+    return new_reader(preferences=NO_COOKIES_IN_THE_BOOK)
 
 
 def test_token_mode_where_the_cookie_does_not_come_back(house: House, forbidding: Reader) -> None:
@@ -86,7 +86,7 @@ def test_token_mode_where_the_cookie_does_not_come_back(house: House, forbidding
     assert (reader.name(), reader.mode()) == ("Jo", "dpop")
     assert reader.book("book.load('lesson')") == {"n": 1}
 
-    reader.click("#sign-out")
+    reader.click("sign-out")
     reader.wait(lambda: reader.name() is None)
     assert "refresh" not in stored(reader, "state")
 

@@ -52,7 +52,7 @@ def test_two_books_a_restart_and_a_sign_out(tmp_path: Path, new_reader: NewReade
         assert reader.book("book.load('note')") is None, "each book has its own work"
 
         reader.open(f"{demo.book}/shapes.html")
-        reader.click("#sign-out")
+        reader.click("sign-out")
         reader.wait(lambda: reader.name() is None)
         reader.open(f"{demo.book}/shapes.html")
         assert reader.name() is None

@@ -3,10 +3,10 @@
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.chromium import Reader
 from tests.browser.conftest import NewReader
 from tests.browser.house import House
 from tests.browser.names import TRUSTED
+from tests.browser.reader import Reader
 
 HEXAGON = "repeat 6 [ forward 60 right 60 ]"
 
@@ -59,14 +59,14 @@ def test_a_reader_finds_everything_again_on_another_device(house: House, new_rea
 
     library.open(house.book(TRUSTED, "shapes.html"))
     library.wait(lambda: program(library) == HEXAGON)
-    library.click("#sign-out")
+    library.click("sign-out")
     library.wait(lambda: program(library) != HEXAGON)  # the next person at this computer does not see it
 
 
 def test_the_book_is_read_without_a_gateway(house: House, new_reader: NewReader) -> None:
     reader = new_reader()
-    reader.driver.execute_cdp_cmd("Network.enable", {})
-    reader.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": [f"{house.gateway}/*"]})
+    reader.cdp("Network.enable")
+    reader.cdp("Network.setBlockedURLs", urls=[f"{house.gateway}/*"])
     reader.driver.get(house.book(TRUSTED, "shapes.html"))
     write_program(reader, HEXAGON)
     reader.driver.find_element(By.CSS_SELECTOR, "turtle-program[name=square] .run").click()

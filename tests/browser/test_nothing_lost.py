@@ -3,9 +3,9 @@
 import sqlite3
 from contextlib import closing
 
-from tests.browser.chromium import Reader
 from tests.browser.house import House
 from tests.browser.names import TRUSTED
+from tests.browser.reader import Reader
 
 PUT_AS = """fetch(book.gateway + '/storage/v1/items/a?mode=lww', {
   method: 'PUT', body: '1', credentials: 'include',
@@ -22,19 +22,19 @@ def events_of(house: House) -> list[tuple[str, str]]:
 
 def end_session(reader: Reader) -> None:
     """The session ends behind the page's back."""
-    reader.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    reader.cdp("Network.clearBrowserCookies")
 
 
 def test_offline_then_online(house: House, reader: Reader) -> None:
     reader.open(house.book(TRUSTED))
     reader.sign_in("Mia")
     network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    reader.driver.execute_cdp_cmd("Network.enable", {})
-    reader.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
+    reader.cdp("Network.enable")
+    reader.cdp("Network.emulateNetworkConditions", offline=True, **network)
     reader.book("book.save('a', 'offline')")
-    reader.wait(lambda: reader.shown(".status").text == "1 change waiting to be sent")
+    reader.wait(lambda: reader.shown("status").text == "1 change waiting to be sent")
     assert reader.book("book.load('a')") == "offline"
-    reader.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
+    reader.cdp("Network.emulateNetworkConditions", offline=False, **network)
     reader.wait(lambda: reader.book("book.status")["state"] == "saved")
     reader.open(house.book(TRUSTED))
     assert reader.book("book.load('a')") == "offline"
@@ -89,13 +89,13 @@ def test_an_account_switched_in_another_tab_before_a_save(house: House, reader: 
 def test_work_done_before_signing_in_is_asked_about(house: House, reader: Reader) -> None:
     reader.open(house.book(TRUSTED))
     reader.book("book.save('a', 'before')")
-    reader.wait(lambda: reader.shown(".status").text == "Kept on this device only")
+    reader.wait(lambda: reader.shown("status").text == "Kept on this device only")
     reader.open(house.book(TRUSTED))
     assert reader.book("book.load('a')") == "before"
     reader.sign_in("Sue")
     assert reader.book("book.load('a')") is None
-    reader.wait(lambda: "Sue" in reader.shown("#question").text)
-    reader.click("#keep")
+    reader.wait(lambda: "Sue" in reader.shown("question").text)
+    reader.click("keep")
     reader.wait(lambda: reader.book("book.status")["state"] == "saved")
     assert reader.book("book.load('a')") == "before"
 

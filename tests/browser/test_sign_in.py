@@ -5,18 +5,17 @@ import time
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.chromium import Reader, RefusedError
 from tests.browser.conftest import NewReader
 from tests.browser.house import House
 from tests.browser.names import ALSO_TRUSTED, ASKED, DENIED, TRUSTED
+from tests.browser.reader import Reader, RefusedError
+from tests.browser.setting import Setting
 from tests.system.reader import Flow
 
 
-@pytest.mark.parametrize("third_party_cookies", [False, True], ids=["blocked", "allowed"])
-def test_popup_save_reload_and_another_device(
-    house: House, new_reader: NewReader, *, third_party_cookies: bool
-) -> None:
-    ada = new_reader(third_party_cookies=third_party_cookies)
+@pytest.mark.parametrize("setting", [Setting.CHROMIUM, Setting.CHROMIUM_ALLOWED], ids=["blocked", "allowed"])
+def test_popup_save_reload_and_another_device(house: House, new_reader: NewReader, setting: Setting) -> None:
+    ada = new_reader()
     ada.open(house.book(TRUSTED))
     assert ada.name() is None
     ada.sign_in("Ada")
@@ -24,13 +23,13 @@ def test_popup_save_reload_and_another_device(
     assert ada.mode() == "cookie"
     ada.book("book.save('lesson-1', {text: 'of Ada'})")
     ada.wait(lambda: ada.book("book.status")["state"] == "saved")
-    assert ada.shown(".status").text.startswith("Saved ")
+    assert ada.shown("status").text.startswith("Saved ")
 
     ada.open(house.book(TRUSTED))
     assert ada.name() == "Ada"
     assert ada.book("book.load('lesson-1')") == {"text": "of Ada"}
 
-    elsewhere = new_reader("library", third_party_cookies=third_party_cookies)
+    elsewhere = new_reader("library")
     elsewhere.open(house.book(TRUSTED))
     elsewhere.sign_in("Ada")
     assert elsewhere.book("book.load('lesson-1')") == {"text": "of Ada"}
@@ -49,9 +48,9 @@ def test_full_page_redirect(house: House, reader: Reader) -> None:
 def test_a_phone_goes_by_redirect(house: House, reader: Reader) -> None:
     phone = {"platform": "Android", "platformVersion": "15", "architecture": "", "model": "", "mobile": True}
     override = {"userAgent": "Mozilla/5.0 (Linux; Android 15) Mobile", "userAgentMetadata": phone}
-    reader.driver.execute_cdp_cmd("Emulation.setUserAgentOverride", override)
+    reader.cdp("Emulation.setUserAgentOverride", **override)
     reader.open(house.book(TRUSTED))
-    reader.click("#sign-in")
+    reader.click("sign-in")
     reader.go_through_redirect(house.book(TRUSTED), "Vera")
     assert len(reader.driver.window_handles) == 1
 
@@ -69,7 +68,7 @@ def test_work_put_into_the_outbox_before_the_page_leaves(house: House, reader: R
     reader.book("(book.signIn({redirect: true}), 1)")
     reader.go_through_redirect(house.book(TRUSTED), "Lea")
     assert reader.book("book.load('draft')") is None
-    reader.click("#keep")
+    reader.click("keep")
     reader.wait(lambda: reader.book("book.status")["state"] == "saved")
     assert reader.book("book.load('draft')") == "unsaved"
 
@@ -109,7 +108,7 @@ def test_a_question_cannot_be_answered_unseen(house: House, reader: Reader) -> N
     reader.open(house.book(ASKED))
     reader.sign_in("Elsa", own_device=True)
     unseen = "document.hasFocus = () => Boolean(globalThis.seen)"
-    reader.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": unseen})
+    reader.cdp("Page.addScriptToEvaluateOnNewDocument", source=unseen)
     query = Flow(house.books.origin(ASKED)).query(prompt="consent")
     reader.driver.get(f"{house.gateway}/auth/authorize?{query}")
     allow = reader.driver.find_element(By.ID, "allow")
@@ -123,7 +122,7 @@ def test_a_denied_book_is_told_so_and_gets_nothing(house: House, reader: Reader)
     reader.open(house.book(DENIED))
     assert reader.book("book.reachable") is False
     book = reader.driver.current_window_handle
-    reader.click("#sign-in")
+    reader.click("sign-in")
     reader.wait(lambda: len(reader.driver.window_handles) == 2)
     reader.driver.switch_to.window(next(h for h in reader.driver.window_handles if h != book))
     reader.wait(lambda: "books-help@example.edu" in reader.driver.page_source)
@@ -155,7 +154,7 @@ def test_sign_out_ends_the_sign_in_of_the_whole_browser(house: House, reader: Re
     reader.sign_in("Gus", own_device=True)
     reader.open(house.book(TRUSTED))
     reader.sign_in()
-    reader.click("#sign-out")
+    reader.click("sign-out")
     reader.wait(lambda: reader.name() is None)
     reader.open(house.book(ALSO_TRUSTED))
     assert reader.name() is None
@@ -166,8 +165,8 @@ def test_sign_out_of_a_book_that_must_ask_ends_only_its_own(house: House, reader
     reader.sign_in("Hal", own_device=True)
     reader.open(house.book(ASKED))
     reader.sign_in()
-    reader.click("#sign-out")
+    reader.click("sign-out")
     reader.wait(lambda: reader.name() is None)
-    assert reader.shown("#link").get_attribute("href") == f"{house.gateway}/auth/logout"
+    assert reader.shown("link").get_attribute("href") == f"{house.gateway}/auth/logout"
     reader.open(house.book(TRUSTED))
     assert reader.name() == "Hal"

