@@ -79,6 +79,7 @@ backends:
     websocket: true
     routes:
       - {{path: /storage/, strip: true}}
+      - {{path: /ns/}}
       - {{path: /pictures/, strip: true, sign_in: none, embed: true}}
   analytics:
     urls: ["{analytics}"]
@@ -144,9 +145,11 @@ async def open_house(
     origins: str = ORIGINS,
     deadline: str = "5s",
     logout: str = "here",
+    storage_url: str | None = None,
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
+    storage_url: where a storage service will be, instead of one that records.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     """
     async with AsyncExitStack() as stack:
@@ -169,7 +172,7 @@ async def open_house(
             issuer=liar.issuer,
             client=CLIENT_ID,
             more_providers=more_providers,
-            storage=storage.url,
+            storage=storage_url or storage.url,
             analytics=analytics.url,
         )
         (folder / "gateway.yaml").write_text(text)
