@@ -32,10 +32,10 @@ format: $(VENV)/.test  ## rewrite the sources in house style
 coverage: $(VENV)/.test  ## every branch of the pure modules, shown by their own tests
 	$(BIN)/python -m pytest -q --cov --cov-report=term $(PURE_TESTS)
 
-test: $(VENV)/.test  ## every test
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser --ignore=tests/real_books $(PYTEST_ARGS)
 
-test-browsers: $(VENV)/.test  ## the tests in a real browser only
+test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
 
 bench: $(VENV)/.run  ## requests a second of the reference path and what each costs (bounded: 30 s)
