@@ -29,6 +29,7 @@ class BookServer(ThreadingHTTPServer):
         super().__init__((ADDRESS, 0), partial(Handler))
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.gateway = ""
+        self.trees: dict[str, Path] = {}  # whole books, by the first segment of their addresses
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that hangs up is no error."""
@@ -59,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         name = path.rpartition("/")[2] or "index.html"
-        found = next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
+        found = self._file(path, name)
         body = b"no such page" if found is None else found.read_bytes()
         self.send_response(404 if found is None else 200)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -71,6 +72,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _file(self, path: str, name: str) -> Path | None:
+        book, _, inside = path.removeprefix("/").partition("/")
+        if book in self.server.trees:
+            found = self.server.trees[book] / (inside or name)
+            return found if found.is_file() else None
+        return next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
 
     def log_message(self, format: str, *args: object) -> None:  # ruff: ignore[builtin-argument-shadowing]  # the library's name
         """Quiet."""
