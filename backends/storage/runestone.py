@@ -75,7 +75,7 @@ def parse(content: bytes) -> Fields:
 
 
 def encode(value: object) -> bytes:
-    """As JSON; raises InvalidJson for a number that JSON cannot say."""
+    """As JSON; raises InvalidJson for what JSON cannot say (NaN, numbers without end)."""
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode()
@@ -209,7 +209,7 @@ def _load(content: bytes | str) -> object:
     Lone surrogates are taken (RFC 8259 section 8.2): pages cut texts in the middle of a character.
     """
     try:
-        found = json.loads(content, parse_constant=_refuse)
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidJson from error
     if not _is_within(found, DEEPEST):
@@ -233,7 +233,3 @@ def _number(value: object) -> int:
 def _is_within(value: object, depth: int) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return depth > 0 and all(_is_within(one, depth - 1) for one in inner if isinstance(one, dict | list))
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(constant)
