@@ -87,16 +87,14 @@ def encode(value: object) -> bytes:
 
 def bookevent(fields: Fields) -> Entry:
     event, activity = text(fields, "event"), text(fields, "div_id")
-    course = named(text(fields, "course_name"))
-    if event in STATES:
-        return Entry(Key(course, _id("ns", event, activity)), Kind.PROGRAM, _kept(fields))
+    course, kept = named(text(fields, "course_name")), _kept(fields)
     if event == "timedExam":
-        return Entry(
-            _exam(course, activity, finished=fields.get("act") == "finish"), Kind.ANSWER, _kept(fields)
-        )
+        return Entry(_exam(course, activity, finished=fields.get("act") == "finish"), Kind.ANSWER, kept)
+    if event in STATES:
+        return Entry(Key(course, _id("ns", event, activity)), Kind.PROGRAM, kept)
     if event in ANSWERS or fields.get("answer") is not None:
-        return Entry(answer_key(course, event, activity), Kind.ANSWER, _kept(fields))
-    return Entry(Key(course, _id("ns.log", event, activity)), Kind.PROGRESS, _kept(fields))
+        return Entry(Key(course, _id("ns", event, activity)), Kind.ANSWER, kept)
+    return Entry(Key(course, _id("ns.log", event, activity)), Kind.PROGRESS, kept)
 
 
 def runlog(fields: Fields) -> Entry:
@@ -116,6 +114,7 @@ def has_partner(fields: Fields) -> bool:
 
 
 def answer_key(course: str, event: str, activity: str) -> Key:
+    """Where the answer is kept for which a page asks under this event."""
     return Key(course, _id("ns", SAVED_AS.get(event, event), activity))
 
 

@@ -27,6 +27,12 @@ async def test_what_a_page_reports_beside_answers_hides_none(ada: Reader) -> Non
     assert (await restored(ada, "webwork", "ww"))["answer"] == {"a": 1}
 
 
+async def test_what_asks_for_a_state_cannot_take_its_place(ada: Reader) -> None:
+    assert (await event(ada, event="SPLICE.getState", div_id="frame", answer="x")).status == 201
+    assert (await event(ada, event="SPLICE.reportScoreAndState", div_id="frame", answer="[1]")).status == 201
+    assert (await restored(ada, "SPLICE.getState", "frame"))["answer"] == [1]
+
+
 async def test_moves_thin_out_and_answers_do_not(ada: Reader) -> None:
     for number in range(thinning.KEPT + 20):
         await event(ada, event="parsonsMove", div_id="pp", act=f"move|{number}")
