@@ -212,6 +212,17 @@ async def test_a_replay_adds_no_attempt(ada: Reader) -> None:
     assert (await restored(ada, "mChoice", "mc"))["answer"] == "1"
 
 
+async def test_a_replay_turns_no_mark_back(ada: Reader) -> None:
+    marks = [
+        {"lastPageUrl": "/p", "markingComplete": done, "markingIncomplete": not done}
+        for done in (True, False)
+    ]
+    for mark, key in ((marks[0], "k-1"), (marks[1], "k-2"), (marks[0], "k-1")):
+        assert (await call(ada, "logger/updatelastpage", mark, idempotency_key=key)).status == 200
+    status = await ada.get("/ns/logger/getCompletionStatus?lastPageUrl=/p")
+    assert status.json == {"detail": [{"completionStatus": 0}]}
+
+
 async def test_a_late_entry_keeps_both_times(ada: Reader) -> None:
     made = "2026-11-20T08:00:00.000Z"
     fields = {"event": "mChoice", "div_id": "mc", "answer": "1", "course_name": COURSE}
