@@ -5,29 +5,34 @@ import { makeSecrets } from "./pkce.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./pkce.js").Secrets & {jkt: string}} Flow */
-/** @typedef {{code: string, verifier: string, redirectUri: string | null}} Answer */
-/** @typedef {{prompt?: "none" | "consent", redirect?: boolean}} Choice redirect: the whole page instead of a popup */
+/** @typedef {{code: string, verifier: string, redirectUri: string}} Answer */
+/** @typedef {{prompt?: "none" | "consent", redirect?: boolean}} Choice redirect: the whole page instead of a popup (true), or never (false) */
 
 const FLOW = "bookgate.flow"; // sessionStorage: what this tab asked for before it left (bookgate-return.html reads it too)
 const ANSWER = "bookgate.answer"; // sessionStorage: the fragment that bookgate-return.html received
 const CHANNEL = "bookgate-return"; // from a return page in a window that lost its opener
 const PATIENCE = 600_000; // ms, the life of an authorization at the gateway
+const SILENCE = 10_000; // ms, for a window that may ask nothing
+// Browsers inside apps: providers refuse them, and they forget. Android says "; wv)", iOS leaves out "Safari/".
+const IN_APP = /; wv\)|FBA[NV]|Instagram|\bLine\/|MicroMessenger|LinkedInApp|(?:iPhone|iPad|iPod)(?!.*Safari\/)/;
 const RETURN_PATH = /^(\/[A-Za-z0-9._~-]+)*\/bookgate-return\.html$/; // what the gateway accepts unlisted
 
 export class Authorization {
   #gateway;
   #redirectUri;
   #session;
+  #tab;
   /** @type {Flow | null} */
   #ready = null;
   /** @type {{popup: Window, promise: Promise<Answer>, cancel: (error: BookgateError) => void} | null} */
   #waiting = null;
 
-  /** @param {{gateway: string, returnPage: URL, session: Session}} parts */
-  constructor({ gateway, returnPage, session }) {
+  /** @param {{gateway: string, returnPage: URL, session: Session, tab: import("./session.js").TabStorage}} parts */
+  constructor({ gateway, returnPage, session, tab }) {
     this.#gateway = gateway;
     this.#redirectUri = returnUri(returnPage);
     this.#session = session;
+    this.#tab = tab;
   }
 
   /** Makes state, verifier and key now, so that the click needs nothing but `window.open`. */
@@ -46,18 +51,23 @@ export class Authorization {
    * @param {Choice} choice @param {() => Promise<void>} leaving puts unsaved work into the outbox before the page goes away
    * @returns {Promise<Answer>}
    */
-  begin({ prompt, redirect = prefersRedirect() }, leaving) {
+  begin({ prompt, redirect }, leaving) {
     if (this.#waiting && !this.#waiting.popup.closed) {
       this.#waiting.popup.focus();
       return this.#waiting.promise;
+    }
+    if (redirect === undefined && IN_APP.test(navigator.userAgent) && !isInstalled()) {
+      return Promise.reject(new BookgateError("in_app", "Signing in needs a browser: this is the window of another app."));
     }
     this.#waiting?.cancel(new BookgateError("cancelled", "Another sign-in was begun."));
     const flow = this.#ready;
     this.#ready = null;
     const framed = window.top !== window;
-    const popup = redirect && !framed ? null : window.open(flow ? this.#url(flow, "web_message", prompt) : "about:blank", "_blank", place());
-    if (popup === null) return framed ? Promise.reject(new BookgateError("framed", "Open the book in its own tab.")) : this.#leave(flow, prompt, leaving);
-    return this.#wait(flow, popup, prompt);
+    const leaves = (redirect ?? prefersRedirect()) && !framed;
+    const popup = leaves ? null : window.open(flow ? this.#url(flow, "web_message", prompt) : "about:blank", "_blank", place());
+    if (popup !== null) return this.#wait(flow, popup, prompt);
+    if (framed || redirect === false) return Promise.reject(new BookgateError(framed ? "framed" : "popup_blocked"));
+    return this.#leave(flow, prompt, leaving);
   }
 
   /** @param {Flow | null} ready @param {Window} popup @param {string | undefined} prompt @returns {Promise<Answer>} */
@@ -69,7 +79,7 @@ export class Authorization {
     const answered = (async () => {
       const flow = ready ?? (await this.#make());
       if (!ready) popup.location.replace(this.#url(flow, "web_message", prompt));
-      return this.#listen(flow, popup, cancelled);
+      return this.#listen(flow, popup, cancelled, prompt === "none" ? SILENCE : PATIENCE);
     })();
     const promise = answered.finally(() => {
       if (this.#waiting?.promise === promise) this.#waiting = null;
@@ -82,12 +92,14 @@ export class Authorization {
   /**
    * The answer comes from the popup itself, or, when its opener was severed, over the channel from the return page.
    * `popup.closed` is not asked: a severed popup reads as closed while the reader types in it.
-   * @param {Flow} flow @param {Window} popup @param {Promise<unknown>} cancelled @returns {Promise<Answer>}
+   * A frame cannot hear that channel: its storage is another one.
+   * @param {Flow} flow @param {Window} popup @param {Promise<unknown>} cancelled @param {number} patience ms @returns {Promise<Answer>}
    */
-  async #listen(flow, popup, cancelled) {
+  async #listen(flow, popup, cancelled, patience) {
     const channel = new BroadcastChannel(CHANNEL);
     const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), PATIENCE);
+    const timer = setTimeout(() => stop.abort(), patience);
+    const deaf = window.top !== window;
     try {
       return await /** @type {Promise<Answer>} */ (new Promise((resolve, reject) => {
         const take = (/** @type {any} */ data) => {
@@ -105,10 +117,12 @@ export class Authorization {
         };
         stop.signal.addEventListener("abort", () => reject(new BookgateError("cancelled", "The sign-in took too long.")));
         cancelled.catch(reject);
+        if (deaf) void closed(popup, stop.signal).then(() => reject(new BookgateError("framed", "Open the book in its own tab.")));
       }));
     } finally {
       clearTimeout(timer);
       stop.abort();
+      if (patience === SILENCE) popup.close(); // it may show a page that says no
       setTimeout(() => channel.close(), 1000); // after the receipt is out
     }
   }
@@ -119,7 +133,7 @@ export class Authorization {
     await leaving();
     const { state, verifier } = flow;
     const back = location.href.split("#bookgate=")[0];
-    sessionStorage.setItem(FLOW, JSON.stringify({ state, verifier, redirectUri: this.#redirectUri, back, gateway: this.#gateway }));
+    this.#tab.setItem(FLOW, JSON.stringify({ state, verifier, redirectUri: this.#redirectUri, back, gateway: this.#gateway }));
     location.assign(this.#url(flow, "fragment", prompt));
     return new Promise(() => {});
   }
@@ -129,13 +143,13 @@ export class Authorization {
    * @returns {Answer | null}
    */
   resume() {
-    const fragment = sessionStorage.getItem(ANSWER);
-    const kept = sessionStorage.getItem(FLOW);
+    const fragment = this.#tab.getItem(ANSWER);
+    const kept = this.#tab.getItem(FLOW);
     if (fragment === null || kept === null) return null;
     const flow = JSON.parse(kept);
     if (flow.gateway !== this.#gateway) return null;
-    sessionStorage.removeItem(ANSWER);
-    sessionStorage.removeItem(FLOW);
+    this.#tab.removeItem(ANSWER);
+    this.#tab.removeItem(FLOW);
     const answer = new URLSearchParams(fragment);
     if (answer.get("state") !== flow.state || answer.get("iss") !== this.#gateway) {
       throw new BookgateError("wrong_state", "This answer belongs to another sign-in.");
@@ -158,6 +172,7 @@ export class Authorization {
     });
     if (mode === "web_message" || this.#session.keyLasts) query.set("dpop_jkt", flow.jkt);
     if (prompt) query.set("prompt", prompt);
+    if (this.#session.user?.guest) query.set("guest", "1");
     return `${this.#gateway}/auth/authorize?${query}`;
   }
 }
@@ -168,11 +183,19 @@ function returnUri(page) {
   return usable ? page.origin + page.pathname : `${location.origin}/bookgate-return.html`;
 }
 
+const isInstalled = () => matchMedia("(display-mode: standalone)").matches || /** @type {any} */ (navigator).standalone === true;
+
 /** Phones and installed apps lose popups or open them out of sight. */
 function prefersRedirect() {
-  const agent = /** @type {any} */ (navigator);
-  const installed = matchMedia("(display-mode: standalone)").matches || agent.standalone === true;
-  return installed || (agent.userAgentData?.mobile ?? /Android|iPhone|iPad|iPod/.test(agent.userAgent));
+  const mobile = /** @type {any} */ (navigator).userAgentData?.mobile ?? /Android|iPhone|iPad|iPod/.test(navigator.userAgent);
+  return mobile || isInstalled();
+}
+
+/** Resolves a second after a window is closed, when its last message was heard. @param {Window} popup @param {AbortSignal} signal */
+async function closed(popup, signal) {
+  const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
+  while (!popup.closed && !signal.aborted) await second();
+  await second();
 }
 
 /** A popup in the middle of this window. */

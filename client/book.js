@@ -1,11 +1,10 @@
-/** One book at one gateway: what pages call. It wires session, sign-in, outbox, items and events, and tells the page what changed. */
+/** One book at one gateway: what pages call. It wires session, sign-in, outbox and saving, and tells the page what changed. */
 
-import { Authorization } from "./authorization.js";
 import { openDatabase } from "./database.js";
 import { BookgateError, unreachable } from "./errors.js";
 import { Outbox } from "./outbox.js";
 import { Requests } from "./requests.js";
-import { Session } from "./session.js";
+import { Session, exclusively, tabStorage } from "./session.js";
 
 /** @typedef {import("./session.js").User} User */
 /** @typedef {import("./authorization.js").Choice} Choice */
@@ -13,8 +12,10 @@ import { Session } from "./session.js";
 /** @typedef {import("./items.js").SaveOptions} SaveOptions */
 /** @typedef {import("./outbox.js").Status} Status */
 /** @typedef {import("./saving.js").Saving} Saving */
+/** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
 
 const CHANNEL = "bookgate-session"; // between the tabs of one origin
+const LAST_CALL = 3000; // ms for the work of a guest to go out, before a code that lives for 60 s is exchanged
 
 export class Book extends EventTarget {
   /** @type {((event: Event) => void) | null} */
@@ -33,22 +34,24 @@ export class Book extends EventTarget {
   /** @type {"consent" | null} what the gateway wants to be asked next */
   #prompt = null;
   #turn = 0;
+  #opened = Date.now();
+  #guestRefused = false;
+  /** @type {Promise<User> | null} */
+  #guest = null;
   #channel = new BroadcastChannel(CHANNEL);
-  /** @type {Authorization} */ #authorization;
+  /** @type {import("./authorization.js").Authorization} */ #authorization;
   /** @type {Session} */ #session;
   /** @type {Requests} */ #requests;
   /** @type {Outbox} */ #outbox;
-  /** @type {() => Promise<Saving>} */ #loadSaving;
-  /** @type {Saving | null} what the end of a page can use, which waits for nothing */ #saving = null;
+  /** @type {Saving} */ #saving;
 
   /**
    * Use `connect()`.
-   * @param {string} gateway @param {URL} returnPage @param {import("./database.js").Database} database
+   * @param {string} gateway @param {URL} returnPage @param {Parts} parts
    */
-  constructor(gateway, returnPage, database) {
+  constructor(gateway, returnPage, { database, session, Authorization, Saving, tab }) {
     super();
     this.gateway = gateway;
-    const session = new Session({ gateway, database, tab: sessionStorage });
     const changed = () => void this.#sync();
     const requests = new Requests({ session, gateway, signingIn: () => this.#underWay, changed });
     const person = () => this.user?.sub ?? null;
@@ -57,28 +60,16 @@ export class Book extends EventTarget {
       database,
       person: () => (session.confirmed ? person() : null),
       book,
-      deliver: (entry) => this.#loadSaving().then((saving) => saving.deliver(entry), () => ({ later: null })),
+      deliver: (entry) => this.#saving.deliver(entry),
       changed,
-      exclusive: (work) => (navigator.locks ? navigator.locks.request(`bookgate-outbox ${gateway}`, work) : work()),
+      exclusive: (work) => exclusively(`bookgate-outbox ${gateway}`, work),
     });
     const conflicted = (/** @type {import("./saving.js").Conflict} */ detail) => void this.dispatchEvent(new CustomEvent("conflict", { detail }));
     this.#session = session;
-    this.#authorization = new Authorization({ gateway, returnPage, session });
+    this.#authorization = new Authorization({ gateway, returnPage, session, tab });
     this.#requests = requests;
     this.#outbox = outbox;
-    /** @type {Promise<Saving> | null} */
-    let loading = null;
-    this.#loadSaving = () => {
-      loading ??= import("./saving.js").then(
-        ({ Saving }) => (this.#saving = new Saving({ gateway, database, session, requests, outbox, person, book, conflicted, changed })),
-        (cause) => {
-          loading = null; // asked for again when it is needed
-          throw unreachable(cause);
-        },
-      );
-      return loading;
-    };
-    void this.#loadSaving().catch(() => null); // now: the gateway may be away when it is needed
+    this.#saving = new Saving({ gateway, database, session, requests, outbox, person, book, conflicted, changed });
   }
 
   /** How requests prove who is signed in; null: nobody is, or the gateway is away. */
@@ -88,7 +79,7 @@ export class Book extends EventTarget {
 
   /** May a guest begin here now? */
   get guests() {
-    return this.#session.guests;
+    return this.#session.site?.guests ?? false;
   }
 
   /** Which of the origin's books this page is of; null: the origin has one. @returns {string | null} */
@@ -101,18 +92,17 @@ export class Book extends EventTarget {
     return this.#session.reachable;
   }
 
-  /** Step 0, and the end of a full-page redirect. @returns {Promise<this>} */
+  /** The end of a full-page redirect, and of step 0. @returns {Promise<this>} */
   async start() {
     this.#watchPage();
+    this.user = this.#session.user;
     try {
       const answer = this.#authorization.resume();
       if (answer) await this.#redeem(answer);
-      else await this.#session.read();
     } catch (error) {
       this.#failed(error);
-      await this.#session.read();
     }
-    await this.#loadSaving().then(({ waiting }) => waiting.retryRefused(), () => null);
+    await this.#saving.waiting.retryRefused();
     await this.#sync();
     void this.#outbox.drain();
     void this.#authorization.prepare().catch((error) => this.#failed(error));
@@ -122,15 +112,16 @@ export class Book extends EventTarget {
   #watchPage() {
     addEventListener("online", () => void this.#resume());
     addEventListener("pageshow", (event) => void (event.persisted && this.#resume()));
-    addEventListener("pagehide", () => this.#saving?.leave());
+    addEventListener("pagehide", () => this.#saving.leave());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "hidden") return;
-      this.#saving?.leave();
+      this.#saving.leave();
       void this.#outbox.drain({ now: true });
     });
-    this.#channel.onmessage = ({ data }) => {
-      if (data === "signed-out") this.dispatchEvent(new Event("signedout"));
-      void this.#resume();
+    this.#channel.onmessage = async ({ data }) => {
+      const before = this.user;
+      await this.#resume();
+      if (data === "signed-out" && before && !this.user) this.dispatchEvent(new Event("signedout"));
     };
   }
 
@@ -145,7 +136,30 @@ export class Book extends EventTarget {
    * @param {Choice} [choice] @returns {Promise<User | null>}
    */
   signIn(choice = {}) {
-    const asked = this.#authorization.begin({ prompt: this.#prompt ?? undefined, ...choice }, () => this.#leaving());
+    return this.#ask({ prompt: this.#prompt ?? undefined, ...choice });
+  }
+
+  /**
+   * Signs in without a question, where the gateway knows the reader and the book is theirs to trust: for the moment when the
+   * reader first does something worth saving. Call it in the task of that gesture. An ordinary sign-in is as silent where it
+   * can be, and asks in the same window where it must: a click on "sign in" needs nothing of this.
+   * @returns {Promise<User | null>} null: not without a question
+   */
+  async signInSilently() {
+    if (this.user && !this.user.guest) return this.user;
+    const { error } = this;
+    return this.#ask({ prompt: "none", redirect: false }).catch(() => {
+      this.#prompt = null;
+      this.error = error;
+      this.#changed();
+      return null;
+    });
+  }
+
+  /** @param {Choice} choice */
+  #ask(choice) {
+    if (this.user?.guest) void this.#outbox.drain({ now: true });
+    const asked = this.#authorization.begin(choice, () => this.#leaving());
     this.error = null;
     this.signingIn = true;
     const underWay = this.#finish(asked);
@@ -168,16 +182,24 @@ export class Book extends EventTarget {
       this.#failed(error);
       throw error;
     }
-    await this.#sync();
-    this.#channel.postMessage("signed-in");
-    void this.#outbox.drain({ now: true });
+    await this.#signedIn();
     return this.user;
   }
 
-  /** @param {import("./authorization.js").Answer} answer */
+  async #signedIn() {
+    await this.#sync();
+    this.#channel.postMessage("signed-in");
+    void this.#outbox.drain({ now: true });
+  }
+
+  /** A guest's work goes out as the guest's; what cannot becomes the reader's when the gateway says that it merged the two. @param {import("./authorization.js").Answer} answer */
   async #redeem(answer) {
+    const { user } = this;
     this.#prompt = null;
-    await this.#session.redeem(answer);
+    const guest = user?.guest ? user.sub : null;
+    if (guest) await Promise.race([this.#outbox.drain({ now: true }), new Promise((resolve) => setTimeout(resolve, LAST_CALL))]);
+    const merged = await this.#session.redeem(answer);
+    if (guest) await this.#saving.waiting.hand(guest, merged ? (this.#session.user?.sub ?? null) : null);
   }
 
   /** @param {unknown} error */
@@ -191,19 +213,19 @@ export class Book extends EventTarget {
   /** Pages put what is unsaved into `save()` when they hear "leaving"; the outbox holds it when the page goes. */
   async #leaving() {
     this.dispatchEvent(new Event("leaving"));
-    this.#saving?.leave();
+    this.#saving.leave();
     await new Promise((resolve) => setTimeout(resolve)); // saves begun by the listeners
     await this.#outbox.settled();
   }
 
   /**
    * Signs out of this book, and of the gateway in this browser where the book is trusted (or `scope: "book"`: only here).
+   * On all devices: the account page, `${book.gateway}/auth/account`.
    * Work that waits is sent first; what cannot be sent stops the sign-out, unless `force` gives it up.
-   * @param {{scope?: "book", force?: boolean}} [options] @returns {Promise<import("./session.js").SignedOut>}
+   * @param {{scope?: "book" | "browser", force?: boolean}} [options] @returns {Promise<import("./session.js").SignedOut>}
    */
   async signOut({ scope, force = false } = {}) {
-    const saving = await this.#loadSaving();
-    await saving.events.flush();
+    await this.#saving.events.flush();
     await this.#outbox.drain({ now: true });
     const person = this.user?.sub ?? null;
     const { waiting, failed } = await this.#outbox.status(person);
@@ -211,7 +233,7 @@ export class Book extends EventTarget {
       throw new BookgateError("work_waiting", `${waiting + failed} changes are on this device only.`);
     }
     const signedOut = await this.#session.end(scope ?? null);
-    if (person !== null) await saving.waiting.discard(person);
+    if (person !== null) await this.#saving.waiting.discard(person);
     this.#channel.postMessage("signed-out");
     await this.#sync();
     this.dispatchEvent(new Event("signedout")); // pages take the reader's work off the screen
@@ -232,21 +254,21 @@ export class Book extends EventTarget {
    * @param {string} id @param {unknown} value @param {SaveOptions} [options]
    */
   async save(id, value, options) {
-    const saving = await this.#loadSaving();
-    await saving.items.save(id, value, options);
-    this.#added(saving);
+    await this.#saving.items.save(id, value, options);
+    this.#added();
   }
 
-  /** @param {Saving} saving */
-  #added(saving) {
-    saving.prepare();
+  #added() {
+    this.#saving.prepare();
     void this.#outbox.drain();
-    void saving.persist();
+    void this.#saving.persist();
+    const alone = this.user === null && !this.signingIn && !this.#guestRefused;
+    if (alone && this.guests && this.reachable) void this.beginGuest().catch(() => (this.#guestRefused = true));
   }
 
   /** The newest value saved under an id, on any device. @param {string} id @param {{course?: string}} [options] @returns {Promise<any>} */
   async load(id, options) {
-    return (await this.#loadSaving()).items.load(id, options);
+    return this.#saving.items.load(id, options);
   }
 
   /**
@@ -257,7 +279,7 @@ export class Book extends EventTarget {
    */
   async write(path, { method = "POST", body, contentType = "application/json", label }) {
     await this.#outbox.add({ person: this.user?.sub ?? null, type: "write", method, path, body, contentType, label, item: null });
-    void this.#loadSaving().then((saving) => this.#added(saving), () => null);
+    this.#added();
   }
 
   /**
@@ -280,47 +302,58 @@ export class Book extends EventTarget {
   }
 
   /** Begins to save for a reader who has not signed in, where `guests` says that the gateway lets them. @returns {Promise<User>} */
-  async beginGuest() {
-    await this.#session.beginGuest();
-    await this.#sync();
-    this.#channel.postMessage("signed-in");
-    return /** @type {User} */ (this.user);
+  beginGuest() {
+    this.#guest ??= exclusively(`bookgate-guest ${this.gateway}`, () => this.#beginGuest()).finally(() => (this.#guest = null));
+    return this.#guest;
+  }
+
+  async #beginGuest() {
+    await this.#session.read(); // another tab may have begun
+    if (!this.#session.confirmed) await this.#session.redeem(null);
+    const user = /** @type {User} */ (this.#session.user);
+    await this.#saving.waiting.claim(user.sub, this.#opened);
+    await this.#signedIn();
+    return user;
   }
 
   /** Notes something that happened, for the analytics service. @param {BookEvent} event */
   log(event) {
-    void this.#loadSaving().then(({ events }) => events.log(event), () => null);
+    this.#saving.events.log(event);
   }
 
   /** "Yes, what was done here before I signed in is mine." */
   async claim() {
     if (!this.#session.confirmed || !this.user) throw new BookgateError("login_required");
-    await (await this.#loadSaving()).waiting.claim(this.user.sub);
+    await this.#saving.waiting.claim(this.user.sub);
     await this.#outbox.drain({ now: true });
   }
 
   /** "No, it is not mine": erased. */
   async discardUnclaimed() {
-    await (await this.#loadSaving()).waiting.discard(null);
+    await this.#saving.waiting.discard(null);
   }
 
   /** What the reader wrote under a path of the gateway, and it has not taken yet: oldest first. @param {string} path its beginning */
   async waiting(path) {
-    return (await this.#loadSaving()).waiting.under(path, this.user?.sub ?? null);
+    return this.#saving.waiting.under(path, this.user?.sub ?? null);
   }
 
   /** What waits on this device for the reader, or for nobody yet, as a file that a person can read. @returns {Promise<Blob>} JSON */
   async exportWaiting() {
-    return (await this.#loadSaving()).waiting.file(this.user, this.gateway);
+    return this.#saving.waiting.file(this.user, this.gateway);
   }
 
   async #sync() {
     const turn = ++this.#turn;
+    const before = this.user;
     this.user = this.#session.user;
+    const another = before && !before.guest && this.user && this.user.sub !== before.sub;
+    if (this.user && !this.user.guest) this.#guestRefused = true; // who was known and is not any more signs in again
     const status = await this.#outbox.status(this.user?.sub ?? null);
+    if (another) this.dispatchEvent(new Event("signedout")); // the account was switched in another tab
     if (turn !== this.#turn) return; // a later one knows better
     this.status = status;
-    this.#saving?.guard(status);
+    this.#saving.guard(status);
     this.#changed();
   }
 
@@ -331,22 +364,31 @@ export class Book extends EventTarget {
   }
 }
 
+// Asked for now, because the gateway may be away when they are needed.
+const parts = Promise.all([import("./authorization.js"), import("./saving.js")]);
+parts.catch(() => null);
+
 /** @type {Map<string, Promise<Book>>} */
 const books = new Map();
 
 /**
  * The book of this page: one for each gateway, however often it is asked for.
- * @param {{gateway: string, returnPage?: string | URL}} options
+ * @param {{gateway: string, returnPage?: string | URL, book?: string | null}} options
  * @returns {Promise<Book>}
  */
-export function openBook({ gateway, returnPage = "bookgate-return.html" }) {
+export function openBook({ gateway, returnPage = "bookgate-return.html", book }) {
   const origin = new URL(gateway, document.baseURI).origin;
-  const opened = books.get(origin) ?? open(origin, new URL(returnPage, document.baseURI));
+  const opened = books.get(origin) ?? open(origin, new URL(returnPage, document.baseURI), book);
   books.set(origin, opened);
   return opened;
 }
 
-/** @param {string} gateway @param {URL} returnPage */
-async function open(gateway, returnPage) {
-  return new Book(gateway, returnPage, await openDatabase(`bookgate ${gateway}`)).start();
+/** @param {string} gateway @param {URL} returnPage @param {string | null} [book] */
+async function open(gateway, returnPage, book) {
+  const tab = tabStorage();
+  const database = await openDatabase(`bookgate ${gateway}`);
+  const session = new Session({ gateway, database, tab, book });
+  const [loaded] = await Promise.all([parts, session.read()]).catch((cause) => Promise.reject(unreachable(cause)));
+  const [{ Authorization }, { Saving }] = loaded;
+  return new Book(gateway, returnPage, { database, session, Authorization, Saving, tab }).start();
 }

@@ -10,34 +10,49 @@
 
 import { openBook } from "./book.js";
 import { BookgateError } from "./errors.js";
-import { defineSignIn } from "./sign-in-element.js";
 
 /** @typedef {import("./book.js").Book} Book */
 /** @typedef {import("./book.js").Status} Status */
 
+/** @param {string} name @returns {string | undefined} what the page says in `<meta name="bookgate-...">` */
+const said = (name) => /** @type {HTMLMetaElement | null} */ (document.querySelector(`meta[name="bookgate-${name}"]`))?.content;
+
 /**
  * The page's book. It resolves when the gateway said who is signed in, or could not be reached.
- * @param {{gateway?: string, returnPage?: string | URL}} [options]
- *   gateway: default, the one this script came from;
- *   returnPage: default, what `<link rel="bookgate-return" href="...">` says, else bookgate-return.html beside the page
+ * @param {{gateway?: string, returnPage?: string | URL, book?: string}} [options]
+ *   gateway: default, what `<meta name="bookgate-gateway">` says, else where this script came from;
+ *   returnPage: default, what `<link rel="bookgate-return" href="...">` says, else bookgate-return.html beside the page;
+ *   book: which of the origin's books, where it has several: default, what `<meta name="bookgate-book">` says, else what the gateway makes of the page's path
  * @returns {Promise<Book>}
  */
-export function connect({ gateway = new URL(import.meta.url).origin, returnPage } = {}) {
+export function connect({ gateway = gatewayOfPage(), returnPage, book = said("book") } = {}) {
   const link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel="bookgate-return"]'));
-  return openBook({ gateway, returnPage: returnPage ?? link?.href });
+  return openBook({ gateway, returnPage: returnPage ?? link?.href, book });
 }
+
+const gatewayOfPage = () => said("gateway") ?? new URL(import.meta.url).origin;
 
 /**
  * What works in this browser, in plain words.
- * @param {{gateway?: string}} [options] @returns {Promise<import("./doctor.js").Report>}
+ * @param {Partial<import("./doctor.js").Options>} [options] @returns {Promise<import("./doctor-report.js").Report>}
  */
-export async function doctor({ gateway = new URL(import.meta.url).origin } = {}) {
+export async function doctor(options) {
   const { examine } = await import("./doctor.js");
-  return examine({ gateway });
+  return examine({ gateway: gatewayOfPage(), ...options });
 }
 
 export { BookgateError };
 
-defineSignIn(connect);
+const elements = document.getElementsByTagName("bookgate-sign-in");
+const watcher = new MutationObserver(defineElement);
+
+function defineElement() {
+  if (elements.length === 0) return;
+  watcher.disconnect();
+  void import("./sign-in-element.js").then(({ defineSignIn }) => defineSignIn(connect), () => null); // what stands inside it is shown
+}
+
+watcher.observe(document, { childList: true, subtree: true });
+defineElement();
 Object.assign(globalThis, { bookgate: Object.freeze({ connect, doctor, BookgateError }) });
 document.dispatchEvent(new Event("bookgate-ready"));

@@ -38,15 +38,17 @@ export class Requests {
    * @returns {Promise<Response>}
    */
   async send({ method, url, init }, person, book = this.#session.book) {
-    const response = await this.#session.send(method, url, { ...init, person, book });
+    const headers = new Headers(init.headers);
+    if (book && !url.startsWith(`${this.gateway}/auth/`)) headers.set("X-Bookgate-Book", book);
+    const send = () => this.#session.send(method, url, { ...init, headers }, person);
+    const response = await send();
     if (response.ok || ![401, 403, 409].includes(response.status)) return response;
     const error = await refusal(response);
     if (error.code === "person_changed") {
       await this.#reread();
       return response;
     }
-    if (!needsSignIn(error) || !(await this.#recovered(person))) return response;
-    return this.#session.send(method, url, { ...init, person, book });
+    return needsSignIn(error) && (await this.#recovered(person)) ? send() : response;
   }
 
   /** Is the same person signed in again: by a refresh, by another tab, or by the sign-in under way? @param {string | null} person */

@@ -8,10 +8,29 @@ import { BookgateError, refusal, unreachable } from "./errors.js";
 /** @typedef {{sub: string, name?: string | null, guest?: boolean}} User */
 /** @typedef {{next: string | null, rest: string | null}} SignedOut next: a page that must be visited to end it all; rest: one that ends the other books too */
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} TabStorage */
+/** @typedef {{guests: boolean, books: Record<string, string>}} Site what the gateway said about this origin; books: path prefix -> id, where there are several */
+/** @typedef {{token: string, ends: number}} Access ends: the gateway's time, seconds */
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
-const REFRESH = "bookgate.refresh"; // sessionStorage: a shared device keeps the token no longer than the tab
-const PERSON = "bookgate.person";
+const KEPT = /** @type {const} */ (["person", "refresh", "access"]);
+/** @typedef {(typeof KEPT)[number]} Kept */
+
+/**
+ * One tab of this origin at a time, where the browser has locks.
+ * @template T @param {string} name @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+export const exclusively = (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
+
+/** sessionStorage, or the same for this page alone where the browser forbids it. @returns {TabStorage} */
+export function tabStorage() {
+  try {
+    sessionStorage.getItem("bookgate.person");
+    return sessionStorage;
+  } catch {
+    const kept = new Map();
+    return { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => void kept.set(name, value), removeItem: (name) => void kept.delete(name) };
+  }
+}
 
 export class Session {
   /** @type {User | null} who the book believes is signed in; while the gateway is away, who was */
@@ -19,30 +38,32 @@ export class Session {
   /** @type {"cookie" | "dpop" | null} null: nobody is signed in, or the gateway has not said so yet */
   mode = null;
   reachable = true;
-  /** May a guest begin here now? */
-  guests = false;
-  /** Which of the origin's books this page is of; null: the origin has one. @type {string | null} */
-  book = null;
+  /** @type {Site | null} null: never heard of */
+  site = null;
 
   #gateway;
   #database;
   #tab;
+  #named;
   /** @type {Promise<ProofKey> | null} */
   #key = null;
-  /** @type {string | null} */
+  /** @type {Access | null} */
   #access = null;
-  #accessEnds = 0;
   /** @type {string | null} */
   #nonce = null;
   #skew = 0; // seconds that the gateway's clock is ahead of ours
   /** @type {Promise<boolean> | null} */
   #refreshing = null;
 
-  /** @param {{gateway: string, database: Database, tab: TabStorage}} parts */
-  constructor({ gateway, database, tab }) {
+  /**
+   * @param {{gateway: string, database: Database, tab: TabStorage, book?: string | null}} parts
+   *   book: the page's own word on which of the origin's books it is of
+   */
+  constructor({ gateway, database, tab, book = null }) {
     this.#gateway = gateway;
     this.#database = database;
     this.#tab = tab;
+    this.#named = book;
   }
 
   /** Does the gateway itself confirm the user, now? */
@@ -53,6 +74,13 @@ export class Session {
   /** Is the key still there after the page went away? */
   get keyLasts() {
     return this.#database.lasting;
+  }
+
+  /** Which of the origin's books the page is of: the longest prefix of its path; null: the origin has one. @returns {string | null} */
+  get book() {
+    const listed = Object.entries(this.site?.books ?? {}).sort(([a], [b]) => b.length - a.length);
+    if (listed.length === 0) return null;
+    return this.#named ?? listed.find(([prefix]) => location.pathname.startsWith(prefix))?.[1] ?? null;
   }
 
   /** The gateway's time, in seconds. */
@@ -77,94 +105,95 @@ export class Session {
   /** Who is signed in? Asks the gateway; a refresh token of an earlier visit signs in again. */
   async read() {
     try {
-      const asked = this.#access !== null && this.mode === "dpop" ? await this.#readByToken() : await this.#readByCookie();
-      if (asked || (await this.refresh())) return;
-      await this.#forget();
+      this.site ??= (await this.#database.get("state", "site")) ?? null;
+      if (!(await this.#recognised())) await this.#forget();
     } catch (error) {
       if (!(error instanceof BookgateError)) throw error;
       this.mode = null;
-      this.user ??= await this.#remembered();
+      this.user ??= await this.#kept("person");
     }
   }
 
-  async #readByCookie() {
-    const answer = await this.#json("/auth/session", { credentials: "include" });
-    if (!answer.user) return false;
-    await this.#signedIn("cookie", answer.user);
-    return true;
+  async #recognised() {
+    if (await this.#kept("refresh")) {
+      this.#access ??= await this.#kept("access");
+      if (this.#live && (await this.#ask("dpop"))) return true;
+      if (await this.refresh()) return true;
+    }
+    return this.#ask("cookie");
   }
 
-  async #readByToken() {
-    const response = await this.send("GET", `${this.#gateway}/auth/session`, {});
-    const answer = response.ok ? await response.json() : {};
-    if (!answer.user) return false;
-    await this.#signedIn("dpop", answer.user);
+  /** Does the gateway know somebody by this? @param {"cookie" | "dpop"} mode */
+  async #ask(mode) {
+    this.mode = mode;
+    const response = await this.send("GET", `${this.#gateway}/auth/session`, {}, null);
+    if (response.status === 401) return false; // a token that ended
+    const { user, guests = false, books = {} } = await this.#answer(response);
+    this.site = { guests, books };
+    await this.#database.change("state", "site", () => this.site);
+    if (!user) return false;
+    await this.#signedIn(user, (await this.#database.get("state", "person")) !== undefined);
     return true;
   }
 
   /**
-   * Steps 4 and 5: the code becomes a session, in the mode that works in this browser.
-   * @param {{code: string, verifier: string, redirectUri: string | null}} answer
+   * Steps 4 and 5: a code, or being a guest, becomes a session, in the mode that works in this browser.
+   * @param {{code: string, verifier: string, redirectUri: string} | null} answer null: a guest
+   * @returns {Promise<boolean>} was the work of a guest merged?
    */
-  async redeem({ code, verifier, redirectUri }) {
+  async redeem(answer) {
     /** @type {Record<string, string>} */
-    const fields = { grant_type: "authorization_code", code, code_verifier: verifier, client_id: location.origin, delivery: "cookie" };
-    if (redirectUri) fields.redirect_uri = redirectUri;
-    await this.#begin(fields);
+    const fields = answer
+      ? { grant_type: "authorization_code", code: answer.code, code_verifier: answer.verifier, redirect_uri: answer.redirectUri }
+      : { grant_type: "urn:bookgate:guest" };
+    const guest = (await this.#kept("person"))?.guest ? await this.#kept("refresh") : null;
+    if (guest) fields.guest_token = guest;
+    const { ticket } = await this.#post("/auth/token", { ...fields, client_id: location.origin, delivery: "cookie" });
+    const confirmed = await this.#post("/auth/confirm", { ticket });
+    const { mode, user, keep = false, refresh_token, merged = false } = confirmed;
+    if (!user || !mode) throw new BookgateError("bad_answer", "The sign-in was confirmed, yet nobody is signed in.");
+    this.mode = mode;
+    await this.#keep("refresh", refresh_token ?? null, keep);
+    await this.#takeAccess(mode === "dpop" ? confirmed : null, keep);
+    await this.#signedIn(user, keep);
+    return merged;
   }
 
-  /** Somebody who has not signed in saves here as a guest. */
-  async beginGuest() {
-    await this.#begin({ grant_type: "urn:bookgate:guest", client_id: location.origin, delivery: "cookie" });
-  }
-
-  /** @param {Record<string, string>} fields */
-  async #begin(fields) {
-    const { ticket } = await this.#post("/auth/token", fields);
-    const answer = await this.#post("/auth/confirm", { ticket });
-    if (answer.mode === "dpop") {
-      await this.#keepRefresh(answer.refresh_token, answer.keep === true);
-      this.#takeAccess(answer);
-    }
-    this.mode = answer.mode;
-    const known = answer.user ? true : answer.mode === "dpop" ? await this.#readByToken() : await this.#readByCookie();
-    if (answer.user) await this.#signedIn(answer.mode, answer.user);
-    if (!known) throw new BookgateError("bad_answer", "The sign-in was confirmed, yet nobody is signed in.");
-    await this.#remember(answer.keep === true);
-  }
-
-  /** A new access token from the refresh token. @returns {Promise<boolean>} false: there is none, or it is over */
+  /** A new access token from the refresh token, or the one that another tab got meanwhile. @returns {Promise<boolean>} false: there is none, or it is over */
   refresh() {
-    this.#refreshing ??= this.#refresh().finally(() => {
+    this.#refreshing ??= exclusively(`bookgate-refresh ${this.#gateway}`, () => this.#refresh()).finally(() => {
       this.#refreshing = null;
     });
     return this.#refreshing;
   }
 
   async #refresh() {
-    const token = this.#tab.getItem(REFRESH) ?? (await this.#database.get("state", "refresh"));
-    if (!token) return false;
+    const [refresh, access] = [await this.#kept("refresh"), await this.#kept("access")];
+    if (!refresh) return false;
+    if (access && access.token !== this.#access?.token && access.ends > this.now()) {
+      this.#access = access;
+      return this.#ask("dpop");
+    }
     try {
-      this.#takeAccess(await this.#post("/auth/token", { grant_type: "refresh_token", refresh_token: token, client_id: location.origin }));
+      const fields = { grant_type: "refresh_token", refresh_token: refresh, client_id: location.origin };
+      await this.#takeAccess(await this.#post("/auth/token", fields), this.#tab.getItem("bookgate.refresh") === null);
     } catch (error) {
       if (!(error instanceof BookgateError) || error.status >= 500 || error.status === 429 || error.status === 0) throw error;
       await this.#forget();
       return false;
     }
-    this.mode = "dpop";
-    return this.#readByToken();
+    return this.#ask("dpop");
   }
 
   /**
    * Ends the session: of this book only, or of the whole browser where the gateway allows it to this origin.
-   * @param {"book" | null} scope @returns {Promise<SignedOut>}
+   * @param {"book" | "browser" | null} scope @returns {Promise<SignedOut>}
    */
   async end(scope) {
-    if (this.mode === "dpop" && this.now() > this.#accessEnds) await this.refresh();
     /** @type {SignedOut} */
     const signedOut = { next: null, rest: null };
     try {
-      const answer = await this.#post("/auth/logout", scope ? { scope } : {}, this.#proofs());
+      const answer = await this.#postSigned("/auth/logout", scope ? { scope } : {});
       signedOut.next = answer.next ?? null;
       if (answer.signed_out === "book") signedOut.rest = answer.sign_out_page ?? null;
     } catch (error) {
@@ -178,36 +207,40 @@ export class Session {
 
   /** A ticket for a WebSocket in token mode; null: the cookie does it. @param {string} path without query @returns {Promise<string | null>} */
   async webSocketTicket(path) {
-    if (this.mode === "dpop" && this.now() > this.#accessEnds - 5) await this.refresh();
-    return this.mode === "dpop" ? (await this.#post("/auth/ws-ticket", { path }, this.#proofs())).ticket : null;
+    return this.mode === "dpop" ? (await this.#postSigned("/auth/ws-ticket", { path })).ticket : null;
   }
 
   /**
    * One request with what proves the session.
    * @param {string} method @param {string} url of the gateway
-   * @param {{headers?: HeadersInit, body?: BodyInit | null, person?: string | null, book?: string | null} & Omit<RequestInit, "headers" | "body">} init
-   *   person: whom an unsafe request is for; the gateway refuses it (409) when somebody else is signed in
+   * @param {RequestInit} init
+   * @param {string | null} person whom an unsafe request is for; the gateway refuses it (409) when somebody else is signed in
    * @returns {Promise<Response>}
    */
-  async send(method, url, { person = this.user?.sub, book = this.book, ...init }) {
-    init.headers = new Headers(init.headers);
-    if (book) init.headers.set("X-Bookgate-Book", book);
-    if (this.mode === "dpop" && this.now() > this.#accessEnds - 5 && !this.#refreshing) await this.refresh();
+  async send(method, url, init, person) {
+    await this.#freshen();
     const response = await this.#once(method, url, init, person);
     if (response.status !== 401 || !response.headers.has("DPoP-Nonce") || this.mode !== "dpop") return response;
     return (await refusal(response)).code === "use_dpop_nonce" ? this.#once(method, url, init, person) : response;
   }
 
-  /** @param {string} method @param {string} url @param {RequestInit} init @param {string | null | undefined} person */
+  get #live() {
+    return this.#access !== null && this.#access.ends - 5 > this.now();
+  }
+
+  async #freshen() {
+    if (this.mode === "dpop" && !this.#refreshing && !this.#live) await this.refresh();
+  }
+
+  /** @param {string} method @param {string} url @param {RequestInit} init @param {string | null} person */
   async #once(method, url, init, person) {
-    const proofs = this.mode === "dpop" ? await this.proofs(method, url) : {};
-    return this.sendNow(method, url, init, person, proofs);
+    return this.sendNow(method, url, init, person, await this.proofs(method, url));
   }
 
   /**
    * The same in this very task, with proofs made ahead: for the moment when the page goes away.
    * @param {string} method @param {string} url @param {RequestInit} init
-   * @param {string | null | undefined} person @param {Record<string, string>} proofs
+   * @param {string | null} person @param {Record<string, string>} proofs
    */
   async sendNow(method, url, init, person, proofs) {
     const headers = new Headers(init.headers);
@@ -220,43 +253,47 @@ export class Session {
   /** @param {string} method @param {string} url @returns {Promise<Record<string, string>>} empty in cookie mode */
   async proofs(method, url) {
     if (this.mode !== "dpop" || this.#access === null) return {};
-    const accessToken = this.#access;
+    const accessToken = this.#access.token;
     const proof = await makeProof(await this.key(), { method, url, now: this.now(), nonce: this.#nonce, accessToken });
     return { Authorization: `DPoP ${accessToken}`, DPoP: proof };
   }
 
-  /** The access token and the person, for our own endpoints. @returns {Record<string, string>} */
-  #proofs() {
+  /** A form to an endpoint of ours, as the reader of now. @param {string} path @param {Record<string, string>} fields */
+  async #postSigned(path, fields) {
+    await this.#freshen();
+    const accessToken = this.mode === "dpop" ? (this.#access?.token ?? null) : null;
     /** @type {Record<string, string>} */
-    const headers = {};
-    if (this.mode === "dpop" && this.#access !== null) headers.Authorization = `DPoP ${this.#access}`;
+    const headers = accessToken ? { Authorization: `DPoP ${accessToken}` } : {};
     if (this.user) headers["X-Bookgate-Person"] = this.user.sub;
-    return headers;
+    return this.#post(path, fields, headers, accessToken);
   }
 
-  /** @param {string} path @param {Record<string, string>} fields @param {Record<string, string>} [more] headers */
-  async #post(path, fields, more = {}) {
+  /**
+   * @param {string} path @param {Record<string, string>} fields
+   * @param {Record<string, string>} [headers] @param {string | null} [accessToken]
+   */
+  async #post(path, fields, headers = {}, accessToken = null) {
     const url = this.#gateway + path;
-    const accessToken = more.Authorization ? this.#access : null;
     for (let attempt = 0; ; attempt++) {
-      const proof = await makeProof(await this.key(), { method: "POST", url, now: this.now(), nonce: this.#nonce, accessToken });
-      const init = { method: "POST", credentials: /** @type {const} */ ("include"), body: new URLSearchParams(fields) };
+      const DPoP = await makeProof(await this.key(), { method: "POST", url, now: this.now(), nonce: this.#nonce, accessToken });
+      const body = new URLSearchParams(fields);
       try {
-        return await this.#json(path, { ...init, headers: { ...more, DPoP: proof } });
+        return await this.#answer(await this.#fetch(url, { method: "POST", credentials: "include", body, headers: { ...headers, DPoP } }));
       } catch (error) {
         if (attempt > 0 || !(error instanceof BookgateError) || error.code !== "use_dpop_nonce") throw error;
       }
     }
   }
 
-  /** @param {string} path @param {RequestInit} init @returns {Promise<any>} */
-  async #json(path, init) {
-    const response = await this.#fetch(this.#gateway + path, init);
-    if (!response.ok) throw await refusal(response);
-    const answer = await response.json().catch(() => null);
-    if (answer === null || typeof answer !== "object") throw new BookgateError("bad_answer", "This is not the gateway's answer."); // a hotel's page
-    if (typeof answer.now === "number") this.#skew = answer.now - Date.now() / 1000;
-    return answer;
+  /** What an endpoint of ours says. @param {Response} response @returns {Promise<any>} */
+  async #answer(response) {
+    const body = response.ok ? await response.clone().json().catch(() => null) : null;
+    if (body === null || typeof body !== "object") {
+      this.reachable = !response.ok && response.status < 500; // a hotel's page, a proxy without us behind it
+      throw await refusal(response);
+    }
+    if (typeof body.now === "number") this.#skew = body.now - Date.now() / 1000;
+    return body;
   }
 
   /** @param {string} url @param {RequestInit} init */
@@ -273,50 +310,33 @@ export class Session {
     }
   }
 
-  /** @param {{access_token: string, expires_in: number}} answer */
-  #takeAccess({ access_token, expires_in }) {
-    this.#access = access_token;
-    this.#accessEnds = this.now() + expires_in;
+  /** @param {{access_token: string, expires_in: number} | null} answer @param {boolean} lasting */
+  async #takeAccess(answer, lasting) {
+    this.#access = answer && { token: answer.access_token, ends: this.now() + answer.expires_in };
+    await this.#keep("access", this.#access, lasting);
   }
 
-  /** @param {string} token @param {boolean} keep */
-  async #keepRefresh(token, keep) {
-    if (keep) {
-      this.#tab.removeItem(REFRESH);
-      await this.#database.change("state", "refresh", () => token);
-    } else {
-      this.#tab.setItem(REFRESH, token);
-      await this.#database.change("state", "refresh", () => undefined);
-    }
-  }
-
-  /** @param {"cookie" | "dpop"} mode @param {User} user */
-  async #signedIn(mode, user) {
-    this.mode = mode;
+  /** @param {User} user @param {boolean} lasting */
+  async #signedIn(user, lasting) {
     this.user = user;
-    if (this.#tab.getItem(PERSON) !== null) this.#tab.setItem(PERSON, JSON.stringify(user));
-    await this.#database.change("state", "person", (kept) => (kept ? user : undefined));
-  }
-
-  /** Work done while the gateway is away belongs to the person who was signed in. @param {boolean} keep beyond this tab */
-  async #remember(keep) {
-    if (keep) await this.#database.change("state", "person", () => this.user);
-    else this.#tab.setItem(PERSON, JSON.stringify(this.user));
-  }
-
-  /** @returns {Promise<User | null>} */
-  async #remembered() {
-    const inTab = this.#tab.getItem(PERSON);
-    return inTab === null ? ((await this.#database.get("state", "person")) ?? null) : JSON.parse(inTab);
+    await this.#keep("person", user, lasting); // work done while the gateway is away belongs to them
   }
 
   async #forget() {
-    this.user = null;
-    this.mode = null;
-    this.#access = null;
-    this.#tab.removeItem(REFRESH);
-    this.#tab.removeItem(PERSON);
-    await this.#database.change("state", "refresh", () => undefined);
-    await this.#database.change("state", "person", () => undefined);
+    this.user = this.mode = this.#access = null;
+    for (const name of KEPT) await this.#keep(name, null, false);
+  }
+
+  /** What an earlier page kept: in this tab, where the device is shared, else in the database. @param {Kept} name @returns {Promise<any>} */
+  async #kept(name) {
+    const inTab = this.#tab.getItem(`bookgate.${name}`);
+    return inTab === null ? ((await this.#database.get("state", name)) ?? null) : JSON.parse(inTab);
+  }
+
+  /** @param {Kept} name @param {unknown} value null: nothing any more @param {boolean} lasting beyond this tab */
+  async #keep(name, value, lasting) {
+    if (lasting || value === null) this.#tab.removeItem(`bookgate.${name}`);
+    else this.#tab.setItem(`bookgate.${name}`, JSON.stringify(value));
+    await this.#database.change("state", name, () => (lasting && value !== null ? value : undefined));
   }
 }

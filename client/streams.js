@@ -29,7 +29,7 @@ export async function openWebSocket(session, gateway, path, protocols) {
  * Events: "open"; those of the stream, as MessageEvents; "error", with a BookgateError in `error` when it is over for good.
  */
 export class EventStream extends EventTarget {
-  /** @type {0 | 1 | 2} connecting, open, closed */
+  /** @type {number} 0 connecting, 1 open, 2 closed */
   readyState = 0;
 
   #requests;

@@ -167,6 +167,37 @@ def test_no_book_of_this_origin(policy: Policy, origin: str) -> None:
         matched(("x-bookgate-book", "other"), verdict=Verdict(Standing.GRANTED, origin, policy))
 
 
+def offering(*protocols: str) -> tuple[tuple[str, str], ...]:
+    return (*WHOLE, ("sec-websocket-protocol", ", ".join(protocols)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "book"),
+    [
+        pytest.param(offering("v2.page", "bookgate"), "ada-cs1", id="the first"),
+        pytest.param(offering("v2.page", "bookgate.book.ada-logic"), "ada-logic", id="in a subprotocol"),
+        pytest.param((*offering("x"), ("x-bookgate-book", "ada-logic")), "ada-logic", id="in the header"),
+    ],
+)
+def test_the_book_of_a_websocket(lines: tuple[tuple[str, str], ...], book: str) -> None:
+    assert matched(*lines, verdict=Verdict(Standing.GRANTED, BOOK, BOOKS)).book == book
+
+
+def test_a_subprotocol_names_a_book_once_and_on_websockets_only() -> None:
+    verdict = Verdict(Standing.GRANTED, BOOK, BOOKS)
+    with pytest.raises(InvalidRequestError):
+        matched(*offering("bookgate.book.ada-logic", "bookgate.book.ada-cs1"), verdict=verdict)
+    with pytest.raises(InvalidRequestError):
+        matched(*offering("bookgate.book.other"), verdict=verdict)
+    plain = ("sec-websocket-protocol", "bookgate.book.ada-logic")
+    assert matched(plain, verdict=verdict).book == "ada-cs1"
+
+
+def test_a_websocket_of_somebody_else_is_refused() -> None:
+    with pytest.raises(PersonChangedError):
+        identify(NeedSession(matched(*offering("bookgate.person.somebody-else"))), ADA, subject)
+
+
 CONSENTING = Verdict(Standing.GRANTED, BOOK, replace(TRUSTED, trust=Trust.CONSENT))
 
 

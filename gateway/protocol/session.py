@@ -10,6 +10,7 @@ from gateway.protocol.answers import answer
 from gateway.protocol.context import Parts, caller, current_book, user
 from gateway.protocol.token import TICKET_LIFE, Handler
 from gateway.records import Leaving, LiveBook, Mode, WebSocketTicket
+from gateway.request_context import VERDICT
 from gateway.session_ids import slot_of
 
 SIGN_OUT_PAGE = "/auth/logout"
@@ -17,14 +18,19 @@ LEAVING_LIFE = 60
 
 
 def session_handler(parts: Parts) -> Handler:
-    """Who is signed in at this book: `{user: {...} | null, expires_in, now}`."""
+    """Who is signed in at this book: `{user: {...} | null, expires_in, now}`.
+
+    An origin of several books learns which page belongs to which: `books`, path prefix -> book id.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         live = await current_book(request, parts)
+        policy = request[VERDICT].policy
+        books = {"books": dict(policy.books)} if policy is not None and len(policy.books) > 1 else {}
         if live is None:
-            return answer(parts, {"user": None, "expires_in": 0})
+            return answer(parts, {"user": None, "expires_in": 0, **books})
         expires_in = live.record.ends - parts.now()
-        return answer(parts, {"user": user(live, parts), "expires_in": expires_in})
+        return answer(parts, {"user": user(live, parts), "expires_in": expires_in, **books})
 
     return handle
 

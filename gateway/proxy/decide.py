@@ -99,7 +99,7 @@ def decide(head: Head, verdict: Verdict, site: Site) -> Forward | NeedSession:
 def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, str], str]) -> Forward:
     """The second half, with the session's person; subject: the `sub` that a book knows a person by."""
     matched = need.matched
-    believed = matched.head.one("x-bookgate-person")
+    believed = matched.head.said("person")
     if caller is None:
         # a page that believes somebody signed in must not save as nobody
         if matched.route.sign_in is SignInNeed.REQUIRED or believed is not None:
@@ -189,7 +189,7 @@ def _book(head: Head, origin: str, policy: Policy) -> str | None:
         books = (parsed.default_book,)
     else:
         books = ()  # "null": whoever that is has no book
-    named = head.one("x-bookgate-book")
+    named = head.said("book")
     if named is None:
         return next(iter(books), None)
     if named not in books:

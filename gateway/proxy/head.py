@@ -91,6 +91,25 @@ class Head:
         """The options of `Connection`, hop-by-hop names among them (RFC 9110 section 7.6.1)."""
         return _tokens(self.lines("connection"))
 
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """What a WebSocket handshake offers, in order (RFC 6455 section 4.1)."""
+        parts = [part for line in self.lines("sec-websocket-protocol") for part in line.split(",")]
+        return tuple(part.strip(" \t") for part in parts if part.strip(" \t"))
+
+    def said(self, name: str) -> str | None:
+        """What a book says in `X-Bookgate-NAME`; on a WebSocket, where a page can set no header, also in the
+        subprotocol `bookgate.NAME.VALUE`.
+        """
+        told = self.one(f"x-bookgate-{name}")
+        if told is not None or not self.is_websocket:
+            return told
+        beginning = f"bookgate.{name}."
+        found = [part.removeprefix(beginning) for part in self.subprotocols if part.startswith(beginning)]
+        if len(found) > 1:
+            raise InvalidRequestError(f"more than one {beginning}")
+        return next(iter(found), None)
+
     def lines(self, name: str) -> tuple[str, ...]:
         """All lines of one header; name in lower case."""
         return tuple(value for found, value in self.headers if found == name)

@@ -6,9 +6,8 @@ from contextlib import suppress
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, web
 
-from gateway.access import SUBPROTOCOL, TICKET_SUBPROTOCOL
+from gateway.access import SUBPROTOCOL
 from gateway.proxy.decide import target
-from gateway.proxy.head import Head
 from gateway.proxy.upstream import CLOSING, HEARTBEAT, MESSAGE
 from gateway.proxy.wiring import Headers, Passed, Wiring
 
@@ -18,13 +17,8 @@ _UNSENDABLE = frozenset({1004, 1005, 1006, 1015})  # RFC 6455 section 7.4.1: nev
 Socket = web.WebSocketResponse | ClientWebSocketResponse
 
 
-def offered(head: Head) -> tuple[str, ...]:
-    lines = head.lines("sec-websocket-protocol")
-    return tuple(part.strip(" \t") for line in lines for part in line.split(",") if part.strip(" \t"))
-
-
 def is_ours(protocol: str) -> bool:
-    return protocol == SUBPROTOCOL or protocol.startswith(TICKET_SUBPROTOCOL)
+    return protocol == SUBPROTOCOL or protocol.startswith(f"{SUBPROTOCOL}.")
 
 
 async def relay_websocket(
@@ -32,7 +26,7 @@ async def relay_websocket(
 ) -> web.StreamResponse:
     matched = passed.forward.matched
     upstream = wiring.upstreams[matched.backend.name]
-    asked = offered(matched.head)
+    asked = matched.head.subprotocols
     theirs = tuple(protocol for protocol in asked if not is_ours(protocol))
     async with (
         upstream.bulkhead.enter() as place,

@@ -123,7 +123,7 @@ test("keep: the refresh token stays on the device, else it ends with the tab", a
   );
   await shared.session.redeem(CODE);
   assert.equal(await shared.database.get("state", "refresh"), undefined);
-  assert.equal(shared.tab.getItem("bookgate.refresh"), "rt");
+  assert.equal(shared.tab.getItem("bookgate.refresh"), '"rt"');
 });
 
 test("a later visit signs in again by the refresh token", async () => {

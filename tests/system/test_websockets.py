@@ -71,6 +71,13 @@ async def test_messages_go_both_ways_as_the_session_s_person(
     [
         pytest.param(("bookgate",), None, [], "bookgate", id="only ours"),
         pytest.param(("bookgate", "bookgate.ticket.ada"), None, [], "bookgate", id="a ticket"),
+        pytest.param(
+            ("v2.page", "bookgate", "bookgate.book.books.example.edu"),
+            None,
+            ["v2.page"],
+            "bookgate",
+            id="a book",
+        ),
         pytest.param(("v2.page", "bookgate"), "v2.page", ["v2.page"], "v2.page", id="the backend picks"),
         pytest.param(("v2.page", "bookgate"), None, ["v2.page"], "bookgate", id="it picks none"),
     ],
