@@ -6,7 +6,7 @@ import re
 from tests.system.house import TRUSTED, House
 
 MOST = 12_288
-STATIC = re.compile(r'^(?:import|export)\b[^;]*?(?: from )?"([^"]+)";', re.MULTILINE)
+STATIC = re.compile(r'^(?:import|export)\b[^;]*?"(\.?/[^"]+)";', re.MULTILINE)
 
 
 async def test_the_client_and_its_static_imports_are_small(house: House) -> None:
