@@ -75,7 +75,7 @@ export async function gather({ gateway, returnPage }) {
     ask(returnPage.href, {}),
     askStorage(),
     askLocalNetwork(gateway),
-    openBook({ gateway, returnPage }).then((book) => book.mode),
+    openBook({ gateway, returnPage }).then((book) => book.mode, () => null), // a browser that refuses all storage has no book
   ]);
   const edition = editionOf(entry.text ?? "");
   const original = edition === null ? null : await ask(`${gateway}/client/${edition}/bookgate-return.html`, plain);
