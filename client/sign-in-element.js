@@ -1,49 +1,17 @@
-/** `<bookgate-sign-in>`: sign in, who is signed in, what is saved, sign out. */
+/** `<bookgate-sign-in>`: sign in, who is signed in, what is saved, what went wrong and what helps; a menu for the rest. */
 
-import { text } from "./texts.js";
+import { STYLE, TEMPLATE } from "./sign-in-style.js";
+import { choose, loadTexts, say } from "./texts.js";
 
 /** @typedef {import("./book.js").Book} Book */
 /** @typedef {import("./errors.js").BookgateError} BookgateError */
+/** @typedef {import("./menu.js").Menu} Menu */
+/** @typedef {import("./texts.js").Texts} Texts */
+/** @typedef {"file" | "give-up" | "this-tab" | "copy"} Remedy */
+/** @typedef {{words: string, remedies?: Remedy[], link?: {href: string, words: string, target: "_blank" | "_self"}}} Message */
 
-const STYLE = `
-  :host { display: inline-block; font: inherit; color: inherit; --accent: var(--bookgate-accent, light-dark(#1f4f8f, #9cc4ff)); }
-  :host([hidden]) { display: none; }
-  .row { display: flex; flex-wrap: wrap; align-items: center; justify-content: var(--bookgate-justify, start); gap: .5em .75em; }
-  .row + .row { margin-block-start: .5em; }
-  [hidden] { display: none !important; }
-  button, a { font: inherit; min-height: 2.75em; padding: 0 1.1em; border-radius: .5em; cursor: pointer; box-sizing: border-box; }
-  button { border: 1px solid currentColor; background: transparent; color: inherit; }
-  button.primary { border-color: var(--accent); background: var(--accent); color: light-dark(#fff, #08111f); font-weight: 600; }
-  button:hover { filter: brightness(1.08); }
-  button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-  a { display: inline-flex; align-items: center; padding: 0; font-size: .875em; color: var(--accent); }
-  .name { font-weight: 600; overflow-wrap: anywhere; }
-  .status, .note { font-size: .875em; opacity: .85; }
-  .note { max-width: 34em; margin: 0; }
-  .dot::before { content: ""; display: inline-block; width: .6em; height: .6em; margin-inline-end: .45em; border-radius: 50%; background: currentColor; }
-  .saved::before { background: light-dark(#1a7f37, #56d364); }
-  .waiting::before, .saving::before { background: light-dark(#b26a00, #e3b341); }
-  .failed::before { background: light-dark(#c62828, #ff7b72); }
-`;
-
-const TEMPLATE = `
-  <div class="row">
-    <span class="name" part="name" hidden></span>
-    <button class="primary" part="button sign-in" type="button" id="sign-in"></button>
-    <span class="status dot" part="status" role="status"></span>
-    <button part="button sign-out" type="button" id="sign-out" hidden></button>
-  </div>
-  <div class="row" id="unclaimed" part="question" hidden>
-    <p class="note" id="question"></p>
-    <button part="button keep" type="button" id="keep"></button>
-    <button part="button discard" type="button" id="discard"></button>
-  </div>
-  <div class="row" id="message" part="message" role="alert" hidden>
-    <p class="note" id="note"></p>
-    <button part="button give-up" type="button" id="give-up" hidden></button>
-    <a id="link" part="link" hidden></a>
-  </div>
-`;
+const REMEDIES = /** @type {const} */ (["file", "give-up", "this-tab", "copy"]);
+const WORDS = { keep: "keep", discard: "discard", "give-up": "giveUp", "this-tab": "thisTab", copy: "copyAddress" };
 
 /** @param {() => Promise<Book>} connect */
 export function defineSignIn(connect) {
@@ -59,9 +27,17 @@ class SignInElement extends HTMLElement {
   /** @type {Book | null} */
   #book = null;
   #root = this.attachShadow({ mode: "open", delegatesFocus: true });
+  /** @type {Texts} */
+  #texts = {};
+  /** @type {Texts} words of the page's own, which go before ours */
+  #own = {};
+  /** @type {Promise<Menu> | null} */
+  #menu = null;
   #leftover = false; // the reader asked to sign out while work was waiting
   /** @type {string | null} */
   #rest = null; // where the other books can be signed out
+  /** @type {BookgateError | null} */
+  #trouble = null; // a sign-out that failed
   #render = () => this.#show();
 
   constructor() {
@@ -70,25 +46,41 @@ class SignInElement extends HTMLElement {
     sheet.replaceSync(STYLE); // a sheet of its own: the page's Content-Security-Policy need not allow inline styles
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.innerHTML = TEMPLATE;
-    this.#say("sign-in", text("signIn"));
-    this.#say("sign-out", text("signOut"));
-    this.#say("keep", text("keep"));
-    this.#say("discard", text("discard"));
-    this.#say("give-up", text("giveUp"));
-    this.#on("sign-in", () => void this.#book?.signIn().catch(() => null)); // the book says in `error` what went wrong
-    this.#on("sign-out", () => void this.#signOut(false));
-    this.#on("give-up", () => void this.#signOut(true));
+    this.#on("sign-in", () => this.#signIn({}));
+    this.#on("this-tab", () => this.#signIn({ redirect: true }));
+    this.#on("give-up", () => void this.signOut({ force: true }));
+    this.#on("file", () => void this.saveFile());
     this.#on("keep", () => void this.#book?.claim());
     this.#on("discard", () => void this.#book?.discardUnclaimed());
-    this.#disable(true);
+    this.#on("copy", () => void navigator.clipboard.writeText(location.href).then(() => this.#say("copy", this.text("copied"))));
+    this.#on("name", () => void this.#openMenu(0));
+    this.#id("name").addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+      event.preventDefault();
+      void this.#openMenu(event.key === "ArrowUp" ? -1 : 0);
+    });
+  }
+
+  /** Words of the page's own in place of ours, by the keys of client/texts/en.js. @param {Texts} texts */
+  set texts(texts) {
+    this.#own = texts;
+    this.#show();
+  }
+
+  get texts() {
+    return this.#own;
   }
 
   /** @param {Book} book */
-  attach(book) {
+  async attach(book) {
     this.#book?.removeEventListener("change", this.#render);
     this.#book = book;
     book.addEventListener("change", this.#render);
-    this.#disable(false);
+    const page = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang;
+    const language = choose([...(page ? [page] : []), ...navigator.languages]);
+    this.#texts = await loadTexts(language);
+    this.#root.querySelectorAll("div").forEach((part) => (part.lang = language));
+    /** @type {HTMLButtonElement} */ (this.#id("sign-in")).disabled = false;
     this.#show();
   }
 
@@ -96,80 +88,145 @@ class SignInElement extends HTMLElement {
     this.#book?.removeEventListener("change", this.#render);
   }
 
-  /** @param {boolean} force */
-  async #signOut(force) {
+  /** @param {string} key @param {Partial<import("./texts.js").Values>} [values] */
+  text(key, values) {
+    return say({ ...this.#texts, ...this.#own }, key, values);
+  }
+
+  get book() {
+    return this.#book;
+  }
+
+  /** @param {import("./authorization.js").Choice} choice */
+  #signIn(choice) {
+    this.#trouble = null;
+    void this.#book?.signIn(choice).catch(() => null); // the book says in `error` what went wrong
+  }
+
+  /** @param {{scope?: "book", force?: boolean}} options */
+  async signOut(options) {
     this.#leftover = false;
+    this.#trouble = null;
     try {
-      const signedOut = await this.#book?.signOut({ force });
+      const signedOut = await this.#book?.signOut(options);
       if (signedOut?.next) location.assign(signedOut.next);
       this.#rest = signedOut?.rest ?? null;
     } catch (error) {
-      const { code } = /** @type {BookgateError} */ (error);
-      this.#leftover = code === "work_waiting";
-      if (!this.#leftover) return this.#tell(text(code, { fallback: "unreachable" }));
+      this.#leftover = /** @type {BookgateError} */ (error).code === "work_waiting";
+      if (!this.#leftover) this.#trouble = /** @type {BookgateError} */ (error);
     }
     this.#show();
+    (this.#leftover ? this.#id("file") : this.#id("sign-in")).focus();
+  }
+
+  /** What waits, for the reader to keep elsewhere. */
+  async saveFile() {
+    const blob = await this.#book?.exportWaiting();
+    if (!blob) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = this.text("fileName");
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+
+  /** @param {0 | -1} focused which of its items */
+  async #openMenu(focused) {
+    const menu = await this.#loadMenu();
+    if (menu.open) menu.close(true);
+    else menu.show(focused);
+  }
+
+  #loadMenu() {
+    const button = /** @type {HTMLButtonElement} */ (this.#id("name"));
+    this.#menu ??= import("./menu.js").then(({ Menu }) => new Menu(this, button));
+    return this.#menu;
   }
 
   #show() {
     const book = this.#book;
-    if (!book) return;
+    if (!book || Object.keys(this.#texts).length === 0) return;
     const { user, status, signingIn } = book;
-    const name = this.#root.querySelector(".name");
-    if (name) name.textContent = user ? (user.name ?? text("signedIn")) : "";
-    this.#hide(name, user === null);
-    this.#hide(this.#id("sign-in"), user !== null);
-    this.#hide(this.#id("sign-out"), user === null);
-    this.#say("sign-in", text(signingIn ? "waitingForWindow" : "signIn"));
+    const guest = user?.guest === true;
+    const name = guest ? this.text("guest") : (user?.name ?? this.text("signedIn"));
+    this.#showName(user ? name : null);
+    const words = signingIn ? "waitingForWindow" : guest ? "signInToKeep" : "signIn";
+    this.#hide(this.#id("sign-in"), user !== null && !guest);
+    this.#say("sign-in", this.text(words));
     this.#showStatus(status, user !== null);
     this.#hide(this.#id("unclaimed"), user === null || status.unclaimed === 0);
-    this.#say("question", text("question", { count: status.unclaimed, name: user?.name ?? text("you") }));
-    this.#showMessage(book);
+    this.#say("question", this.text("question", { count: status.unclaimed, name }));
+    this.#say("file", this.text("saveFile", { count: status.waiting + status.failed + status.unclaimed }));
+    for (const [id, key] of Object.entries(WORDS)) this.#say(id, this.text(key));
+    this.#tell(this.#message(book));
   }
 
-  /** @param {import("./book.js").Status} status @param {boolean} signedIn */
-  #showStatus({ state, savedAt, waiting, unclaimed }, signedIn) {
+  /** @param {string | null} name null: nobody is signed in */
+  #showName(name) {
+    const button = this.#id("name");
+    this.#hide(button, name === null);
+    if (name === null) return void this.#menu?.then((menu) => menu.close(false));
+    const label = /** @type {HTMLElement} */ (button.firstElementChild);
+    if (label.textContent !== name) label.textContent = name;
+    button.setAttribute("aria-label", this.text("menu", { name }));
+    void this.#loadMenu().catch(() => (this.#menu = null)); // now: the gateway may be away when it is needed
+  }
+
+  /** @param {import("./outbox.js").Status} status @param {boolean} signedIn */
+  #showStatus({ state, savedAt, waiting, unclaimed, kept }, signedIn) {
     const element = /** @type {HTMLElement} */ (this.#root.querySelector(".status"));
-    const time = savedAt?.toLocaleTimeString([], { timeStyle: "short" });
-    const key = state === "waiting" && !signedIn && unclaimed > 0 ? "onlyHere" : state;
-    const words = state === "idle" ? "" : text(key, { count: waiting, time });
+    const time = savedAt?.toLocaleTimeString(this.#root.querySelector("div")?.lang, { timeStyle: "short" });
+    const nobodys = state === "waiting" && !signedIn && unclaimed > 0;
+    const key = nobodys ? (kept ? "onlyHere" : "onlyInPage") : state === "waiting" && !kept ? "waitingUnkept" : state;
+    const words = state === "idle" ? "" : this.text(key, { count: waiting, time });
     if (element.textContent !== words) element.textContent = words; // a live region speaks on every change
     element.className = `status dot ${state}`;
     this.#hide(element, state === "idle");
   }
 
-  /** @param {Book} book */
-  #showMessage(book) {
-    const link = /** @type {HTMLAnchorElement} */ (this.#id("link"));
-    this.#hide(link, true);
-    this.#hide(this.#id("give-up"), !this.#leftover);
-    if (this.#leftover) return this.#tell(text("leftover", { count: book.status.waiting + book.status.failed }));
-    if (book.error) {
-      this.#tell(text(book.error.code, { fallback: "failedToSignIn" }));
-      if (book.error.code === "framed") this.#offer(location.href, text("ownTab"), "_blank");
-    } else if (this.#rest && book.user === null) {
-      this.#tell(text("signedOutHere"));
-      this.#offer(this.#rest, text("signOutEverywhere"), "_self");
-    } else if (!book.reachable) {
-      this.#tell(text("unreachable"));
-    } else {
-      this.#tell("");
+  /** What there is to say, the most urgent first. @param {Book} book @returns {Message | null} */
+  #message({ status, error, user, reachable }) {
+    if (this.#leftover && status.waiting + status.failed > 0) {
+      return { words: this.text("leftover", { count: status.waiting + status.failed }), remedies: ["file", "give-up"] };
     }
+    const trouble = this.#trouble ?? error;
+    if (trouble && trouble.code !== "unreachable") return this.#explain(trouble.code);
+    if (this.#rest && user === null) {
+      return { words: this.text("signedOutHere"), link: { href: this.#rest, words: this.text("signOutEverywhere"), target: "_self" } };
+    }
+    if (status.reason !== null) {
+      const words = this.text(status.reason) || this.text("refused");
+      return { words, remedies: status.failed + status.waiting > 0 ? ["file"] : [] };
+    }
+    return reachable && !trouble ? null : { words: this.text(status.kept ? "unreachable" : "unreachableUnkept") };
   }
 
-  /** @param {string} href @param {string} words @param {"_blank" | "_self"} target */
-  #offer(href, words, target) {
-    const link = /** @type {HTMLAnchorElement} */ (this.#id("link"));
-    link.href = href;
-    link.target = target;
-    link.textContent = words;
-    this.#hide(link, false);
+  /** @param {string} code @returns {Message} */
+  #explain(code) {
+    const words = this.text(code) || this.text("failedToSignIn");
+    if (code === "framed") return { words, link: { href: location.href, words: this.text("ownTab"), target: "_blank" } };
+    if (code === "popup_blocked") return { words, remedies: ["this-tab"] };
+    if (code !== "in_app") return { words };
+    const { host, pathname, search, protocol } = location;
+    const href = `intent://${host}${pathname}${search}#Intent;scheme=${protocol.slice(0, -1)};action=android.intent.action.VIEW;category=android.intent.category.BROWSABLE;end`;
+    const link = /Android/.test(navigator.userAgent) ? { href, words: this.text("openBrowser"), target: /** @type {const} */ ("_self") } : undefined;
+    return { words, remedies: ["copy"], link };
   }
 
-  /** @param {string} words */
-  #tell(words) {
-    this.#say("note", words);
+  /** @param {Message | null} message */
+  #tell(message) {
+    const { words = "", remedies = [], link } = message ?? {};
     this.#hide(this.#id("message"), words === "");
+    this.#say("note", words);
+    for (const id of REMEDIES) this.#hide(this.#id(id), !remedies.includes(id));
+    this.#hide(this.#id("remedies"), remedies.length === 0 && !link);
+    const anchor = /** @type {HTMLAnchorElement} */ (this.#id("link"));
+    this.#hide(anchor, !link);
+    if (!link) return;
+    anchor.href = link.href;
+    anchor.target = link.target;
+    anchor.rel = link.target === "_blank" ? "noopener" : "";
+    this.#say("link", link.words);
   }
 
   /** @param {string} id */
@@ -187,13 +244,8 @@ class SignInElement extends HTMLElement {
     this.#id(id).addEventListener("click", act);
   }
 
-  /** @param {Element | null} element @param {boolean} hidden */
+  /** @param {Element} element @param {boolean} hidden */
   #hide(element, hidden) {
-    element?.toggleAttribute("hidden", hidden);
-  }
-
-  /** @param {boolean} disabled until the gateway said who is signed in */
-  #disable(disabled) {
-    /** @type {HTMLButtonElement} */ (this.#id("sign-in")).disabled = disabled;
+    element.toggleAttribute("hidden", hidden);
   }
 }

@@ -1,41 +1,31 @@
-/** The words that readers see, by language. */
+/** The words that readers see: one file for each language in texts/, loaded when it is wanted. */
 
-/** @typedef {{count?: number, time?: string, name?: string, fallback?: string}} Values */
+/** @typedef {{count: number, time: string, name: string}} Values */
+/** @typedef {Record<string, string | ((values: Values) => string)>} Texts the same keys in every language */
 
-/** @type {Record<string, (values: Values) => string>} */
-const english = {
-  signIn: () => "Sign in",
-  waitingForWindow: () => "Go on in the sign-in window",
-  signOut: () => "Sign out",
-  signedIn: () => "Signed in",
-  you: () => "this reader",
-  saving: () => "Saving",
-  saved: ({ time }) => `Saved ${time}`,
-  waiting: ({ count }) => `${changes(count)} waiting to be sent`,
-  onlyHere: () => "Kept on this device only",
-  failed: () => "Not saved",
-  question: ({ count, name }) => `${changes(count)} made before you signed in. Keep ${count === 1 ? "it" : "them"} as the work of ${name}?`,
-  keep: () => "Keep",
-  discard: () => "Erase",
-  leftover: ({ count }) => `${changes(count)} could not be sent. If you sign out now, ${count === 1 ? "it is" : "they are"} lost.`,
-  giveUp: () => "Sign out and erase",
-  signedOutHere: () => "You are signed out of this book.",
-  signOutEverywhere: () => "Sign out of all books",
-  ownTab: () => "Open the book in its own tab",
-  framed: () => "Signing in does not work inside this frame.",
-  unreachable: () => "The sign-in service cannot be reached. Your work is kept on this device.",
-  interaction_required: () => "One more step: please confirm once more.",
-  login_required: () => "Please sign in.",
-  access_denied: () => "You chose not to sign in to this book.",
-  insecure_context: () => "Signing in needs a page on https.",
-  failedToSignIn: () => "Signing in did not work. Please try again.",
-};
+export const LANGUAGES = ["en", "de"]; // a new one: its file in texts/, and its name here
 
-/** @param {number} [count] */
-const changes = (count = 0) => (count === 1 ? "1 change" : `${count} changes`);
+/**
+ * The first language wanted that there is; English if there is none.
+ * @param {readonly string[]} wanted BCP 47, best first @returns {string}
+ */
+export function choose(wanted) {
+  for (const tag of wanted) {
+    const language = tag.toLowerCase().split("-")[0];
+    if (LANGUAGES.includes(language)) return language;
+  }
+  return "en";
+}
 
-/** @param {string} key @param {Values} [values] @returns {string} */
-export function text(key, values = {}) {
-  const words = Object.hasOwn(english, key) ? english[key] : english[values.fallback ?? "failedToSignIn"];
-  return words(values);
+/** @param {string} language one of LANGUAGES @returns {Promise<Texts>} */
+export async function loadTexts(language) {
+  return (await import(`./texts/${language}.js`)).texts;
+}
+
+/**
+ * @param {Texts} texts @param {string} key @param {Partial<Values>} [values] @returns {string} "" where there are no words for it
+ */
+export function say(texts, key, { count = 0, time = "", name = "" } = {}) {
+  const words = Object.hasOwn(texts, key) ? texts[key] : "";
+  return typeof words === "string" ? words : words({ count, time, name });
 }

@@ -26,6 +26,11 @@ SECONDS = 20.0
 PARTS = {
     "sign-in": "#sign-in",
     "sign-out": "#sign-out",
+    "sign-out-here": "#sign-out-here",
+    "account": "#account",
+    "save-file": "#save-file",
+    "file": "#file",
+    "give-up": "#give-up",
     "status": ".status",
     "name": ".name",
     "note": "#note",
@@ -34,6 +39,7 @@ PARTS = {
     "keep": "#keep",
     "discard": "#discard",
 }
+MENU = frozenset({"account", "save-file", "sign-out", "sign-out-here"})
 PROVIDER_NAME = "input[name=name]"
 PROVIDER_CONTINUE = "#continue"
 OWN_DEVICE = "input[name=own_device]"
@@ -75,6 +81,7 @@ class Reader:
         self.clicks = 0
         self.clicks_at_provider = 0
         self._browser = browser
+        self._framed = False
         self.driver = self._start()
 
     def _start(self) -> WebDriver:
@@ -94,8 +101,27 @@ class Reader:
         return answer["value"]
 
     def open(self, url: str) -> None:
+        self._framed = False
         self.driver.get(url)
         self.until_connected()
+
+    def open_framed(self, url: str) -> None:
+        """A page whose first frame is the book: what follows happens in the frame."""
+        self._framed = True
+        self.driver.get(url)
+        self._to_book(self.driver.current_window_handle)
+        self.until_connected()
+
+    def reload(self) -> None:
+        window = self.driver.current_window_handle
+        self.driver.refresh()
+        self._to_book(window)
+        self.until_connected()
+
+    def _to_book(self, window: str) -> None:
+        self.driver.switch_to.window(window)
+        if self._framed:
+            self.driver.switch_to.frame(0)
 
     def until_connected(self) -> None:
         self.wait(
@@ -119,6 +145,8 @@ class Reader:
         return element.shadow_root.find_element(By.CSS_SELECTOR, PARTS.get(part, part))
 
     def click(self, part: str) -> None:
+        if part in MENU:
+            self.click("name")
         self.wait(lambda: self.shown(part).is_displayed() and self.shown(part).is_enabled(), part)
         self.clicks += 1
         self.shown(part).click()
@@ -149,11 +177,15 @@ class Reader:
             if others:
                 self._answer_window(others[0], name, own_device=own_device, allow=allow, hurried=hurried)
             else:
-                self.driver.switch_to.window(book)
+                self._to_book(book)
                 if not self.book("book.signingIn"):
                     return
             time.sleep(0.05)
         raise AssertionError(f"the popup stays: {self.driver.current_url}\n{self.driver.page_source}")
+
+    def sign_out(self) -> None:
+        self.click("sign-out")
+        self.wait(lambda: self.name() is None, "signed out")
 
     def _answer_window(
         self, handle: str, name: str | None, *, own_device: bool, allow: bool, hurried: bool

@@ -32,7 +32,7 @@ def test_offline_then_online(house: House, reader: Reader) -> None:
     reader.cdp("Network.enable")
     reader.cdp("Network.emulateNetworkConditions", offline=True, **network)
     reader.book("book.save('a', 'offline')")
-    reader.wait(lambda: reader.shown("status").text == "1 change waiting to be sent")
+    reader.wait(lambda: reader.shown("status").text == "1 change waiting on this device")
     assert reader.book("book.load('a')") == "offline"
     reader.cdp("Network.emulateNetworkConditions", offline=False, **network)
     reader.wait(lambda: reader.book("book.status")["state"] == "saved")
