@@ -33,13 +33,15 @@ export function connect({ gateway = gatewayOfPage(), returnPage, book = said("bo
 const gatewayOfPage = () => said("gateway") ?? new URL(import.meta.url).origin;
 
 /**
- * What works in this browser, in plain words.
+ * What works in this browser, in plain words; `#bookgate-doctor` at the end of the page's address asks for it too.
  * @param {Partial<import("./doctor.js").Options>} [options] @returns {Promise<import("./doctor-report.js").Report>}
  */
 export async function doctor(options) {
   const { examine } = await import("./doctor.js");
   return examine({ gateway: gatewayOfPage(), ...options });
 }
+
+const lookForDoctor = () => void (location.hash === "#bookgate-doctor" && doctor());
 
 export { BookgateError };
 
@@ -56,3 +58,5 @@ watcher.observe(document, { childList: true, subtree: true });
 defineElement();
 Object.assign(globalThis, { bookgate: Object.freeze({ connect, doctor, BookgateError }) });
 document.dispatchEvent(new Event("bookgate-ready"));
+addEventListener("hashchange", lookForDoctor);
+lookForDoctor();

@@ -47,6 +47,7 @@ const STYLE = `
 `;
 
 const ORDER = { problem: 0, note: 1, ok: 2 };
+const isOfWindow = (/** @type {Said} */ { code }) => code.startsWith("window_");
 const MARKS = { problem: "!", note: "i", ok: "✓" };
 
 /**
@@ -111,7 +112,7 @@ class ReportDialog {
 
   #show() {
     const { ui } = this.#words;
-    const all = [...this.#report.findings.filter(({ code }) => !code.startsWith("window_")), this.#window ?? this.#untried()];
+    const all = this.#report.findings.map((one) => (isOfWindow(one) && this.#window ? this.#window : one));
     this.#report.findings = all;
     this.#report.problems = all.filter(({ level }) => level === "problem").length;
     const notes = all.filter(({ level }) => level === "note").length;
@@ -123,18 +124,15 @@ class ReportDialog {
     this.#list.replaceChildren(make("ul", {}, ...wanting.map((one) => this.#item(one))), details);
   }
 
-  #untried() {
-    return said({ code: "window_untried", level: "note", who: null, values: {}, paste: null }, this.#words);
-  }
-
   /** @param {Said} finding */
-  #item({ code, level, sentence, todo, who, paste }) {
+  #item(finding) {
+    const { code, level, sentence, todo, who, paste } = finding;
     const { ui } = this.#words;
     const mark = make("span", { className: "mark", role: "img", ariaLabel: ui[level]({}), textContent: MARKS[level] });
     const item = make("li", { className: level }, mark, make("p", { textContent: sentence }));
     if (todo) item.append(make("p", { className: "todo" }, ...(who ? [make("b", { textContent: `${ui[who]({})}: ` })] : []), todo));
     if (paste) item.append(make("pre", { textContent: paste, tabIndex: 0 }));
-    if (code.startsWith("window_") && code !== "window_works") item.append(this.#tryButton());
+    if (isOfWindow(finding) && code !== "window_works") item.append(this.#tryButton());
     item.append(make("span", { className: "code", textContent: code }));
     return item;
   }

@@ -41,6 +41,7 @@ export function findingsOf(facts) {
     ...modeOf(facts, granted),
     returnPageOf(facts),
     ...openerOf(facts),
+    ...(granted ? [note("window_untried", null)] : []),
     ...storageOf(facts),
     ...clockOf(facts),
     ...(facts.worker ? [note("service_worker", "author", { worker: facts.worker })] : []),
@@ -68,7 +69,7 @@ function pageOf({ secure, origin, page, agent, frame, online }) {
 function unreached({ gateway, origin, about, opaque, blocked, localNetwork, online }) {
   const host = hostOf(gateway);
   if (blocked.length > 0) {
-    const line = `connect-src ${gateway} ${gateway.replace("http", "ws")}; script-src ${gateway}`;
+    const line = `connect-src ${gateway} ${gateway.replace("http", "ws")};\nscript-src ${gateway};`;
     return problem("gateway_blocked_by_policy", "author", { gateway, directives: blocked.join(", ") }, line);
   }
   if (origin.startsWith("https:") && gateway.startsWith("http:") && !LOCAL_HOST.test(host)) return problem("gateway_mixed", "ops", { gateway });
@@ -161,7 +162,7 @@ function openerOf({ opener, frame }) {
 /** @param {Facts} facts @returns {Finding[]} */
 function storageOf({ storage: { works, persisted, free, tab } }) {
   if (!works) return [problem("storage_blocked", "reader")];
-  const found = [persisted ? ok("storage_kept") : note("storage_clearable", null)];
+  const found = [ok(persisted ? "storage_kept" : "storage_clearable")];
   if (!tab) found.push(problem("tab_storage_blocked", "reader"));
   if (free !== null && free < 50e6) found.push(note("storage_small", "reader", { megabytes: Math.floor(free / 1e6) }));
   return found;

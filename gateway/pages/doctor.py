@@ -47,7 +47,7 @@ def doctor_handler(parts: Parts, routes: RouteTable, clock: Callable[[], float])
             values["fault"] = error.fault.value
             return parts.renderer.page("doctor.html", values, status=400, in_flow=False)
         found = diagnose(address, request[POLICIES], parts.today(), routes.backends)
-        if (entry := found.decided_by) is not None and entry.line > 0:
+        if (entry := found.decided_by) is not None and found.listed:
             request[REASON] = (
                 f"doctor: {entry.file}:{entry.line}"  # for ops alone: the page names the request
             )
@@ -66,6 +66,7 @@ def _told(parts: Parts, found: Diagnosis, routes: RouteTable, request_id: str) -
         "origin": str(found.address.origin),
         "finding": found.finding.value,
         "level": _LEVELS[found.finding],
+        "listed": found.listed,
         "signs_in": found.signs_in,
         "ways": ways if found.signs_in else [],
         "backends": _paths(routes, policy) if policy else [],

@@ -62,14 +62,14 @@ def shoot(reader: Reader, name: str) -> None:
 
 
 def test_a_listed_book_where_all_is_well(house: House, reader: Reader) -> None:
-    reader.open(house.book(TRUSTED))
+    reader.open(house.book(TRUSTED, "shapes.html"))
     reader.sign_in("Ada", own_device=True)
     report = look(reader)
-    assert wanting(report) in ([], ["storage_clearable"])
+    assert wanting(report) == []
     assert {"origin_trusted", "calls_work", "mode_cookie", "return_page_there", "clock_right"} <= set(
         codes(reader)
     )
-    assert report["page"] == house.book(TRUSTED)
+    assert report["page"] == house.book(TRUSTED, "shapes.html")
     assert "Ada" not in str(report)
     picture(reader, "doctor-well")
 
@@ -93,9 +93,9 @@ def test_it_opens_by_the_address_and_copies_a_report_without_secrets(house: Hous
 
 
 def test_a_book_that_is_not_listed_gets_the_line_to_paste(house: House, reader: Reader) -> None:
-    reader.open(house.book(LMS))
+    reader.open(house.book(LMS, "shapes.html"))
     report = look(reader, language="de")
-    assert [code for code in wanting(report) if code != "storage_clearable"] == ["origin_unlisted"]
+    assert wanting(report) == ["origin_unlisted"]
     assert f"- {house.books.origin(LMS)}" in dialog(reader, "pre")[0].text
     assert "origins.yaml" in dialog(reader, ".todo")[0].text
     picture(reader, "doctor-unlisted")
@@ -112,7 +112,7 @@ def test_a_book_that_is_not_listed_gets_the_line_to_paste(house: House, reader: 
 def test_a_book_that_is_refused(house: House, reader: Reader) -> None:
     reader.open(house.book(DENIED))
     report = look(reader)
-    assert [code for code in wanting(report) if code != "storage_clearable"] == ["origin_denied"]
+    assert wanting(report) == ["origin_denied"]
     assert "books-help@example.edu" in dialog(reader, ".todo")[0].text
 
 
