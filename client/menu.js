@@ -21,7 +21,7 @@ export class Menu {
     this.#panel.hidden = true;
     this.#list.setAttribute("role", "menu");
     this.#list.addEventListener("keydown", (event) => this.#key(event));
-    button.closest(".row")?.after(this.#panel);
+    button.after(this.#panel);
     const away = (/** @type {Event} */ event) => this.open && !event.composedPath().some((one) => one === this.#panel || one === button) && this.close(false);
     document.addEventListener("pointerdown", away);
     document.addEventListener("focusin", away); // a click into a frame moves the focus only

@@ -8,7 +8,7 @@ import { choose, loadTexts, say } from "./texts.js";
 /** @typedef {import("./menu.js").Menu} Menu */
 /** @typedef {import("./texts.js").Texts} Texts */
 /** @typedef {"file" | "give-up" | "this-tab" | "copy"} Remedy */
-/** @typedef {{words: string, remedies?: Remedy[], link?: {href: string, words: string, target: "_blank" | "_self"}}} Message */
+/** @typedef {{words: string, mild?: boolean, remedies?: Remedy[], link?: {href: string, words: string, target: "_blank" | "_self"}}} Message */
 
 const REMEDIES = /** @type {const} */ (["file", "give-up", "this-tab", "copy"]);
 const WORDS = { keep: "keep", discard: "discard", "give-up": "giveUp", "this-tab": "thisTab", copy: "copyAddress" };
@@ -192,7 +192,7 @@ class SignInElement extends HTMLElement {
     const trouble = this.#trouble ?? error;
     if (trouble && trouble.code !== "unreachable") return this.#explain(trouble.code);
     if (this.#rest && user === null) {
-      return { words: this.text("signedOutHere"), link: { href: this.#rest, words: this.text("signOutEverywhere"), target: "_self" } };
+      return { words: this.text("signedOutHere"), mild: true, link: { href: this.#rest, words: this.text("signOutEverywhere"), target: "_self" } };
     }
     if (status.reason !== null) {
       const words = this.text(status.reason) || this.text("refused");
@@ -206,7 +206,7 @@ class SignInElement extends HTMLElement {
     const words = this.text(code) || this.text("failedToSignIn");
     if (code === "framed") return { words, link: { href: location.href, words: this.text("ownTab"), target: "_blank" } };
     if (code === "popup_blocked") return { words, remedies: ["this-tab"] };
-    if (code !== "in_app") return { words };
+    if (code !== "in_app") return { words, mild: code === "access_denied" };
     const { host, pathname, search, protocol } = location;
     const href = `intent://${host}${pathname}${search}#Intent;scheme=${protocol.slice(0, -1)};action=android.intent.action.VIEW;category=android.intent.category.BROWSABLE;end`;
     const link = /Android/.test(navigator.userAgent) ? { href, words: this.text("openBrowser"), target: /** @type {const} */ ("_self") } : undefined;
@@ -215,8 +215,9 @@ class SignInElement extends HTMLElement {
 
   /** @param {Message | null} message */
   #tell(message) {
-    const { words = "", remedies = [], link } = message ?? {};
+    const { words = "", mild = false, remedies = [], link } = message ?? {};
     this.#hide(this.#id("message"), words === "");
+    this.#id("message").classList.toggle("alert", !mild);
     this.#say("note", words);
     for (const id of REMEDIES) this.#hide(this.#id(id), !remedies.includes(id));
     this.#hide(this.#id("remedies"), remedies.length === 0 && !link);

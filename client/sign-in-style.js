@@ -2,7 +2,7 @@
 
 export const STYLE = `
   :host {
-    display: inline-block; position: relative; font: inherit; color: inherit; text-align: start;
+    display: inline-block; font: inherit; color: inherit; text-align: start;
     --accent: var(--bookgate-accent, #1f4f8f); --on-accent: var(--bookgate-on-accent, #fff);
     --surface: var(--bookgate-surface, #fff); --on-surface: var(--bookgate-on-surface, #1b1f24);
     --line: var(--bookgate-line, #6e7781); --radius: var(--bookgate-radius, .5em);
@@ -17,8 +17,8 @@ export const STYLE = `
     }
   }
   :host([hidden]), [hidden] { display: none !important; }
-  .row { display: flex; flex-wrap: wrap; align-items: center; justify-content: var(--bookgate-justify, start); gap: .5em .75em; }
-  .row + .row { margin-block-start: .5em; }
+  .row { position: relative; display: flex; flex-wrap: wrap; align-items: center; justify-content: var(--bookgate-justify, start); gap: .5em .75em; }
+  .note + .row { margin-block-start: .75em; }
   button, a {
     font: inherit; color: inherit; box-sizing: border-box; min-height: max(2.75em, 44px); min-width: 44px; padding: .25em 1em;
     border: 1px solid var(--line); border-radius: var(--radius); background: transparent; cursor: pointer; overflow-wrap: anywhere;
@@ -46,7 +46,7 @@ export const STYLE = `
   .box.alert { border-inline-start: .3em solid var(--bad); }
   .menu {
     position: absolute; z-index: 2147483000; inset-block-start: calc(100% + .25em); inset-inline-start: 0;
-    width: max-content; min-width: 100%; max-width: min(22em, calc(100vw - 1em)); box-sizing: border-box; padding: .25em;
+    width: max-content; max-width: min(22em, calc(100vw - 1em)); box-sizing: border-box; padding: .25em;
     border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface); color: var(--on-surface);
     box-shadow: 0 .5em 1.5em rgb(0 0 0 / .25);
   }
@@ -58,7 +58,7 @@ export const STYLE = `
 
 export const TEMPLATE = `
   <div class="row">
-    <span class="holder"><button class="name" part="button name" type="button" id="name" aria-haspopup="menu" aria-expanded="false" hidden><span></span></button></span>
+    <button class="name" part="button name" type="button" id="name" aria-haspopup="menu" aria-expanded="false" hidden><span></span></button>
     <button class="primary" part="button sign-in" type="button" id="sign-in" disabled></button>
     <span class="status dot" part="status" role="status" hidden></span>
   </div>
@@ -69,7 +69,7 @@ export const TEMPLATE = `
       <button part="button discard" type="button" id="discard"></button>
     </div>
   </div>
-  <div class="box alert" id="message" part="message" hidden>
+  <div class="box" id="message" part="message" hidden>
     <p class="note" id="note" role="alert"></p>
     <div class="row" id="remedies">
       <button part="button file" type="button" id="file" hidden></button>
