@@ -12,6 +12,7 @@ import { BookgateError, refusal, unreachable } from "./errors.js";
 /** @typedef {{token: string, ends: number}} Access ends: the gateway's time, seconds */
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+const SLOWEST = 10_000; // ms for an endpoint of ours; the reader waits for it
 const KEPT = /** @type {const} */ (["person", "refresh", "access"]);
 /** @typedef {(typeof KEPT)[number]} Kept */
 
@@ -126,7 +127,7 @@ export class Session {
   /** Does the gateway know somebody by this? @param {"cookie" | "dpop"} mode */
   async #ask(mode) {
     this.mode = mode;
-    const response = await this.send("GET", `${this.#gateway}/auth/session`, {}, null);
+    const response = await this.send("GET", `${this.#gateway}/auth/session`, { signal: AbortSignal.timeout(SLOWEST) }, null);
     if (response.status === 401) return false; // a token that ended
     const { user, guests = false, books = {} } = await this.#answer(response);
     this.site = { guests, books };
@@ -276,9 +277,9 @@ export class Session {
     const url = this.#gateway + path;
     for (let attempt = 0; ; attempt++) {
       const DPoP = await makeProof(await this.key(), { method: "POST", url, now: this.now(), nonce: this.#nonce, accessToken });
-      const body = new URLSearchParams(fields);
+      const [body, signal] = [new URLSearchParams(fields), AbortSignal.timeout(SLOWEST)];
       try {
-        return await this.#answer(await this.#fetch(url, { method: "POST", credentials: "include", body, headers: { ...headers, DPoP } }));
+        return await this.#answer(await this.#fetch(url, { method: "POST", credentials: "include", body, signal, headers: { ...headers, DPoP } }));
       } catch (error) {
         if (attempt > 0 || !(error instanceof BookgateError) || error.code !== "use_dpop_nonce") throw error;
       }

@@ -174,3 +174,97 @@ test("credentials go nowhere but to the gateway", async () => {
   await assert.rejects(requests.fetch("https://elsewhere.test/x"), { code: "foreign_url" });
   await assert.rejects(requests.fetch("//elsewhere.test/x"), { code: "foreign_url" });
 });
+
+test("a page of a later visit asks once, with the token that the last one got", async () => {
+  const first = await parts();
+  await first.session.redeem(CODE);
+  first.received.length = 0;
+  const again = new Session({ gateway: first.origin, database: first.database, tab: new TabStorage() });
+  await again.read();
+  assert.deepEqual([again.mode, first.received.map(({ path }) => path)], ["dpop", ["/auth/session"]]);
+});
+
+test("of two tabs whose token ended one gets the next, and both use it", async () => {
+  const first = await parts();
+  await first.session.redeem(CODE);
+  const second = new Session({ gateway: first.origin, database: first.database, tab: new TabStorage() });
+  await second.read();
+  first.received.length = 0;
+  assert.deepEqual(await Promise.all([first.session.refresh(), second.refresh()]), [true, true]);
+  assert.equal(first.received.filter(({ path }) => path === "/auth/token").length, 1);
+  assert.equal((await second.send("GET", `${first.origin}/x`, {}, null)).status, 200);
+});
+
+test("a token session that is over leaves the way to the cookie's", async () => {
+  const { session, state, received } = await parts(({ path, headers, body }) => {
+    if (path === "/auth/token" && body.includes("refresh")) return { status: 400, body: { error: "invalid_grant" } };
+    return path === "/auth/session" && !headers.authorization ? { body: { user: ADA, now: now() } } : undefined;
+  });
+  await session.redeem(CODE);
+  state.access = 9;
+  await session.read();
+  assert.deepEqual([session.mode, session.user, received.at(-1).path], ["cookie", ADA, "/auth/session"]);
+});
+
+test("a guest in token mode shows the guest's token when a reader signs in", async () => {
+  const guest = { sub: "p-guest", name: null, guest: true };
+  const answers = [{ user: guest, refresh_token: "rt-guest" }, { user: ADA, refresh_token: "rt-ada", merged: true }];
+  const { session, received } = await parts(({ path }, state) =>
+    path === "/auth/confirm" ? { body: { mode: "dpop", keep: true, access_token: `at-${++state.access}`, expires_in: 600, now: now(), ...answers.shift() } } : undefined,
+  );
+  assert.equal(await session.redeem(null), false);
+  const fields = () => Object.fromEntries(new URLSearchParams(received.findLast(({ path }) => path === "/auth/token").body));
+  assert.deepEqual(fields(), { grant_type: "urn:bookgate:guest", client_id: "https://book.test", delivery: "cookie" });
+  assert.deepEqual(session.user, guest);
+  assert.equal(await session.redeem(CODE), true);
+  assert.equal(fields().guest_token, "rt-guest");
+  await session.redeem(CODE).catch(() => null);
+  assert.equal(fields().guest_token, undefined);
+});
+
+test("a clock that is hours off does not outdate a token", async () => {
+  const ahead = 7200;
+  const { session, received } = await parts(({ path }, state) =>
+    path === "/auth/confirm" ? { body: { mode: "dpop", keep: true, user: ADA, access_token: `at-${++state.access}`, refresh_token: "rt", expires_in: 600, now: now() + ahead } } : undefined,
+  );
+  await session.redeem(CODE);
+  await session.proofs("GET", "https://gw.test/x");
+  assert.ok(Math.abs(session.now() - now() - ahead) < 5);
+  received.length = 0;
+  await session.refresh();
+  await session.read();
+  assert.equal(received.filter(({ path }) => path === "/auth/token").length, 1, "asked for once, not again for its end");
+});
+
+test("what the gateway said about the origin is known while it is away", async () => {
+  const books = { "/cs1/": "ada-cs1" };
+  const first = await parts(({ path }) => (path === "/auth/session" ? { body: { user: null, guests: true, books, now: now() } } : undefined));
+  await first.session.read();
+  await first.stop();
+  const again = new Session({ gateway: first.origin, database: first.database, tab: new TabStorage(), book: "named" });
+  await again.read();
+  assert.deepEqual([again.site, again.book, again.reachable], [{ guests: true, books }, "named", false]);
+});
+
+test("a WebSocket's ticket is asked for by token and proof, in token mode alone", async () => {
+  const { session, received } = await parts(({ path }) => (path === "/auth/ws-ticket" ? { body: { ticket: "W", now: now() } } : undefined));
+  assert.equal(await session.webSocketTicket("/live"), null);
+  await session.redeem(CODE);
+  assert.equal(await session.webSocketTicket("/live"), "W");
+  const { body, headers } = received.at(-1);
+  assert.deepEqual([body, headers.authorization], ["path=%2Flive", "DPoP at-1"]);
+  assert.match(claims(headers.dpop).ath, /^[\w-]{43}$/);
+});
+
+test("a gateway that takes the question and says nothing is away", async () => {
+  const { createServer } = await import("node:http");
+  const server = createServer(() => {});
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  stops.push(() => (server.closeAllConnections(), server.close()));
+  const { timeout } = AbortSignal;
+  AbortSignal.timeout = () => timeout.call(AbortSignal, 50);
+  const session = new Session({ gateway: `http://127.0.0.1:${server.address().port}`, database: new MemoryDatabase(), tab: new TabStorage() });
+  await session.read();
+  AbortSignal.timeout = timeout;
+  assert.deepEqual([session.reachable, session.user], [false, null]);
+});

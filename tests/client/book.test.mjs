@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { agent, popup, popups, until } from "./fake-page.mjs";
+import { TabStorage, scriptedGateway } from "./scripted-gateway.mjs";
+
+const { openBook } = await import("../../client/book.js");
+
+const ADA = { sub: "p-ada", name: "Ada", guest: false };
+const GUEST = { sub: "p-guest", name: null, guest: true };
+const DESKTOP = agent.userAgent;
+const stops = [];
+beforeEach(() => {
+  agent.userAgent = DESKTOP;
+  popups.length = 0;
+  globalThis.sessionStorage = new TabStorage();
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+const form = ({ body }) => new URLSearchParams(body);
+const now = () => Math.floor(Date.now() / 1000);
+
+/** A gateway in cookie mode: `state.user` is who its cookie is for; `rules` come first. */
+async function opened(rules = () => undefined, state = {}) {
+  Object.assign(state, { user: null, guests: false, books: undefined, next: ADA, merged: undefined, ...state });
+  const gateway = await scriptedGateway((request) => {
+    const ruled = rules(request, state);
+    if (ruled) return ruled;
+    const { path } = request;
+    if (path === "/auth/session") return { body: { user: state.user, guests: state.guests, books: state.books, expires_in: 9, now: now() } };
+    if (path === "/auth/token") state.next = form(request).get("grant_type") === "urn:bookgate:guest" ? GUEST : ADA;
+    if (path === "/auth/token") return { body: { ticket: "T", expires_in: 30, now: now() } };
+    if (path === "/auth/confirm") {
+      state.user = state.next;
+      return { body: { mode: "cookie", keep: true, user: state.user, merged: state.merged, now: now() } };
+    }
+    if (path === "/auth/logout") return { body: { signed_out: "book", next: null, sign_out_page: "/out", now: now() } };
+    return state.user ? { status: 200, headers: { ETag: '"1"' }, body: {} } : { status: 401, body: { error: "login_required" } };
+  });
+  stops.push(gateway.stop);
+  const book = await openBook({ gateway: gateway.origin });
+  const sent = (path) => gateway.received.filter((request) => request.path.startsWith(path));
+  return { book, state, sent, ...gateway };
+}
+
+test("a click opens the gateway's page, and its answer signs in", async () => {
+  const { book, sent, origin } = await opened();
+  const signingIn = book.signIn();
+  const { searchParams: asked } = (await popup()).url;
+  assert.deepEqual([asked.get("client_id"), asked.get("response_mode"), asked.get("prompt"), asked.get("guest")], ["https://book.test", "web_message", null, null]);
+  assert.equal(asked.get("redirect_uri"), "https://book.test/cs1/bookgate-return.html");
+  popups[0].answer({ code: "C" });
+  assert.deepEqual(await signingIn, ADA);
+  assert.equal(form(sent("/auth/token")[0]).get("code"), "C");
+  assert.equal((await openBook({ gateway: origin })).user.sub, "p-ada", "one book for each gateway");
+});
+
+test("an answer with another state, issuer, origin or from another window is not heard", async () => {
+  const { book } = await opened();
+  const signingIn = book.signIn();
+  const asking = await popup();
+  asking.answer({ code: "X", state: "other" });
+  asking.answer({ code: "X", iss: "https://evil.test" });
+  const data = { code: "X", state: asking.url.searchParams.get("state"), iss: asking.url.origin };
+  window.dispatchEvent(Object.assign(new Event("message"), { data, origin: "https://evil.test", source: asking }));
+  window.dispatchEvent(Object.assign(new Event("message"), { data, origin: asking.url.origin, source: {} }));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(book.user, null);
+  asking.answer({ code: "C" });
+  assert.deepEqual(await signingIn, ADA);
+});
+
+test("a popup that lost its opener answers over the return page", async () => {
+  const { book } = await opened();
+  const signingIn = book.signIn();
+  const severed = await popup();
+  severed.close(); // as a severed window reads
+  const [state, iss] = [severed.url.searchParams.get("state"), severed.url.origin];
+  const channel = new BroadcastChannel("bookgate-return");
+  const receipt = new Promise((resolve) => (channel.onmessage = ({ data }) => resolve(data)));
+  channel.postMessage({ answer: new URLSearchParams({ code: "X", state: "other", iss }).toString() });
+  channel.postMessage({ answer: new URLSearchParams({ code: "C", state, iss }).toString() });
+  assert.deepEqual(await signingIn, ADA);
+  assert.deepEqual(await receipt, { taken: state });
+});
+
+test("a gateway that wants a click is asked again with prompt=consent", async () => {
+  let refuse = true;
+  const { book } = await opened(({ path }) => (path === "/auth/confirm" && refuse ? { status: 400, body: { error: "interaction_required" } } : undefined));
+  const first = book.signIn();
+  (await popup()).answer({ code: "C" });
+  await assert.rejects(first, { code: "interaction_required" });
+  assert.equal(book.error.code, "interaction_required");
+  refuse = false;
+  const second = book.signIn();
+  assert.equal((await popup(1)).url.searchParams.get("prompt"), "consent");
+  popups[1].answer({ code: "C" });
+  assert.deepEqual([await second, book.error], [ADA, null]);
+});
+
+test("a silent sign-in signs in, or leaves everything as it was", async () => {
+  const { book } = await opened();
+  for (const [index, error] of ["login_required", "interaction_required"].entries()) {
+    const silent = book.signInSilently();
+    assert.equal((await popup(index)).url.searchParams.get("prompt"), "none");
+    popups[index].answer({ error });
+    assert.deepEqual([await silent, book.error, popups[index].closed], [null, null, true]);
+  }
+  const click = book.signIn();
+  assert.equal((await popup(2)).url.searchParams.get("prompt"), null);
+  popups[2].answer({ error: "access_denied" });
+  await assert.rejects(click, { code: "access_denied" });
+  const silent = book.signInSilently();
+  (await popup(3)).answer({ code: "C" });
+  assert.deepEqual(await silent, ADA);
+  assert.deepEqual([await book.signInSilently(), popups.length], [ADA, 4]);
+});
+
+test("a blocked popup leaves the page, but never for a silent sign-in", async () => {
+  const { book, origin } = await opened();
+  const { open } = globalThis;
+  stops.push(() => (globalThis.open = open));
+  globalThis.open = () => null;
+  assert.equal(await book.signInSilently(), null);
+  let left = 0;
+  book.addEventListener("leaving", () => (left += 1));
+  void book.signIn();
+  await until(() => globalThis.wentTo);
+  assert.equal(left, 1);
+  assert.equal(new URL(globalThis.wentTo).searchParams.get("response_mode"), "fragment");
+  assert.equal(JSON.parse(sessionStorage.getItem("bookgate.flow")).gateway, origin);
+});
+
+for (const [name, userAgent] of Object.entries({
+  android: "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/126.0 Mobile Safari/537.36",
+  instagram: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Instagram 330.0",
+  facebook: "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/465.0;]",
+  wechat: "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 Chrome/107 Mobile Safari/537.36 MicroMessenger/8.0.49",
+  line: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari Line/14.7.0",
+  linkedin: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 [LinkedInApp]/9.29",
+  "an app on iOS": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+})) {
+  test(`inside an app the reader is told: ${name}`, async () => {
+    const { book } = await opened();
+    agent.userAgent = userAgent;
+    await assert.rejects(book.signIn(), { code: "in_app" });
+    assert.deepEqual([book.error.code, popups.length], ["in_app", 0]);
+  });
+}
+
+test("browsers on phones are not taken for apps", async () => {
+  const { book } = await opened();
+  globalThis.wentTo = null;
+  agent.userAgent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/126.0 Mobile/15E148 Safari/604.1";
+  void book.signIn();
+  await until(() => globalThis.wentTo);
+  assert.equal(popups.length, 0);
+});
+
+test("the first save begins a guest, once, and is saved as theirs", async () => {
+  const { book, sent } = await opened(undefined, { guests: true });
+  await Promise.all([book.save("a", 1), book.save("b", 2)]);
+  await until(() => sent("/storage/").length === 2);
+  assert.deepEqual(book.user, GUEST);
+  assert.equal(sent("/auth/token").length, 1);
+  assert.deepEqual(sent("/storage/").map(({ headers }) => headers["x-bookgate-person"]), ["p-guest", "p-guest"]);
+});
+
+test("where no guests are let in, work waits for a reader; so it does after a refusal", async () => {
+  const { book, sent, state } = await opened(({ path }) => (path === "/auth/token" ? { status: 403, body: { error: "guests_refused" } } : undefined));
+  await book.save("a", 1);
+  assert.deepEqual([sent("/auth/token").length, book.status.unclaimed], [0, 1]);
+  state.guests = true;
+  await assert.rejects(book.beginGuest(), { code: "guests_refused" });
+  await book.save("b", 1);
+  await until(() => sent("/auth/token").length === 2);
+  await book.save("c", 1);
+  await until(() => book.status.unclaimed === 3);
+  assert.deepEqual([book.user, sent("/auth/token").length], [null, 2]);
+});
+
+for (const [merged, owner] of [[true, "p-ada"], [false, null]]) {
+  test(`what a guest could not send is ${merged ? "the reader's after the merge" : "nobody's without one"}`, async () => {
+    const away = { status: 503, headers: { "Retry-After": "60" }, body: { error: "backend_unavailable" } };
+    const { book, sent, state } = await opened(({ path }, { user }) => (path.startsWith("/storage/") && user?.guest ? away : undefined), { guests: true });
+    await book.save("a", 1);
+    await until(() => book.user?.guest);
+    state.merged = merged;
+    const signingIn = book.signIn();
+    assert.equal((await popup()).url.searchParams.get("guest"), "1");
+    popups[0].answer({ code: "C" });
+    assert.deepEqual(await signingIn, ADA);
+    if (owner) await until(() => sent("/storage/").some(({ headers }) => headers["x-bookgate-person"] === owner));
+    else await until(() => book.status.unclaimed === 1);
+  });
+}
+
+test("who was signed in is not made a guest when the session ends", async () => {
+  const { book, sent, state } = await opened(undefined, { guests: true, user: ADA });
+  state.user = null;
+  await book.save("a", 1);
+  await until(() => book.user === null);
+  await book.save("b", 1);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(sent("/auth/token").length, 0);
+});
+
+test("of several books the page's path says which, and saves are bound to it", async () => {
+  const { book, sent } = await opened(undefined, { user: ADA, books: { "/": "all", "/cs1/": "ada-cs1", "/cs1/2/": "other" } });
+  assert.equal(book.id, "ada-cs1");
+  await book.save("a", 1);
+  await until(() => sent("/storage/").length === 1);
+  await book.fetch("/storage/v1/items/a");
+  await book.fetch("/auth/session");
+  assert.deepEqual(sent("/storage/").map(({ headers }) => headers["x-bookgate-book"]), ["ada-cs1", "ada-cs1"]);
+  assert.ok(sent("/auth/session").every(({ headers }) => headers["x-bookgate-book"] === undefined));
+});
+
+test("a gateway that answers HTML is away: said, and nothing lost", async () => {
+  let hotel = true;
+  const page = { headers: { "Content-Type": "text/html" }, body: "<h1>Welcome to our hotel</h1>" };
+  const { book, sent } = await opened(() => (hotel ? page : undefined), { user: ADA });
+  assert.deepEqual([book.user, book.reachable], [null, false]);
+  await book.save("a", 1);
+  assert.equal(book.status.unclaimed, 1);
+  hotel = false;
+  dispatchEvent(new Event("online"));
+  await until(() => book.user);
+  await book.claim();
+  await until(() => sent("/storage/").length === 1);
+});
+
+test("signing out and in in another tab is seen here", async () => {
+  const { book, state } = await opened(undefined, { user: ADA });
+  const tab = new BroadcastChannel("bookgate-session");
+  let cleared = 0;
+  book.addEventListener("signedout", () => (cleared += 1));
+  state.user = null;
+  tab.postMessage("signed-out");
+  await until(() => book.user === null && cleared === 1);
+  state.user = { sub: "p-bob", name: "Bob" };
+  tab.postMessage("signed-in");
+  await until(() => book.user?.name === "Bob");
+  assert.equal(cleared, 1);
+  state.user = ADA;
+  tab.postMessage("signed-in");
+  await until(() => book.user?.name === "Ada" && cleared === 2);
+});
+
+test("sign-out says what it ended, and of which scope", async () => {
+  const { book, sent } = await opened(undefined, { user: ADA });
+  assert.deepEqual(await book.signOut({ scope: "book" }), { next: null, rest: "/out" });
+  assert.equal(form(sent("/auth/logout")[0]).get("scope"), "book");
+  assert.equal(book.user, null);
+});
