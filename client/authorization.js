@@ -5,7 +5,7 @@ import { makeSecrets } from "./pkce.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./pkce.js").Secrets & {jkt: string}} Flow */
-/** @typedef {{code: string, verifier: string, redirectUri: string}} Answer */
+/** @typedef {{grant_type: string, code: string, code_verifier: string, redirect_uri: string}} Answer as the exchange wants it */
 /** @typedef {{prompt?: "none" | "consent", redirect?: boolean}} Choice redirect: the whole page instead of a popup (true), or never (false) */
 
 const FLOW = "bookgate.flow"; // sessionStorage: what this tab asked for before it left (bookgate-return.html reads it too)
@@ -104,7 +104,7 @@ export class Authorization {
       return await /** @type {Promise<Answer>} */ (new Promise((resolve, reject) => {
         const take = (/** @type {any} */ data) => {
           if (data?.state !== flow.state || data.iss !== this.#gateway) return false;
-          if (typeof data.code === "string") resolve({ code: data.code, verifier: flow.verifier, redirectUri: this.#redirectUri });
+          if (typeof data.code === "string") resolve(exchange(data.code, flow.verifier, this.#redirectUri));
           else reject(new BookgateError(String(data.error), data.error_description));
           return true;
         };
@@ -156,7 +156,7 @@ export class Authorization {
     }
     const code = answer.get("code");
     if (code === null) throw new BookgateError(answer.get("error") ?? "bad_answer", answer.get("error_description") ?? undefined);
-    return { code, verifier: flow.verifier, redirectUri: flow.redirectUri };
+    return exchange(code, flow.verifier, flow.redirectUri);
   }
 
   /** @param {Flow} flow @param {"web_message" | "fragment"} mode @param {string} [prompt] */
@@ -176,6 +176,9 @@ export class Authorization {
     return `${this.#gateway}/auth/authorize?${query}`;
   }
 }
+
+/** @param {string} code @param {string} code_verifier @param {string} redirect_uri @returns {Answer} */
+const exchange = (code, code_verifier, redirect_uri) => ({ grant_type: "authorization_code", code, code_verifier, redirect_uri });
 
 /** The return page beside the book; where its path has another spelling than the gateway takes, the one at the root. @param {URL} page */
 function returnUri(page) {

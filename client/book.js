@@ -18,8 +18,7 @@ const CHANNEL = "bookgate-session"; // between the tabs of one origin
 const LAST_CALL = 3000; // ms for the work of a guest to go out, before a code that lives for 60 s is exchanged
 
 export class Book extends EventTarget {
-  /** @type {((event: Event) => void) | null} */
-  onchange = null;
+  /** @type {((event: Event) => void) | null} */ onchange = null;
   /** Who is signed in; null: nobody. @type {User | null} */
   user = null;
   /** @type {Status} */
@@ -29,15 +28,13 @@ export class Book extends EventTarget {
   /** A sign-in window is open. */
   signingIn = false;
 
-  /** @type {Promise<unknown> | null} */
-  #underWay = null;
+  /** @type {Promise<unknown> | null} */ #underWay = null;
   /** @type {"consent" | null} what the gateway wants to be asked next */
   #prompt = null;
   #turn = 0;
   #opened = Date.now();
   #guestRefused = false;
-  /** @type {Promise<User> | null} */
-  #guest = null;
+  /** @type {Promise<User> | null} */ #guest = null;
   #channel = new BroadcastChannel(CHANNEL);
   /** @type {import("./authorization.js").Authorization} */ #authorization;
   /** @type {Session} */ #session;
@@ -192,13 +189,16 @@ export class Book extends EventTarget {
     void this.#outbox.drain({ now: true });
   }
 
-  /** A guest's work goes out as the guest's; what cannot becomes the reader's when the gateway says that it merged the two. @param {import("./authorization.js").Answer} answer */
-  async #redeem(answer) {
+  /**
+   * A guest's work goes out as the guest's; what cannot is the next one's when the gateway says that the two are one.
+   * @param {Record<string, string>} grant
+   */
+  async #redeem(grant) {
     const { user } = this;
     this.#prompt = null;
     const guest = user?.guest ? user.sub : null;
     if (guest) await Promise.race([this.#outbox.drain({ now: true }), new Promise((resolve) => setTimeout(resolve, LAST_CALL))]);
-    const merged = await this.#session.redeem(answer);
+    const merged = await this.#session.redeem(grant);
     if (guest) await this.#saving.waiting.hand(guest, merged ? (this.#session.user?.sub ?? null) : null);
   }
 
@@ -301,15 +301,21 @@ export class Book extends EventTarget {
     return new EventStream(this.#requests, path, init);
   }
 
-  /** Begins to save for a reader who has not signed in, where `guests` says that the gateway lets them. @returns {Promise<User>} */
-  beginGuest() {
-    this.#guest ??= exclusively(`bookgate-guest ${this.gateway}`, () => this.#beginGuest()).finally(() => (this.#guest = null));
+  /**
+   * Begins to save for a reader who has not signed in, where `guests` says that the gateway lets them.
+   * @param {{returnCode?: string, keep?: "yes" | "no"}} [how] returnCode: go on as the guest whom another device showed it to;
+   *   keep: what becomes of the work of the guest who is here @returns {Promise<User>}
+   */
+  beginGuest({ returnCode, keep } = {}) {
+    const more = { ...(returnCode && { return_code: returnCode }), ...(keep && { keep }) };
+    this.#guest ??= exclusively(`bookgate-guest ${this.gateway}`, () => this.#beginGuest(more)).finally(() => (this.#guest = null));
     return this.#guest;
   }
 
-  async #beginGuest() {
+  /** @param {Record<string, string>} more */
+  async #beginGuest(more) {
     await this.#session.read(); // another tab may have begun
-    if (!this.#session.confirmed) await this.#session.redeem(null);
+    if (!this.#session.confirmed || more.return_code) await this.#redeem({ grant_type: "urn:bookgate:guest", ...more });
     const user = /** @type {User} */ (this.#session.user);
     await this.#saving.waiting.claim(user.sub, this.#opened);
     await this.#signedIn();

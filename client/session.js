@@ -138,26 +138,23 @@ export class Session {
   }
 
   /**
-   * Steps 4 and 5: a code, or being a guest, becomes a session, in the mode that works in this browser.
-   * @param {{code: string, verifier: string, redirectUri: string} | null} answer null: a guest
-   * @returns {Promise<boolean>} was the work of a guest merged?
+   * Steps 4 and 5: a code, or being a guest, becomes a session, in the mode that works in this browser. A guest who was here
+   * before comes along: by the cookie, or by the token.
+   * @param {Record<string, string>} fields what the grant is made of
+   * @returns {Promise<boolean>} is the work of that guest the new one's now?
    */
-  async redeem(answer) {
-    /** @type {Record<string, string>} */
-    const fields = answer
-      ? { grant_type: "authorization_code", code: answer.code, code_verifier: answer.verifier, redirect_uri: answer.redirectUri }
-      : { grant_type: "urn:bookgate:guest" };
+  async redeem(fields) {
     const guest = (await this.#kept("person"))?.guest ? await this.#kept("refresh") : null;
-    if (guest) fields.guest_token = guest;
-    const { ticket } = await this.#post("/auth/token", { ...fields, client_id: location.origin, delivery: "cookie" });
+    const request = { ...fields, ...(guest && { guest_token: guest }), client_id: location.origin, delivery: "cookie" };
+    const { ticket } = await this.#post("/auth/token", request);
     const confirmed = await this.#post("/auth/confirm", { ticket });
-    const { mode, user, keep = false, refresh_token, merged = false } = confirmed;
+    const { mode, user, keep = false, refresh_token, merged, merge } = confirmed;
     if (!user || !mode) throw new BookgateError("bad_answer", "The sign-in was confirmed, yet nobody is signed in.");
     this.mode = mode;
     await this.#keep("refresh", refresh_token ?? null, keep);
     await this.#takeAccess(mode === "dpop" ? confirmed : null, keep);
     await this.#signedIn(user, keep);
-    return merged;
+    return merged === true || merge === "later";
   }
 
   /** A new access token from the refresh token, or the one that another tab got meanwhile. @returns {Promise<boolean>} false: there is none, or it is over */

@@ -33,7 +33,7 @@ async function opened(rules = () => undefined, state = {}) {
     if (path === "/auth/token") return { body: { ticket: "T", expires_in: 30, now: now() } };
     if (path === "/auth/confirm") {
       state.user = state.next;
-      return { body: { mode: "cookie", keep: true, user: state.user, merged: state.merged, now: now() } };
+      return { body: { mode: "cookie", keep: true, user: state.user, merged: state.merged, merge: state.merge, now: now() } };
     }
     if (path === "/auth/logout") return { body: { signed_out: "book", next: null, sign_out_page: "/out", now: now() } };
     return state.user ? { status: 200, headers: { ETag: '"1"' }, body: {} } : { status: 401, body: { error: "login_required" } };
@@ -180,13 +180,13 @@ test("where no guests are let in, work waits for a reader; so it does after a re
   assert.deepEqual([book.user, sent("/auth/token").length], [null, 2]);
 });
 
-for (const [merged, owner] of [[true, "p-ada"], [false, null]]) {
-  test(`what a guest could not send is ${merged ? "the reader's after the merge" : "nobody's without one"}`, async () => {
+for (const [merge, merged, owner] of [["done", true, "p-ada"], ["later", false, "p-ada"], ["failed", false, null], ["none", false, null]]) {
+  test(`what a guest could not send is ${owner ? "the reader's" : "nobody's"} after a merge that is ${merge}`, async () => {
     const away = { status: 503, headers: { "Retry-After": "60" }, body: { error: "backend_unavailable" } };
     const { book, sent, state } = await opened(({ path }, { user }) => (path.startsWith("/storage/") && user?.guest ? away : undefined), { guests: true });
     await book.save("a", 1);
     await until(() => book.user?.guest);
-    state.merged = merged;
+    Object.assign(state, { merged, merge });
     const signingIn = book.signIn();
     assert.equal((await popup()).url.searchParams.get("guest"), "1");
     popups[0].answer({ code: "C" });
@@ -195,6 +195,14 @@ for (const [merged, owner] of [[true, "p-ada"], [false, null]]) {
     else await until(() => book.status.unclaimed === 1);
   });
 }
+
+test("a return code makes one guest of two devices", async () => {
+  const { book, sent } = await opened(undefined, { guests: true });
+  await book.beginGuest();
+  await book.beginGuest({ returnCode: "7KMN-P4QR-X2ZD", keep: "yes" });
+  const { grant_type, return_code, keep } = Object.fromEntries(form(sent("/auth/token")[1]));
+  assert.deepEqual([grant_type, return_code, keep], ["urn:bookgate:guest", "7KMN-P4QR-X2ZD", "yes"]);
+});
 
 test("who was signed in is not made a guest when the session ends", async () => {
   const { book, sent, state } = await opened(undefined, { guests: true, user: ADA });

@@ -34,7 +34,7 @@ async function parts(rules = () => undefined, { database = new MemoryDatabase(),
   return { session, requests, state, database, tab, ...gateway };
 }
 const now = () => Math.floor(Date.now() / 1000);
-const CODE = { code: "C", verifier: "V", redirectUri: "https://book.test/bookgate-return.html" };
+const CODE = { grant_type: "authorization_code", code: "C", code_verifier: "V", redirect_uri: "https://book.test/bookgate-return.html" };
 
 test("a code becomes a token session: the steps, their fields, one key", async () => {
   const { session, received } = await parts();
@@ -43,7 +43,7 @@ test("a code becomes a token session: the steps, their fields, one key", async (
   const [token, confirm] = received;
   assert.deepEqual(Object.fromEntries(new URLSearchParams(token.body)), {
     grant_type: "authorization_code", code: "C", code_verifier: "V", client_id: "https://book.test", delivery: "cookie",
-    redirect_uri: CODE.redirectUri,
+    redirect_uri: CODE.redirect_uri,
   });
   assert.equal(confirm.body, "ticket=T");
   assert.equal(claims(token.headers.dpop).htm, "POST");
@@ -212,7 +212,7 @@ test("a guest in token mode shows the guest's token when a reader signs in", asy
   const { session, received } = await parts(({ path }, state) =>
     path === "/auth/confirm" ? { body: { mode: "dpop", keep: true, access_token: `at-${++state.access}`, expires_in: 600, now: now(), ...answers.shift() } } : undefined,
   );
-  assert.equal(await session.redeem(null), false);
+  assert.equal(await session.redeem({ grant_type: "urn:bookgate:guest" }), false);
   const fields = () => Object.fromEntries(new URLSearchParams(received.findLast(({ path }) => path === "/auth/token").body));
   assert.deepEqual(fields(), { grant_type: "urn:bookgate:guest", client_id: "https://book.test", delivery: "cookie" });
   assert.deepEqual(session.user, guest);
