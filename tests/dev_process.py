@@ -46,7 +46,9 @@ def _pids_naming(words: str) -> Iterator[int]:
 
 
 @contextmanager
-def running(book: Path, state: Path, ports: Mapping[str, int] = MappingProxyType({})) -> Generator[Running]:
+def running(
+    book: Path, state: Path, ports: Mapping[str, int] = MappingProxyType({}), *more: str
+) -> Generator[Running]:
     """`bookgate dev` from its ready line on; whatever is left of it at the end is ended."""
     flags = [word for name in PORTS for word in (f"--{name}", str(ports.get(name, 0)))]
     command = [
@@ -59,6 +61,7 @@ def running(book: Path, state: Path, ports: Mapping[str, int] = MappingProxyType
         "--state",
         str(state),
         *flags,
+        *more,
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

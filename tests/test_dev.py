@@ -2,6 +2,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -156,3 +157,25 @@ def test_gateway_yaml_is_written_anew_until_somebody_takes_it_over(book: Path, t
         DevelopmentError, match=r"not name http://127\.0\.0\.1:8081, 127\.0\.0\.1:8081, where"
     ):
         write_files(replace(plan, ports=Ports(gateway=8081)))
+
+
+async def test_over_tls_everything_serves_with_a_certificate_that_can_be_trusted(
+    book: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    with running(book, state, {}, "--tls") as started:
+        assert re.fullmatch(r"https://localhost:\d+", started.book)
+        assert re.fullmatch(r"https://127\.0\.0\.1:\d+", started.gateway)
+        trust = ssl.create_default_context(cafile=state / "tls" / "authority.pem")
+        connector = aiohttp.TCPConnector(ssl=trust)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            async with session.get(started.book) as response:
+                assert started.gateway + "/bookgate.js" in await response.text()
+            asked = {"Origin": started.book}
+            async with session.get(started.gateway + "/.well-known/bookgate", headers=asked) as response:
+                about = await response.json()
+        assert (about["status"], about["listed"]) == ("consent", True)
+        assert about["backends"] == ["analytics", "storage"]
+        assert started.end(signal.SIGINT) == 0
+        assert started.process.stderr is not None
+        assert str(state / "tls" / "authority.pem") in started.process.stderr.read()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.commands.check import stop
+from gateway.development.authority import how_to_trust, loopback_files, now
 from gateway.development.ports import Ports, choose
 from gateway.development.supervisor import DevelopmentError, Plan, run
 from gateway.server.redis import EmbeddedRedisError
@@ -19,6 +20,9 @@ def dev(
     book: Annotated[
         Path | None, typer.Option(help="The folder of a book; the built-in example where none is named.")
     ] = None,
+    tls: Annotated[  # ruff: ignore[boolean-default-value-positional-argument]
+        bool, typer.Option("--tls", help="https, as WebKit and Safari want it, by a certificate of its own.")
+    ] = False,
     state: Annotated[Path, typer.Option(help="Where data and logs are kept.")] = Path(".bookgate"),
     port: Annotated[int, typer.Option(help="The gateway's port (0: any).")] = _PORTS.gateway,
     private_port: Annotated[int, typer.Option(help="The port of health and keys.")] = _PORTS.private,
@@ -36,7 +40,10 @@ def dev(
     )
     for sentence in sentences:
         typer.echo(sentence, err=True)
-    plan = Plan(folder.absolute(), state.absolute(), ports)
+    files = loopback_files(state.absolute() / "tls", now()) if tls else None
+    for sentence in how_to_trust(files.authority) if files else ():
+        typer.echo(sentence, err=True)
+    plan = Plan(folder.absolute(), state.absolute(), ports, files)
     try:
         asyncio.run(run(plan, typer.echo))
     except (DevelopmentError, EmbeddedRedisError) as error:

@@ -24,6 +24,14 @@ KEYS = ("root", "people", "research")
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate with its chain, and its key, as files (PEM)."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """What differs from site to site. The defaults are those of `bookgate dev`, all on one machine."""
 
@@ -33,6 +41,7 @@ class Site:
     contact: str | None = None
     name: str = "Bookgate"
     state: Path = Path(".bookgate")
+    tls: TlsFiles | None = None  # None: the edge does it
     trusted_proxies: tuple[str, ...] = ()
     redis_variable: str | None = None  # None: embedded
     provider: str = "development"
@@ -56,6 +65,7 @@ def gateway_yaml(site: Site, folder: Path) -> str:
         if site.contact
         else "# contact: books-help@example.edu",
         name=_scalar(site.name),
+        tls=_tls(site.tls) if site.tls else "none",
         state=_scalar(_relative(site.state, folder)),
         trusted_proxies="[" + ", ".join(site.trusted_proxies) + "]",
         redis_line=f"redis: {{url: {{env: {site.redis_variable}}}}}\n" if site.redis_variable else "",
@@ -100,6 +110,11 @@ def write_keys(state: Path, token: Callable[[int], bytes]) -> list[Path]:
 def new_key(token: Callable[[int], bytes]) -> str:
     """256 bits as text."""
     return urlsafe_b64encode(token(32)).rstrip(b"=").decode()
+
+
+def _tls(files: TlsFiles) -> str:
+    named = {"certificate": files.certificate, "key": files.key}
+    return json.dumps({name: {"file": str(path.absolute())} for name, path in named.items()})
 
 
 def _relative(state: Path, folder: Path) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import mimetypes
 import signal
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -52,16 +53,16 @@ def application(root: Path, gateway: str) -> web.Application:
     return app
 
 
-async def serve(root: Path, port: int, gateway: str) -> None:
-    """Serve on both loopback addresses until SIGTERM."""
+async def serve(root: Path, port: int, gateway: str, context: ssl.SSLContext | None) -> None:
+    """Serve on both loopback addresses until SIGTERM; context: None for plain HTTP."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = web.AppRunner(application(root, gateway), access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
     with contextlib.suppress(OSError):  # a machine without IPv6
-        await web.TCPSite(runner, "::1", port).start()
+        await web.TCPSite(runner, "::1", port, ssl_context=context).start()
     await stop.wait()
     await runner.cleanup()
 
@@ -70,8 +71,14 @@ def command(
     root: Annotated[Path, typer.Option()],
     port: Annotated[int, typer.Option()],
     gateway: Annotated[str, typer.Option()] = DEFAULT_GATEWAY,
+    certificate: Annotated[Path | None, typer.Option()] = None,
+    key: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
-    asyncio.run(serve(root, port, gateway))
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+    asyncio.run(serve(root, port, gateway, context))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.config.site import Site, gateway_yaml, origins_yaml, write_keys, write_new
+from gateway.config.site import Site, TlsFiles, gateway_yaml, origins_yaml, write_keys, write_new
+from gateway.development.authority import LoopbackFiles
 from gateway.development.ports import Ports
 from gateway.server.children import Child, start_child
 from gateway.server.redis import EmbeddedRedis
@@ -42,14 +43,19 @@ class Plan:
     book: Path
     state: Path
     ports: Ports
+    tls: LoopbackFiles | None = None  # None: plain HTTP, which every browser but WebKit takes on loopback
+
+    @property
+    def scheme(self) -> str:
+        return "http" if self.tls is None else "https"
 
     @property
     def gateway_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.gateway}"
+        return f"{self.scheme}://127.0.0.1:{self.ports.gateway}"
 
     @property
     def book_url(self) -> str:
-        return f"http://localhost:{self.ports.book}"
+        return f"{self.scheme}://localhost:{self.ports.book}"
 
     @property
     def provider_url(self) -> str:
@@ -80,17 +86,14 @@ class Plan:
                 _module("gateway", "run", config=str(self.config)),
                 f"http://127.0.0.1:{ports.private}/health/ready",
             ),
-            Part(
-                "book",
-                _module(
-                    "gateway.development.book",
-                    root=str(self.book),
-                    port=str(ports.book),
-                    gateway=self.gateway_url,
-                ),
-                f"{self.book_url}/",
-            ),
+            Part("book", _module("gateway.development.book", **self._book()), f"{self.book_url}/"),
         )
+
+    def _book(self) -> dict[str, str]:
+        options = {"root": str(self.book), "port": str(self.ports.book), "gateway": self.gateway_url}
+        if self.tls is None:
+            return options
+        return {**options, "certificate": str(self.tls.certificate), "key": str(self.tls.key)}
 
     def _service(self, name: str) -> Part:
         """One of the two services; the gateway imports nothing of them, it runs their commands."""
@@ -100,6 +103,8 @@ class Plan:
             "listen": f"127.0.0.1:{port}",
             "issuer": self.gateway_url,
             "audience": name,
+            # the private listener has the same keys, without TLS
+            "jwks": f"http://127.0.0.1:{self.ports.private}/.well-known/jwks.json",
         }
         return Part(
             name, _module(f"backends.{name}", "run", **options), f"http://127.0.0.1:{port}/health/ready"
@@ -127,6 +132,8 @@ def write_files(plan: Plan) -> None:
         storage=f"http://127.0.0.1:{ports.storage}",
         analytics=f"http://127.0.0.1:{ports.analytics}",
         name="Bookgate demo",
+        tls=None if plan.tls is None else TlsFiles(plan.tls.certificate, plan.tls.key),
+        guests=True,
     )
     folder = plan.config.parent
     folder.mkdir(exist_ok=True)
@@ -152,7 +159,9 @@ async def run(plan: Plan, say: Callable[[str], None]) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(EmbeddedRedis(plan.state))
         env = {**os.environ, REDIS_VARIABLE: redis.url}
-        session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        trust = True if plan.tls is None else plan.tls.client_context()
+        connector = aiohttp.TCPConnector(ssl=trust)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, trust_env=False))
         children: list[Child] = [] if redis.child is None else [redis.child]
         for stage in plan.stages():
             started = [await _start(stack, part, plan, env) for part in stage]
