@@ -9,5 +9,6 @@ ASKED = "book-b.test"
 ALSO_TRUSTED = "book-c.test"
 BY_ISOLATED_PROVIDER = "book-d.test"
 DENIED = "evil.test"
+SIBLING = f"notes.{TRUSTED}"  # the same site, another origin
 BOOKS = (TRUSTED, ASKED, ALSO_TRUSTED, BY_ISOLATED_PROVIDER, DENIED)
-NAMES = (GATEWAY, PROVIDER, LMS, *BOOKS)
+NAMES = (GATEWAY, PROVIDER, LMS, SIBLING, *BOOKS)
