@@ -1,8 +1,8 @@
 /** Every refusal that a book can meet, as one error type with a stable code. */
 
 /**
- * The gateway's codes (`login_required`, `consent_required`, `person_changed`, ...) pass through unchanged. The client's own:
- * `unreachable`, `cancelled`, `framed`, `insecure_context`, `work_waiting`, `bad_answer`, `wrong_state`, `invalid_id`, `device_full`.
+ * The gateway's codes (`login_required`, `consent_required`, `person_changed`, ...) pass through unchanged. The client's own are in
+ * docs/authors/client.md.
  */
 export class BookgateError extends Error {
   /**

@@ -18,6 +18,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
+const { open: openPopup } = globalThis;
 const form = ({ body }) => new URLSearchParams(body);
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -119,8 +120,7 @@ test("a silent sign-in signs in, or leaves everything as it was", async () => {
 
 test("a blocked popup leaves the page, but never for a silent sign-in", async () => {
   const { book, origin } = await opened();
-  const { open } = globalThis;
-  stops.push(() => (globalThis.open = open));
+  stops.push(() => (globalThis.open = openPopup));
   globalThis.open = () => null;
   assert.equal(await book.signInSilently(), null);
   let left = 0;
@@ -130,6 +130,18 @@ test("a blocked popup leaves the page, but never for a silent sign-in", async ()
   assert.equal(left, 1);
   assert.equal(new URL(globalThis.wentTo).searchParams.get("response_mode"), "fragment");
   assert.equal(JSON.parse(sessionStorage.getItem("bookgate.flow")).gateway, origin);
+});
+
+test("in a frame a window that is closed without an answer leads to a tab of the book's own", async () => {
+  const { book } = await opened();
+  globalThis.top = {};
+  stops.push(() => (globalThis.top = globalThis));
+  const signingIn = book.signIn();
+  (await popup()).close();
+  await assert.rejects(signingIn, { code: "framed" });
+  globalThis.open = () => null;
+  await assert.rejects(book.signIn(), { code: "framed" });
+  globalThis.open = openPopup;
 });
 
 for (const [name, userAgent] of Object.entries({
@@ -195,6 +207,19 @@ for (const [merge, merged, owner] of [["done", true, "p-ada"], ["later", false, 
     else await until(() => book.status.unclaimed === 1);
   });
 }
+
+test("a guest begins with what this page did, not with what an earlier reader left", async () => {
+  const { book, state } = await opened();
+  const { now: clock } = Date;
+  Date.now = () => clock() - 3_600_000; // as when an earlier page had made it
+  await book.save("left", 1);
+  Date.now = clock;
+  await book.save("done", 1);
+  state.guests = true;
+  await book.beginGuest();
+  await until(() => book.status.waiting === 0);
+  assert.equal(book.status.unclaimed, 1);
+});
 
 test("a return code makes one guest of two devices", async () => {
   const { book, sent } = await opened(undefined, { guests: true });
