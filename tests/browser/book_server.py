@@ -1,4 +1,4 @@
-"""A static HTTPS server for books: one port, a domain for each book, as any web server would do it.
+"""A static server for books: one port, a domain for each book, as any web server would do it; or localhost.
 
 Two things stand for what authors' servers do: `/coop/...` is the same book under
 `Cross-Origin-Opener-Policy: same-origin`, and the gateway's address is written into the pages.
@@ -25,22 +25,24 @@ WRITTEN = b"http://127.0.0.1:8080"
 class BookServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__((ADDRESS, 0), partial(Handler))
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-        self.gateway = ""
+    def __init__(self, gateway: str, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(("127.0.0.1" if context is None else ADDRESS, 0), partial(Handler))
+        self.gateway = gateway
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.trees: dict[str, Path] = {}  # whole books, by the first segment of their addresses
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that hangs up is no error."""
 
     def origin(self, name: str) -> str:
-        return f"https://{name}:{self.server_port}"
+        """name: "localhost" where it serves plain HTTP."""
+        return f"{'http' if name == 'localhost' else 'https'}://{name}:{self.server_port}"
 
     @classmethod
     @contextmanager
-    def serving(cls, context: ssl.SSLContext) -> Generator[Self]:
-        with cls(context) as server:
+    def serving(cls, gateway: str, context: ssl.SSLContext | None = None) -> Generator[Self]:
+        with cls(gateway, context) as server:
             thread = threading.Thread(
                 target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
             )

@@ -18,6 +18,8 @@ from tests.browser.reader import Browser, Reader
 from tests.browser.setting import Engine, Setting
 from tests.browser.webkit import WebKit
 
+pytest.register_assert_rewrite("tests.browser.way_through")
+
 NewReader = Callable[..., Reader]
 NOTHING: Mapping[str, object] = MappingProxyType({})
 

@@ -12,9 +12,14 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from tests.browser.certificates import trust
 from tests.browser.setting import Setting
 
-OPTIONS: dict[Setting, tuple[str, ...]] = {Setting.FIREFOX_PRIVATE: ("-private",)}
-PREFERENCES: dict[Setting, dict[str, str | int | bool]] = {
-    Setting.FIREFOX_STRICT: {"browser.contentblocking.category": "strict"}
+# A driver weakens tracking protection unless a category is chosen; `-private` alone leaves the window public.
+PREFERENCES: dict[Setting, dict[str, str | bool]] = {
+    Setting.FIREFOX: {"browser.contentblocking.category": "standard"},
+    Setting.FIREFOX_STRICT: {"browser.contentblocking.category": "strict"},
+    Setting.FIREFOX_PRIVATE: {
+        "browser.contentblocking.category": "standard",
+        "browser.privatebrowsing.autostart": True,
+    },
 }
 
 
@@ -41,9 +46,9 @@ class Firefox:
         assert binary is not None, "firefox-esr is not installed"
         options = webdriver.FirefoxOptions()
         options.binary_location = binary
-        for word in ("-headless", *OPTIONS.get(self._setting, ()), "-profile", str(self._profile)):
+        for word in ("-headless", "-profile", str(self._profile)):
             options.add_argument(word)
-        for name, value in PREFERENCES.get(self._setting, {}).items():
+        for name, value in PREFERENCES[self._setting].items():
             options.set_preference(name, value)
         if self._block_popups:  # geckodriver switches the blocker off
             options.set_preference("dom.disable_open_during_load", value=True)

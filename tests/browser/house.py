@@ -10,15 +10,24 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.site import Site, gateway_yaml, write_keys
 from tests.browser.book_server import ROOT, BookServer
 from tests.browser.certificates import Certificates
-from tests.browser.names import ADDRESS, ALSO_TRUSTED, ASKED, DENIED, GATEWAY, TRUSTED
-from tests.providers_fixture import IndependentProvider, independent_provider
+from tests.browser.names import (
+    ADDRESS,
+    ALSO_TRUSTED,
+    ASKED,
+    BY_ISOLATED_PROVIDER,
+    DENIED,
+    GATEWAY,
+    PROVIDER,
+    TRUSTED,
+)
+from tests.providers_fixture import IndependentProvider, ServerOfItsOwn, independent_provider
 from tests.redis_server import RedisServer
 
 START_SECONDS = 30.0
@@ -27,11 +36,19 @@ ORIGINS = """\
 version: 1
 unlisted: denied
 policies:
-  book: {{trust: trusted, backends: [storage, analytics]}}
+  book: {{trust: trusted, backends: [storage, analytics], sign_in: [campus]}}
 groups:
   ours:
     policy: book
     origins: ["{trusted}", "{also}"]
+  by-the-other-provider:
+    policy: book
+    sign_in: [isolated]
+    origins: ["{isolated}"]
+  at-home:
+    policy: book
+    trust: consent
+    origins: ["http://localhost:*"]
   others:
     policy: book
     trust: consent
@@ -41,11 +58,22 @@ groups:
     origins: ["{denied}"]
 """
 
+# A provider whose pages sever the popup from the book that opened it.
+ISOLATED = """\
+  isolated:
+    preset: oidc
+    issuer: "{issuer}"
+    client_id: bookgate
+    client_secret: {{env: BROWSER_SECRET}}
+    label: Isolated
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class House:
     gateway: str
     books: BookServer
+    at_home: BookServer
     folder: Path
 
     def book(self, name: str, page: str = "plain.html") -> str:
@@ -100,14 +128,26 @@ def _wait_until_ready(running: subprocess.Popen[bytes], ready: str, log: Path) -
 async def whole_house(folder: Path, certificates: Certificates) -> AsyncGenerator[House]:
     port = free_port(ADDRESS)
     gateway = f"https://{GATEWAY}:{port}"
-    async with independent_provider([f"{gateway}/auth/callback/campus"]) as provider:
+    isolating = ServerOfItsOwn(
+        ADDRESS,
+        PROVIDER,
+        str(certificates.certificate),
+        str(certificates.key),
+        {"Cross-Origin-Opener-Policy": "same-origin"},
+    )
+    async with AsyncExitStack() as providers:
+        open_provider = providers.enter_async_context
+        campus = await open_provider(independent_provider([f"{gateway}/auth/callback/campus"]))
+        isolated = await open_provider(
+            independent_provider([f"{gateway}/auth/callback/isolated"], own=isolating)
+        )
         with ExitStack() as stack:
-            books = stack.enter_context(BookServer.serving(certificates.context()))
-            books.gateway = gateway
+            books = stack.enter_context(BookServer.serving(gateway, certificates.context()))
+            at_home = stack.enter_context(BookServer.serving(gateway))
             redis = RedisServer(folder).start()
             stack.callback(redis.stop)
-            _start(stack, folder, certificates, port, provider, redis, books)
-            yield House(gateway, books, folder)
+            _start(stack, folder, certificates, port, campus, isolated, redis, books)
+            yield House(gateway, books, at_home, folder)
 
 
 def _start(
@@ -116,6 +156,7 @@ def _start(
     certificates: Certificates,
     port: int,
     provider: IndependentProvider,
+    isolated: IndependentProvider,
     redis: RedisServer,
     books: BookServer,
 ) -> None:
@@ -135,7 +176,7 @@ def _start(
         storage=f"http://127.0.0.1:{storage}",
         analytics=f"http://127.0.0.1:{analytics}",
     )
-    _write_configuration(folder, site, certificates, books)
+    _write_configuration(folder, site, certificates, books, isolated.issuer)
     env = {"BROWSER_REDIS": redis.url, "BROWSER_SECRET": provider.client_secret}
     run = ["gateway", "run", "--config", str(folder / "gateway.yaml")]
     stack.enter_context(process(folder, "gateway", run, f"http://127.0.0.1:{private}/health/ready", env))
@@ -152,15 +193,27 @@ def _start(
         stack.enter_context(process(folder, name, [f"backends.{name}", "run", *words], ready))
 
 
-def _write_configuration(folder: Path, site: Site, certificates: Certificates, books: BookServer) -> None:
+def _write_configuration(
+    folder: Path, site: Site, certificates: Certificates, books: BookServer, isolated: str
+) -> None:
     write_keys(site.state, os.urandom)
     files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
     written = gateway_yaml(site, folder)
-    assert "\ntls: none\n" in written
-    (folder / "gateway.yaml").write_text(
-        written.replace("\ntls: none\n", f"\ntls: {files}\n"), encoding="utf-8"
-    )
-    origins = {"trusted": TRUSTED, "also": ALSO_TRUSTED, "asked": ASKED, "denied": DENIED}
+    changes = {
+        "\ntls: none\n": f"\ntls: {files}\noutbound: {{ca: {_file(certificates.authority)}}}\n",
+        "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
+    }
+    for before, after in changes.items():
+        assert before in written
+        written = written.replace(before, after)
+    (folder / "gateway.yaml").write_text(written, encoding="utf-8")
+    origins = {
+        "trusted": TRUSTED,
+        "also": ALSO_TRUSTED,
+        "asked": ASKED,
+        "isolated": BY_ISOLATED_PROVIDER,
+        "denied": DENIED,
+    }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
     (folder / "origins.yaml").write_text(text, encoding="utf-8")
 

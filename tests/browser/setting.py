@@ -17,18 +17,18 @@ class Mode(StrEnum):
 
 
 class Setting(Enum):
-    """The id that pytest shows, the engine, the mode that it ends in, and whether it keeps a profile."""
+    """The id that pytest shows, the engine, the modes that it may end in, and whether it keeps a profile."""
 
-    CHROMIUM = ("chromium", Engine.CHROMIUM, Mode.COOKIE, True)  # third-party cookies blocked
-    CHROMIUM_ALLOWED = ("chromium-allowed", Engine.CHROMIUM, Mode.COOKIE, True)
-    FIREFOX = ("firefox", Engine.FIREFOX, Mode.COOKIE, True)
-    FIREFOX_STRICT = ("firefox-strict", Engine.FIREFOX, Mode.COOKIE, True)
-    FIREFOX_PRIVATE = ("firefox-private", Engine.FIREFOX, Mode.COOKIE, False)
-    WEBKIT = ("webkit", Engine.WEBKIT, Mode.DPOP, False)
-    WEBKIT_ITP = ("webkit-itp", Engine.WEBKIT, Mode.DPOP, False)
+    CHROMIUM = ("chromium", Engine.CHROMIUM, {Mode.COOKIE}, True)  # third-party cookies blocked
+    CHROMIUM_ALLOWED = ("chromium-allowed", Engine.CHROMIUM, {Mode.COOKIE}, True)
+    FIREFOX = ("firefox", Engine.FIREFOX, {Mode.COOKIE}, True)
+    FIREFOX_STRICT = ("firefox-strict", Engine.FIREFOX, {Mode.COOKIE}, True)
+    FIREFOX_PRIVATE = ("firefox-private", Engine.FIREFOX, {Mode.COOKIE}, False)
+    WEBKIT = ("webkit", Engine.WEBKIT, {Mode.DPOP}, False)
+    WEBKIT_ITP = ("webkit-itp", Engine.WEBKIT, {Mode.COOKIE, Mode.DPOP}, False)  # a heuristic decides
 
-    def __init__(self, label: str, engine: Engine, mode: Mode, keeps: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]  # a row of the table
+    def __init__(self, label: str, engine: Engine, modes: set[Mode], keeps: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]  # a row of the table
         self.label = label
         self.engine = engine
-        self.mode = mode
+        self.modes = frozenset(modes)
         self.keeps = keeps

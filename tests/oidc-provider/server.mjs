@@ -1,20 +1,24 @@
 // A certified OpenID provider (npm oidc-provider) with one page that asks for a name.
-// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris"}'
+// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris"}' ['{"address", "host", "certificate", "key", "headers"}']
+// With the second: over TLS, on that address, under that name, those headers on every answer. It
 // prints one line, "ready ISSUER", and serves until it is ended.
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider, { interactionPolicy } from 'oidc-provider';
 
 const client = JSON.parse(process.argv[2]);
+const own = process.argv[3] === undefined ? null : JSON.parse(process.argv[3]);
 
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
 const policy = interactionPolicy.base();
 policy.add(new interactionPolicy.Prompt({ name: 'select_account', requestable: true }), 0);
 
-const server = createServer();
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const server = own === null ? createServer() : createTlsServer({ cert: readFileSync(own.certificate), key: readFileSync(own.key) });
+await new Promise((resolve) => server.listen(0, own?.address ?? '127.0.0.1', resolve));
+const issuer = `${own === null ? 'http://127.0.0.1' : `https://${own.host}`}:${server.address().port}`;
 
 const provider = new Provider(issuer, {
   clients: [{ ...client, token_endpoint_auth_method: 'client_secret_basic' }],
@@ -71,6 +75,7 @@ async function interact(request, response) {
 
 const protocol = provider.callback();
 server.on('request', (request, response) => {
+  for (const [name, value] of Object.entries(own?.headers ?? {})) response.setHeader(name, value);
   if (!request.url.startsWith('/interaction/')) {
     protocol(request, response);
     return;
