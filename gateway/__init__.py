@@ -28,6 +28,7 @@ providers/         identity providers: one contract, and OpenID Connect
 config/            gateway.yaml and origins.yaml as proved values; reload
 authentication     who a request is from
 proxy/             how a request is forwarded
+merges             a guest's work becomes a person's, told to every backend until it knows
 expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
 protocol/          what books call

@@ -13,6 +13,8 @@ from gateway.records import Book, Mode
 SUBPROTOCOL: Final = "bookgate"
 TICKET_SUBPROTOCOL: Final = "bookgate.ticket."
 
+GUEST: Final = "guest"  # the way in of those who have none; a provider cannot have this name
+
 _DPOP: Final = re.compile(r"dpop +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 9449 section 7.1
 
 
@@ -42,7 +44,9 @@ class NoCredential:
 
 @dataclass(frozen=True, slots=True)
 class CookieCredential:
-    value: str
+    """values: the book's cookie, then the guest whom an unfinished sign-in set aside."""
+
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,10 @@ def credential(facts: Facts) -> Credential:
         return _authorized(facts.authorization_lines)
     if facts.is_websocket and (ticket := _ticket(facts.protocol_lines)) is not None:
         return TicketCredential(ticket)
-    value = cookies.parse(facts.cookie_lines).one(cookies.book_name(facts.origin))
-    return NoCredential() if value is None else CookieCredential(value)
+    jar = cookies.parse(facts.cookie_lines)
+    found = (jar.one(cookies.book_name(facts.origin)), jar.one(cookies.guest_name(facts.origin)))
+    values = tuple(value for value in found if value is not None)
+    return CookieCredential(values) if values else NoCredential()
 
 
 def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:
@@ -93,13 +99,23 @@ def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:
 
 
 def offers(policy: Policy, provider: str) -> bool:
-    """Whether a book takes people who came in by this way; it names its ways, or takes all."""
-    return policy.sign_in is None or provider in policy.sign_in
+    """Whether a book takes people who came in by this way; it names its ways, or takes all.
+
+    A guest gives no word to any origin: one that no entry lists takes guests only where they are named.
+    """
+    if policy.sign_in is None:
+        return provider != GUEST or policy.line > 0
+    return provider in policy.sign_in
 
 
 def _agreed(book: Book, policy: Policy) -> bool:
-    """An origin that went from trusted to consent needs this person's approval from then on."""
-    return policy.trust is Trust.TRUSTED or (policy.trust is Trust.CONSENT and book.approved)
+    """An origin that went from trusted to consent needs this person's approval from then on.
+
+    A guest is nobody whose name or other work a book could reach: there is nothing to consent to.
+    """
+    return policy.trust is Trust.TRUSTED or (
+        policy.trust is Trust.CONSENT and (book.approved or book.is_guest)
+    )
 
 
 def _authorized(lines: Sequence[str]) -> Credential:

@@ -26,6 +26,7 @@ from gateway.directory.ids import pairwise, pseudonym
 from gateway.errors import MethodNotAllowedError, StoreUnavailableError
 from gateway.expectation import expect_handler
 from gateway.grants import Grants
+from gateway.merges import Merges, Telling
 from gateway.middleware import PROXIED_PATHS, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
 from gateway.pages.account import account_form_handler, account_handler
@@ -42,7 +43,12 @@ from gateway.protocol.client_library import client_handler, entry_handler, read_
 from gateway.protocol.confirm import confirm_handler
 from gateway.protocol.context import Parts as ProtocolParts
 from gateway.protocol.documents import about_handler, fixed, keys_handler, metadata
-from gateway.protocol.session import logout_handler, session_handler, ticket_handler
+from gateway.protocol.session import (
+    logout_handler,
+    return_code_handler,
+    session_handler,
+    ticket_handler,
+)
 from gateway.protocol.token import Handler, token_handler
 from gateway.providers import build as build_providers
 from gateway.providers import open_session
@@ -127,10 +133,14 @@ async def build(settings: Settings, origins: Origins, redis_url: str, log: Log) 
         )
         app.on_response_prepare.append(on_prepare(settings.public_url))
         pages = _page_parts(core, ways, renderer)
-        _add_protocol(app, core)
+        upstreams = Upstreams(settings.routes)
+        stack.push_async_callback(upstreams.close)
+        merges = _merges(core, upstreams)
+        await stack.enter_async_context(_task(merges.run()))
+        _add_protocol(app, core, merges)
         _add_documents(app, core)
         app.add_subapp("/auth/", _pages(pages, core))
-        await _add_proxy(stack, app, core)
+        await _add_proxy(stack, app, core, upstreams)
         yield Gateway(app, _private(core), core.store.ping)
 
 
@@ -224,7 +234,12 @@ def _pages(parts: PageParts, core: _Core) -> web.Application:
     return pages
 
 
-def _add_protocol(app: web.Application, core: _Core) -> None:
+def _merges(core: _Core, upstreams: Upstreams) -> Merges:
+    telling = Telling(core.settings.routes, upstreams, core.assertions, partial(_subject, core.settings.keys))
+    return Merges(core.directory.guests, telling, core.sessions.end_everywhere, core.clock, core.log)
+
+
+def _add_protocol(app: web.Application, core: _Core, merges: Merges) -> None:
     parts = ProtocolParts(
         public_url=core.settings.public_url,
         sessions=core.sessions,
@@ -236,6 +251,10 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
         logout_at_provider=frozenset(
             block.id for block in core.settings.providers if block.logout_at_provider
         ),
+        guests=core.settings.guests,
+        guest_life=core.settings.sessions.guest.absolute,
+        guest_records=core.directory.guests,
+        merges=merges,
     )
     endpoints = {
         "/auth/token": ("POST", token_handler(parts)),
@@ -243,6 +262,7 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
         "/auth/session": ("GET", session_handler(parts)),
         "/auth/logout": ("POST", logout_handler(parts)),
         "/auth/ws-ticket": ("POST", ticket_handler(parts)),
+        "/auth/guest-code": ("POST", return_code_handler(parts)),
     }
     for path, (method, handler) in endpoints.items():
         # GET of the sign-out is a page; without the refusals the pages below /auth/ would answer 404
@@ -253,18 +273,19 @@ def _add_protocol(app: web.Application, core: _Core) -> None:
 
 def _add_documents(app: web.Application, core: _Core) -> None:
     library = read_library(client_folder())
+    guests = core.settings.guests.welcome
     about = about_handler(VERSION, core.settings.contact, core.today)
     documents = [
         ("/bookgate.js", entry_handler(library[max(library)])),
         ("/client/{version}/{name:.+}", client_handler(library)),
-        ("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url))),
+        ("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url, guests=guests))),
         ("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
         ("/.well-known/bookgate", about),
     ]
     _add(app, [(method, path, handler) for path, handler in documents for method in ("GET", "HEAD")])
 
 
-async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -> None:
+async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core, upstreams: Upstreams) -> None:
     """Whatever nothing else claims is a backend's, or nobody's."""
     keys, routes = core.settings.keys, core.settings.routes
 
@@ -277,8 +298,6 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core) -
     streams = Streams(still_alive)
     core.sessions.on_end.append(streams.cut)
     await stack.enter_async_context(_task(streams.watch()))
-    upstreams = Upstreams(routes)
-    stack.push_async_callback(upstreams.close)
 
     async def end_streams(_: web.Application) -> None:
         streams.cut_all()

@@ -1,7 +1,7 @@
 """The signed identity: the key ring, the signer that keeps an assertion for half of its life, the JWKS."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol, Self
@@ -11,7 +11,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from gateway.identity import ALGORITHM, LIFE, TYPE, Identity, assertion_header, claims
+from gateway.identity import (
+    ALGORITHM,
+    INTERNAL_TYPE,
+    LIFE,
+    TYPE,
+    ClaimValue,
+    Identity,
+    Merge,
+    assertion_header,
+    claims,
+    merge_claims,
+)
 from gateway.routes import Backend
 
 PURPOSE: Final = "assertion-key"  # what the stored private keys are sealed for
@@ -109,8 +120,8 @@ class Assertions:
         self._clock = clock
         self._token = token
         self._cap = research_cap
-        head = {"alg": ALGORITHM, "kid": self._key.kid, "typ": TYPE}
-        self._head = _base64url(msgspec.json.encode(head))
+        self._head = self._head_of(TYPE)
+        self._internal_head = self._head_of(INTERNAL_TYPE)
         self._made: dict[tuple[Identity, str, str], tuple[float, str]] = {}
 
     def header_for(self, identity: Identity, backend: Backend, generation: str) -> tuple[str, str]:
@@ -125,6 +136,17 @@ class Assertions:
             kept = (now, self._sign(identity, backend, int(now)))
             self._keep(key, kept)
         return assertion_header(backend.assertion, kept[1])
+
+    def merge_header(self, merge: Merge, backend: Backend) -> tuple[str, str]:
+        """Name and value of the identity header of a call that the gateway makes for itself."""
+        said = merge_claims(
+            merge,
+            issuer=self._issuer,
+            audience=_audience(backend),
+            now=int(self._clock()),
+            jti=_base64url(self._token(16)),
+        )
+        return assertion_header(backend.assertion, self._signed(self._internal_head, said))
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """RFC 7517: every key of the ring, public halves only."""
@@ -141,14 +163,24 @@ class Assertions:
             identity,
             backend.assertion,
             issuer=self._issuer,
-            audience=backend.assertion.audience or backend.name,
+            audience=_audience(backend),
             cap=self._cap,
             now=now,
             jti=_base64url(self._token(16)),
         )
-        signed = f"{self._head}.{_base64url(msgspec.json.encode(said))}"
+        return self._signed(self._head, said)
+
+    def _head_of(self, kind: str) -> str:
+        return _base64url(msgspec.json.encode({"alg": ALGORITHM, "kid": self._key.kid, "typ": kind}))
+
+    def _signed(self, head: str, said: Mapping[str, ClaimValue]) -> str:
+        signed = f"{head}.{_base64url(msgspec.json.encode(said))}"
         r, s = decode_dss_signature(self._key.private.sign(signed.encode(), _SIGN))
         return f"{signed}.{_base64url(r.to_bytes(32) + s.to_bytes(32))}"  # RFC 7518 section 3.4
+
+
+def _audience(backend: Backend) -> str:
+    return backend.assertion.audience or backend.name
 
 
 def _unseal(stored: Sequence[StoredKey], seal: Seal) -> tuple[SigningKey, ...]:

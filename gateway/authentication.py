@@ -36,23 +36,32 @@ class Authenticator:
 
         LoginRequiredError: a token came whose proof is wrong. UseNonceOnResourceError: only its clock is.
         """
-        live = await self._found(facts)
+        match credential(facts):
+            case NoCredential():
+                return None
+            case CookieCredential(values):
+                return await self._by_cookie(facts, policy, values)
+            case DpopCredential(token):
+                return self._admitted(facts, policy, await self._by_token(facts, token))
+            case TicketCredential(ticket):
+                return self._admitted(facts, policy, await self._by_ticket(facts, ticket))
+            case never:
+                assert_never(never)
+
+    def _admitted(self, facts: Facts, policy: Policy | None, live: LiveBook | None) -> LiveBook | None:
         if live is None or facts.origin is None:
             return None
         return live if admits(live.record, facts.origin, policy, int(self._clock())) else None
 
-    async def _found(self, facts: Facts) -> LiveBook | None:
-        match credential(facts):
-            case NoCredential():
-                return None
-            case CookieCredential(value):
-                return await self._sessions.load_book(value)
-            case DpopCredential(token):
-                return await self._by_token(facts, token)
-            case TicketCredential(ticket):
-                return await self._by_ticket(facts, ticket)
-            case never:
-                assert_never(never)
+    async def _by_cookie(
+        self, facts: Facts, policy: Policy | None, values: tuple[str, ...]
+    ) -> LiveBook | None:
+        """The first that serves: a guest goes on where the sign-in that set them aside got nowhere."""
+        for value in values:
+            live = self._admitted(facts, policy, await self._sessions.load_book(value))
+            if live is not None:
+                return live
+        return None
 
     async def _by_token(self, facts: Facts, token: str) -> LiveBook | None:
         """The token is looked up first: a signature is checked only for a session that is there."""

@@ -37,6 +37,7 @@ class Request:
     challenge: str
     jkt: str | None
     prompt: str | None
+    guest: bool  # a guest is at work in the book
 
 
 class RefusedRequestError(Exception):
@@ -95,9 +96,10 @@ def complete(params: Mapping[str, str], client: Client) -> Request:
     prompt = params.get("prompt")
     if prompt not in PROMPTS:
         raise RefusedRequestError("invalid_request", "prompt must be none or consent.")
-    if "guest" in params:
-        raise RefusedRequestError("invalid_request", "guest is not supported by this gateway yet.")
-    return Request(client, challenge, jkt, prompt)
+    guest = params.get("guest")
+    if guest not in {None, "1"}:
+        raise RefusedRequestError("invalid_request", "guest must be 1.")
+    return Request(client, challenge, jkt, prompt, guest is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class AskWho:
 @dataclass(frozen=True, slots=True)
 class AskConsent:
     """Ask whether this book may save work as this person."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskKeep:
+    """Ask what becomes of the work done here before, which has the greeting's way out on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ class RefusePlainly:
     """A plain 403 page: prompt=none tells nothing to an origin that nobody approved."""
 
 
-Step = AskWho | AskConsent | Greet | Deliver | DeliverError | RefusePlainly
+Step = AskWho | AskConsent | AskKeep | Greet | Deliver | DeliverError | RefusePlainly
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +158,8 @@ def asks_every_time(origin: Origin, policy: Policy) -> bool:
     return policy.trust is Trust.CONSENT and is_loopback(origin.host)
 
 
-def next_step(prompt: str | None, policy: Policy, visitor: Visitor | None) -> Step:
-    """What authorize does. visitor: None when nobody is signed in here."""
+def next_step(prompt: str | None, policy: Policy, visitor: Visitor | None, *, guest: bool) -> Step:
+    """What authorize does. visitor: None when nobody is signed in here; guest: one is at work in the book."""
     match policy.trust:
         case Trust.TRUSTED:
             allowed = True
@@ -163,20 +170,53 @@ def next_step(prompt: str | None, policy: Policy, visitor: Visitor | None) -> St
         case _:  # pragma: no cover
             assert_never(policy.trust)
     if prompt == "none":
-        return _unasked(visitor, allowed=allowed)
+        return _unasked(visitor, allowed=allowed, guest=guest)
     if visitor is None:
         return AskWho()
     if prompt == "consent" or not allowed:
         return AskConsent()
+    if guest:
+        return AskKeep()
     return Deliver() if visitor.own_device else Greet()
 
 
-def _unasked(visitor: Visitor | None, *, allowed: bool) -> Step:
+def _unasked(visitor: Visitor | None, *, allowed: bool, guest: bool) -> Step:
     if not allowed:
         return RefusePlainly()
     if visitor is None:
         return DeliverError("login_required")
+    if guest:
+        return DeliverError("interaction_required")
     return Deliver() if visitor.own_device else DeliverError("interaction_required")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person answered. keep: about the work of a guest, None where that was not asked."""
+
+    allowed: bool
+    said_so: bool  # by the consent page; else the page took it as said before
+    keep: bool | None
+
+
+_DECISIONS: Mapping[tuple[str, bool], Decision] = {
+    ("deny", False): Decision(allowed=False, said_so=True, keep=None),
+    ("deny", True): Decision(allowed=False, said_so=True, keep=None),
+    ("allow", False): Decision(allowed=True, said_so=True, keep=None),
+    ("allow-keep", True): Decision(allowed=True, said_so=True, keep=True),
+    ("allow-leave", True): Decision(allowed=True, said_so=True, keep=False),
+    ("go", False): Decision(allowed=True, said_so=False, keep=None),
+    ("keep", True): Decision(allowed=True, said_so=False, keep=True),
+    ("leave", True): Decision(allowed=True, said_so=False, keep=False),
+}
+
+
+def parse_decision(said: str, *, guest: bool) -> Decision:
+    """The answer of a page's form; guest: whether its question was on the page."""
+    decision = _DECISIONS.get((said, guest))
+    if decision is None:
+        raise InvalidRequestError("decision is not one of the page's")
+    return decision
 
 
 def is_top_level(dest_lines: list[str], mode_lines: list[str], origin_lines: list[str]) -> bool:

@@ -1,7 +1,7 @@
 """Who the client is, as far as the proxies that we trust say it."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 
@@ -25,6 +25,12 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
         if not _within(found, trusted):
             break
     return None if client is None else str(client)
+
+
+def network(client: str) -> str:
+    """Whom a limit by address counts: an IPv4 address, or the /64 that a subscriber has of IPv6."""
+    address = ip_address(client)
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else client
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

@@ -14,8 +14,9 @@ from gateway.errors import InvalidRequestError
 
 SIGN_IN: Final = "__Host-Http-bookgate"
 _BOOK: Final = "__Host-Http-book."
+_GUEST: Final = "__Host-Http-guest."
 _LOGIN: Final = "__Host-Http-login."
-OURS: Final = (SIGN_IN, _BOOK, _LOGIN)  # a name that begins so is ours
+OURS: Final = (SIGN_IN, _BOOK, _GUEST, _LOGIN)  # a name that begins so is ours
 LOGIN_LIFE: Final = 600
 LOGINS: Final = 20  # transactions that one browser may have open
 
@@ -24,7 +25,16 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 
 def book_name(origin: str) -> str:
     """The name of a book's cookie: third-party frames share the partition, so each origin has its own."""
-    return _BOOK + sha256(origin.encode()).hexdigest()[:12]
+    return _BOOK + _origin_part(origin)
+
+
+def guest_name(origin: str) -> str:
+    """Where the id of a guest's session lies while a sign-in takes the place of the book's cookie."""
+    return _GUEST + _origin_part(origin)
+
+
+def _origin_part(origin: str) -> str:
+    return sha256(origin.encode()).hexdigest()[:12]
 
 
 def login_name(transaction: str) -> str:
@@ -94,6 +104,10 @@ def book_line(origin: str, value: str, max_age: int | None) -> str:
     return _line(book_name(origin), value, max_age)
 
 
+def guest_line(origin: str, value: str, max_age: int) -> str:
+    return _line(guest_name(origin), value, max_age)
+
+
 def login_line(transaction: str, value: str) -> str:
     return _line(login_name(transaction), value, LOGIN_LIFE)
 
@@ -111,7 +125,7 @@ def _line(name: str, value: str, max_age: int | None) -> str:
 
 
 def _attributes(name: str) -> str:
-    if name.startswith(_BOOK):
+    if name.startswith((_BOOK, _GUEST)):
         return "Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
     if name.startswith(_LOGIN):
         return "Path=/; Secure; HttpOnly; SameSite=None"  # callbacks may be cross-site POSTs (form_post)

@@ -96,6 +96,20 @@ class ConsentRequiredError(GatewayError):
     description = "The reader has to sign in and agree that this book saves their work."
 
 
+class SignInRequiredError(GatewayError):
+    """A guest at a service that takes none."""
+
+    status = 403
+    code = "sign_in_required"
+    description = "This needs a reader who has signed in; a guest is not enough."
+
+
+class GuestsRefusedError(GatewayError):
+    status = 403
+    code = "guests_refused"
+    description = "Guests are not let in here. Sign in instead."
+
+
 class OriginRefusedError(GatewayError):
     """The request's Origin is not granted; the reason is in the log, never in the answer."""
 
@@ -146,6 +160,14 @@ class PersonChangedError(GatewayError):
     description = "Somebody else is signed in now. Nothing was saved as them."
 
 
+class SessionExistsError(GatewayError):
+    """A guest was about to begin over a session that is alive: its work would be out of reach."""
+
+    status = 409
+    code = "session_exists"
+    description = "There is a session here already."
+
+
 class PayloadTooLargeError(GatewayError):
     status = 413
     code = "too_large"
@@ -168,6 +190,12 @@ class TooManyRequestsError(GatewayError):
     status = 429
     code = "too_many_requests"
     description = "Too many requests. Wait a little."
+
+
+class TooManyGuestsError(GatewayError):
+    status = 429
+    code = "too_many_guests"
+    description = "Too many guests began here, or too many return codes were tried. Sign in, or wait a while."
 
 
 class HeadTooLargeError(GatewayError):

@@ -126,16 +126,16 @@ class Grants:
         now = int(self._clock())
         access = Bearer.mint(live.key, live.record.parent, self._token)
         fields = {f"a:{access.field}": now + self._access_life}
-        if refresh is None:
+        lasting = None if refresh is None else Bearer.parse(refresh)
+        if lasting is None:
             lasting = Bearer.mint(live.key, live.record.parent, self._token)
-            fields[f"r:{lasting.field}"] = live.record.ends
-            refresh = lasting.id
+        fields[f"r:{lasting.field}"] = live.record.ends  # which a tick may have moved since it was issued
         if not await self._store.add_tokens(store_key("b", live.key), fields, now):
             raise InvalidGrantError("the book session ended meanwhile")
-        return Tokens(access.id, refresh, self._access_life)
+        return Tokens(access.id, lasting.id, self._access_life)
 
     @staticmethod
-    def access_book(token: str) -> tuple[str, str, str] | None:
+    def access_book(token: str) -> tuple[str, str | None, str] | None:
         """Where an access token's session is: key, parent key, and the field that must be there.
 
         `Sessions.load_book_key` takes all three: one round trip.
@@ -144,7 +144,7 @@ class Grants:
         return None if bearer is None else (bearer.key, bearer.parent_key, f"a:{bearer.field}")
 
     @staticmethod
-    def refresh_book(token: str) -> tuple[str, str, str] | None:
+    def refresh_book(token: str) -> tuple[str, str | None, str] | None:
         """The same of a refresh token. Whose key it is bound to (`Book.jkt`) is for the caller to compare."""
         bearer = Bearer.parse(token)
         return None if bearer is None else (bearer.key, bearer.parent_key, f"r:{bearer.field}")

@@ -11,6 +11,7 @@ from gateway.routes import AssertionRule
 
 LIFE: Final = 60  # seconds that an assertion is good for
 TYPE: Final = "bookgate-assertion+jwt"
+INTERNAL_TYPE: Final = "bookgate-internal+jwt"
 ALGORITHM: Final = "ES256"
 
 ClaimValue = str | int | list[str]
@@ -26,7 +27,7 @@ class Caller:
     provider: str
     origin: str
     auth_time: int
-    auth_level: str = "user"
+    is_guest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def claims(
         "origin": caller.origin,
         "classes": [],
         "roles": [],
-        "auth_level": caller.auth_level,
+        "auth_level": "guest" if caller.is_guest else "user",
         "auth_time": caller.auth_time,
         "research_cap": cap,
         "iat": now,
@@ -61,6 +62,30 @@ def claims(
     if "name" in rule.claims and caller.name is not None:
         said["name"] = caller.name
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Two people become one in one book, in one backend's own terms: what was `loser`'s is `survivor`'s."""
+
+    survivor: str
+    loser: str
+    book: str
+
+
+def merge_claims(merge: Merge, *, issuer: str, audience: str, now: int, jti: str) -> dict[str, ClaimValue]:
+    """The claims of an internal assertion. It says whom it is about: no body has to be believed."""
+    return {
+        "iss": issuer,
+        "aud": audience,
+        "purpose": "merge",
+        "sub": merge.survivor,
+        "from": merge.loser,
+        "book": merge.book,
+        "iat": now,
+        "exp": now + LIFE,
+        "jti": jti,
+    }
 
 
 def assertion_header(rule: AssertionRule, token: str) -> tuple[str, str]:

@@ -85,6 +85,10 @@ class Policy:
     contact: str | None
     file: str = ""  # the file of that line
 
+    def book_ids(self, origin: Origin) -> tuple[str, ...]:
+        """The books of one of the policy's origins, the first one first."""
+        return tuple(self.books.values()) or (origin.default_book,)
+
     def grants(self, today: date) -> bool:
         """Whether the entry lets the origin in at all today."""
         return self.trust is not Trust.DENIED and (self.expires is None or today <= self.expires)

@@ -33,21 +33,25 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person in one book: a child of a sign-in session, bound to one origin."""
+    """A person in one book, bound to one origin: a child of a sign-in session, or a guest without one."""
 
     person: str
     name: str | None
-    provider: str
-    auth_time: int
+    provider: str  # of a guest: `guest`
+    auth_time: int  # of a guest: when the session began
     epoch: int
     origin: str  # serialised, compared byte for byte
-    parent: str  # store key of the sign-in session
+    parent: str | None  # store key of the sign-in session; None: a guest's
     mode: Mode
     jkt: str | None  # RFC 9449: thumbprint of the book's key
     approved: bool  # the person consented; False: the origin was trusted
     own_device: bool
     began: int
     ends: int
+
+    @property
+    def is_guest(self) -> bool:
+        return self.parent is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +65,21 @@ class LiveSignIn:
 
 @dataclass(frozen=True, slots=True)
 class LiveBook:
-    """A book session that was just found alive, with its parent, by one look at both and the epoch."""
+    """A book session that was just found alive, with its parent, by one look at both and the epoch.
+
+    parent: None of a guest's.
+    """
 
     id: str | None
     key: str
     record: Book
-    parent: SignIn
+    parent: SignIn | None
 
     @property
-    def ended_by(self) -> tuple[str, str, str]:
+    def ended_by(self) -> tuple[str, ...]:
         """Whatever of these is told as ended ends this session: itself, its parent, the person's slot."""
-        return self.key, self.record.parent, self.key.partition(".")[0]
+        parent = () if self.record.parent is None else (self.record.parent,)
+        return self.key, *parent, self.key.partition(".")[0]
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,16 +93,19 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jkt: str | None
     approved: bool
     clicked: bool  # made by a click on a page of ours
+    keep: bool | None = None  # the answer about a guest's work; None: not asked
 
 
 class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Step 5's ticket (30 s, once)."""
 
     book: str  # store key of the pending book session
-    parent: str
+    parent: str | None
     origin: str
     jkt: str | None
     clicked: bool
+    guest: str | None = None  # store key of the guest's session that came with the exchange
+    keep: bool | None = None  # as in the code
 
 
 class WebSocketTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +113,7 @@ class WebSocketTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     slot: str
     book: str
-    parent: str
+    parent: str | None
     origin: str
     path: str
 
@@ -119,6 +130,7 @@ class Authorization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str | None
     parent: str | None = None  # the sign-in session that a question of ours is bound to
     not_you: bool = False  # the provider is to ask which account
+    guest: bool = False  # a guest is at work in the book: what becomes of that is asked
     browser: str = ""  # hash of the secret in the transaction's cookie; so in all of these
 
 

@@ -82,6 +82,8 @@ class Backend:
     max_body: int  # bytes
     websocket: bool
     tls: BackendTls
+    guests: bool = False  # whether it takes requests of guests
+    merges: bool = False  # whether it is told when two people became one
 
 
 @dataclass(frozen=True, slots=True)

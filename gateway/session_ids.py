@@ -16,8 +16,8 @@ _RANDOM: Final = "[A-Za-z0-9_-]{43}"
 _SLOT: Final = f"[A-Za-z0-9_-]{{{SLOT_CHARS}}}"
 _HASH: Final = f"[A-Za-z0-9_-]{{{_HASH_CHARS}}}"
 _ISSUED: Final = re.compile(f"({_RANDOM})\\.({_SLOT})")
-_BOOK: Final = re.compile(f"({_RANDOM}\\.{_SLOT})\\.({_HASH})")
-_BEARER: Final = re.compile(f"({_RANDOM})\\.({_SLOT})\\.({_HASH})\\.({_HASH})")
+_BOOK: Final = re.compile(f"({_RANDOM}\\.{_SLOT})(?:\\.({_HASH}))?")
+_BEARER: Final = re.compile(f"({_RANDOM})\\.({_SLOT})\\.({_HASH})(?:\\.({_HASH}))?")
 _KEY: Final = re.compile(f"({_SLOT})\\.({_HASH})")
 
 
@@ -46,18 +46,29 @@ class Issued:
         return cls(text, f"{slot}.{short_hash(text)}")
 
 
-def book_id(issued: Issued, parent_key: str) -> str:
-    """What a book's cookie holds: it names the parent too, so that both are read at once."""
-    return f"{issued.id}.{parent_key.partition('.')[2]}"
+def book_id(issued: Issued, parent_key: str | None) -> str:
+    """What a book's cookie holds: it names the parent too, so that both are read at once.
+
+    parent_key: None of a guest's session.
+    """
+    return issued.id + _parent_part(parent_key)
 
 
-def parse_book_id(text: str) -> tuple[str, str] | None:
+def parse_book_id(text: str) -> tuple[str, str | None] | None:
     """The keys of a book session and of its parent."""
     found = _BOOK.fullmatch(text)
     issued = None if found is None else Issued.parse(found[1])
     if found is None or issued is None:
         return None
-    return issued.key, f"{slot_of(issued.key)}.{found[2]}"
+    return issued.key, _parent_key(slot_of(issued.key), found[2])
+
+
+def _parent_part(parent_key: str | None) -> str:
+    return "" if parent_key is None else f".{parent_key.partition('.')[2]}"
+
+
+def _parent_key(slot: str, found: str | None) -> str | None:
+    return None if found is None else f"{slot}.{found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +77,14 @@ class Bearer:
 
     id: str
     key: str
-    parent_key: str
+    parent_key: str | None
     field: str  # without the letter of its kind
 
     @classmethod
-    def mint(cls, key: str, parent_key: str, token: Token) -> Self:
+    def mint(cls, key: str, parent_key: str | None, token: Token) -> Self:
         slot, _, book = key.partition(".")
         secret = encoded(token(_SECRET_BYTES))
-        text = f"{secret}.{slot}.{book}.{parent_key.partition('.')[2]}"
+        text = f"{secret}.{slot}.{book}{_parent_part(parent_key)}"
         return cls(text, key, parent_key, short_hash(secret))
 
     @classmethod
@@ -82,7 +93,7 @@ class Bearer:
         if found is None:
             return None
         secret, slot, book, parent = found.groups()
-        return cls(text, f"{slot}.{book}", f"{slot}.{parent}", short_hash(secret))
+        return cls(text, f"{slot}.{book}", _parent_key(slot, parent), short_hash(secret))
 
 
 def slot_of(key: str) -> str:

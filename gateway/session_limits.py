@@ -20,3 +20,4 @@ class SessionLimits:
     book: Life = Life(30 * DAY, 180 * DAY)  # never longer than the parent
     shared_device: Life = Life(3600, 12 * 3600)  # "this is my own device" not ticked
     access: int = 600  # an access token's life in token mode
+    guest: Life = Life(30 * DAY, 365 * DAY)  # a guest's book session, which has no parent

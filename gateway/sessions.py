@@ -10,9 +10,10 @@ from typing import Final
 
 import msgspec
 
+from gateway.access import GUEST
 from gateway.errors import InvalidGrantError
 from gateway.records import Book, LiveBook, LiveSignIn, Mode, SignIn
-from gateway.sealing import Sealer, Token
+from gateway.sealing import Sealer, Token, encoded
 from gateway.session_ids import Issued, book_id, parse_book_id, short_hash, slot_of, store_key
 from gateway.session_limits import CODE_MARK, DAY, Life, SessionLimits
 from gateway.store import MOVED, VALUE, Store
@@ -24,6 +25,7 @@ Fields = dict[str, bytes | int]
 OnEnd = Callable[[frozenset[str]], None]
 
 PENDING: Final = 60  # seconds until a book session must be confirmed
+PERSON_BYTES: Final = 16  # of randomness in the id of a guest: as long as other people's, and nobody's
 _SEEN: Final = "seen"
 _FIELDS: Final = (VALUE, _SEEN)
 _TOUCHES: Final = 20  # a sign of life is written at most so often in an idle time
@@ -42,7 +44,10 @@ class Sessions:
         self._limits = limits
         self._clock = clock
         self._token = token
-        self._epoch_life = max(limits.sign_in.absolute, limits.shared_device.absolute) + DAY
+        longest = max(
+            life.absolute for life in (limits.sign_in, limits.shared_device, limits.book, limits.guest)
+        )
+        self._epoch_life = longest + DAY
         self.on_end: list[OnEnd] = []
 
     # -- sign-in sessions
@@ -96,7 +101,10 @@ class Sessions:
         return LiveSignIn(None, key, record)
 
     async def set_own_device(self, live: LiveSignIn, *, own_device: bool) -> LiveSignIn:
-        """The tick after the fact. A session that ended meanwhile stays ended."""
+        """The tick after the fact: books that run already follow when they are next seen.
+
+        A session that ended meanwhile stays ended.
+        """
         (found,), _ = await self._store.look(
             [(_sign_in_key(live.key), _FIELDS)], _epoch_key(slot_of(live.key))
         )
@@ -180,10 +188,40 @@ class Sessions:
             began=now,
             ends=min(now + self._book_life(own_device=above.own_device).absolute, above.ends),
         )
-        fields: Fields = {VALUE: self._sealer.seal_record("book", issued.key, record), _SEEN: now}
-        if not await self._store.create(_book_key(issued.key), fields, self._book_expires(record, now)):
+        return await self._begun(issued, record, above)
+
+    async def begin_guest(self, person: str | None, origin: str, jkt: str) -> LiveBook:
+        """The same for a guest, whom no sign-in session stands for: `sessions.guest` bounds it.
+
+        person: of a guest who comes back by a return code; None: a new one.
+        """
+        person = person or encoded(self._token(PERSON_BYTES))
+        slot = self._sealer.slots(person)[0]
+        epoch = await self._store.epoch(_epoch_key(slot), self._epoch_life)
+        now = self._now()
+        record = Book(
+            person=person,
+            name=None,
+            provider=GUEST,
+            auth_time=now,
+            epoch=epoch,
+            origin=origin,
+            parent=None,
+            mode=Mode.PENDING,
+            jkt=jkt,
+            approved=False,
+            own_device=True,
+            began=now,
+            ends=now + self._limits.guest.absolute,
+        )
+        return await self._begun(self.mint_book(slot), record, None)
+
+    async def _begun(self, issued: Issued, record: Book, above: SignIn | None) -> LiveBook:
+        expires = self._book_expires(record, record.began)
+        fields: Fields = {VALUE: self._sealer.seal_record("book", issued.key, record), _SEEN: record.began}
+        if not await self._store.create(_book_key(issued.key), fields, expires):
             raise InvalidGrantError("the book session was ended before it began")
-        return LiveBook(book_id(issued, parent.key), issued.key, record, above)
+        return LiveBook(book_id(issued, record.parent), issued.key, record, above)
 
     async def confirm_book(self, key: str, mode: Mode, jkt: str | None = None) -> LiveBook | None:
         """From pending to its mode, once; None: too late, ended, or confirmed before.
@@ -218,23 +256,27 @@ class Sessions:
             return None
         return replace(live, id=cookie_value)
 
-    async def load_book_key(self, key: str, parent_key: str, token: str | None = None) -> LiveBook | None:
+    async def load_book_key(
+        self, key: str, parent_key: str | None, token: str | None = None
+    ) -> LiveBook | None:
         """A session by its key. token: the field of an access or refresh token that must be there too."""
-        if slot_of(key) != slot_of(parent_key):
-            return None
         fields = _FIELDS if token is None else (*_FIELDS, token)
-        (found, above), epoch = await self._store.look(
-            [(_book_key(key), fields), (_sign_in_key(parent_key), _FIELDS)], _epoch_key(slot_of(key))
-        )
+        asked = [(_book_key(key), fields)]
+        if parent_key is not None:
+            if slot_of(key) != slot_of(parent_key):
+                return None
+            asked.append((_sign_in_key(parent_key), _FIELDS))
+        (found, *above), epoch = await self._store.look(asked, _epoch_key(slot_of(key)))
         now = self._now()
-        parent = self._sign_in(parent_key, above, epoch, now)
-        record = self._book(key, found, epoch, now)
-        if parent is None or record is None or record.parent != parent_key or record.person != parent.person:
+        parent = None if parent_key is None else self._sign_in(parent_key, above[0], epoch, now)
+        record = self._book(key, found, epoch, parent, now)
+        if record is None or record.parent != parent_key:
             return None
         if token is not None and _seconds(found[2]) <= now:
             return None
         await self._touch_book(key, record, found, now)
-        await self._touch_sign_in(parent_key, parent, above, now)
+        if parent_key is not None and parent is not None:
+            await self._touch_sign_in(parent_key, parent, above[0], now)
         return LiveBook(None, key, record, parent)
 
     async def end_book(self, key: str) -> None:
@@ -257,11 +299,20 @@ class Sessions:
             return None
         return record if now < self._sign_in_expires(record, _seconds(found[1])) else None
 
-    def _book(self, key: str, found: list[bytes | None], epoch: int, now: int) -> Book | None:
+    def _book(
+        self, key: str, found: list[bytes | None], epoch: int, parent: SignIn | None, now: int
+    ) -> Book | None:
+        """The record, following its parent: what was ticked there since holds for the books that run."""
         sealed = found[0]
         record = None if sealed is None else self._sealer.open_record("book", key, sealed, Book)
         if record is None or record.epoch != epoch:
             return None
+        if record.parent is not None:
+            if parent is None or record.person != parent.person:
+                return None
+            life = self._book_life(own_device=parent.own_device)
+            ends = min(record.began + life.absolute, parent.ends)
+            record = msgspec.structs.replace(record, own_device=parent.own_device, ends=ends)
         return record if now < self._book_expires(record, _seconds(found[1])) else None
 
     # -- signs of life
@@ -273,7 +324,8 @@ class Sessions:
             await self._store.change(_sign_in_key(key), {_SEEN: now}, expected=found[0], expires=expires)
 
     async def _touch_book(self, key: str, record: Book, found: list[bytes | None], now: int) -> None:
-        idle = self._book_life(own_device=record.own_device).idle
+        # by the shortest idle time: until the first touch after the tick Redis keeps it no longer than that
+        idle = min(self._life_of(record).idle, self._limits.shared_device.idle)
         if record.mode is not Mode.PENDING and now - _seconds(found[1]) >= idle / _TOUCHES:
             expires = self._book_expires(record, now)
             await self._store.change(_book_key(key), {_SEEN: now}, expected=found[0], expires=expires)
@@ -284,7 +336,10 @@ class Sessions:
     def _book_expires(self, record: Book, seen: int) -> int:
         if record.mode is Mode.PENDING:
             return min(record.ends, record.began + PENDING)
-        return min(record.ends, seen + self._book_life(own_device=record.own_device).idle)
+        return min(record.ends, seen + self._life_of(record).idle)
+
+    def _life_of(self, record: Book) -> Life:
+        return self._limits.guest if record.is_guest else self._book_life(own_device=record.own_device)
 
     def _sign_in_life(self, *, own_device: bool) -> Life:
         return self._limits.sign_in if own_device else self._limits.shared_device

@@ -41,6 +41,7 @@ keys:
 sessions:
   sign_in: {idle: 1d, absolute: 2d}
   book: {idle: 2h, absolute: 1d}
+  guest: {idle: 3h, absolute: 4d}
   shared_device: {idle: 10m, absolute: 1h}
   token_mode: {access: 5m}
 providers:
@@ -54,6 +55,7 @@ providers:
     allow: {groups: [staff], email_domains: [example.edu]}
     logout: provider
   home: {preset: oidc, issuer: "http://127.0.0.1:8090", client_id: home}
+sign_in: {guests: true}
 backends:
   grades:
     urls: ["https://grades.internal:8443/api"]
@@ -72,8 +74,8 @@ backends:
     in_flight: {max: 10, queue: 0, wait: 100ms}
     max_body: 1MB
     websocket: true
-  socket: {urls: ["unix:app.sock"], routes: [{path: /s/}], identity: {subject: pseudonym}}
-limits: {head: 32KiB}
+  socket: {urls: ["unix:app.sock"], routes: [{path: /s/}], identity: {subject: pseudonym}, guests: true, lifecycle: [merge]}
+limits: {head: 32KiB, guests: {per_address: 100/h, per_origin: 5/min}}
 pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
 privacy: {default_level: 2}
 """

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from gateway.access import (
+    GUEST,
     CookieCredential,
     Credential,
     DpopCredential,
@@ -13,7 +14,7 @@ from gateway.access import (
     admits,
     credential,
 )
-from gateway.cookies import book_name
+from gateway.cookies import book_name, guest_name
 from gateway.errors import InvalidRequestError
 from gateway.origins import Policy, Trust
 from gateway.records import Book, Mode
@@ -41,11 +42,21 @@ FACTS = Facts(
     ("facts", "expected"),
     [
         pytest.param(FACTS, NoCredential(), id="nothing"),
-        pytest.param(replace(FACTS, cookie_lines=(COOKIE,)), CookieCredential("the.id"), id="cookie"),
+        pytest.param(replace(FACTS, cookie_lines=(COOKIE,)), CookieCredential(("the.id",)), id="cookie"),
         pytest.param(
             replace(FACTS, cookie_lines=("a=1; b", f"c=2;{COOKIE}")),
-            CookieCredential("the.id"),
+            CookieCredential(("the.id",)),
             id="second line",
+        ),
+        pytest.param(
+            replace(FACTS, cookie_lines=(f"{guest_name(BOOK)}=aside;{COOKIE}",)),
+            CookieCredential(("the.id", "aside")),
+            id="a guest set aside comes second",
+        ),
+        pytest.param(
+            replace(FACTS, cookie_lines=(f"{guest_name(BOOK)}=aside",)),
+            CookieCredential(("aside",)),
+            id="a guest set aside alone",
         ),
         pytest.param(
             replace(FACTS, origin=None, cookie_lines=(COOKIE,)), NoCredential(), id="cookie, no Origin"
@@ -91,12 +102,12 @@ FACTS = Facts(
         ),
         pytest.param(
             replace(FACTS, protocol_lines=("bookgate.ticket.T",), cookie_lines=(COOKIE,)),
-            CookieCredential("the.id"),
+            CookieCredential(("the.id",)),
             id="a ticket is for WebSockets",
         ),
         pytest.param(
             replace(FACTS, is_websocket=True, protocol_lines=("bookgate, chat",), cookie_lines=(COOKIE,)),
-            CookieCredential("the.id"),
+            CookieCredential(("the.id",)),
             id="a WebSocket with the cookie",
         ),
         pytest.param(
@@ -145,12 +156,25 @@ SESSION = Book(
     ends=200,
 )
 CONSENT = replace(POLICY, trust=Trust.CONSENT)
+OF_GUEST = msgspec.structs.replace(SESSION, provider=GUEST, parent=None, name=None)
+UNLISTED = replace(POLICY, line=0)
 
 
 @pytest.mark.parametrize(
     ("book", "origin", "policy", "now", "expected"),
     [
         pytest.param(SESSION, BOOK, POLICY, 150, True, id="trusted"),
+        pytest.param(OF_GUEST, BOOK, POLICY, 150, True, id="a guest"),
+        pytest.param(OF_GUEST, BOOK, CONSENT, 150, True, id="a guest has nothing to consent to"),
+        pytest.param(OF_GUEST, BOOK, replace(POLICY, trust=Trust.DENIED), 150, False, id="a guest, denied"),
+        pytest.param(
+            OF_GUEST, BOOK, replace(POLICY, sign_in=frozenset({"campus"})), 150, False, id="no guests here"
+        ),
+        pytest.param(OF_GUEST, BOOK, UNLISTED, 150, False, id="a guest where no entry says so"),
+        pytest.param(
+            OF_GUEST, BOOK, replace(UNLISTED, sign_in=frozenset({GUEST})), 150, True, id="an entry says so"
+        ),
+        pytest.param(SESSION, BOOK, UNLISTED, 150, True, id="a person where no entry says so"),
         pytest.param(SESSION, "https://book.example:444", POLICY, 150, False, id="another port"),
         pytest.param(SESSION, "https://frame.book.example", POLICY, 150, False, id="same site"),
         pytest.param(SESSION, BOOK, None, 150, False, id="no policy"),

@@ -5,8 +5,10 @@ import pytest
 
 from gateway.authorize_rules import (
     AskConsent,
+    AskKeep,
     AskWho,
     Client,
+    Decision,
     Deliver,
     DeliverError,
     Greet,
@@ -21,6 +23,7 @@ from gateway.authorize_rules import (
     next_step,
     parameters,
     parse_client_id,
+    parse_decision,
     prove_client,
 )
 from gateway.errors import InvalidRequestError
@@ -109,11 +112,15 @@ def test_clients_refused_on_a_page_of_ours(change: Mapping[str, str]) -> None:
 
 def test_a_whole_request() -> None:
     params = {**GOOD, "dpop_jkt": CHALLENGE, "prompt": "consent"}
-    assert complete(params, CLIENT) == Request(CLIENT, CHALLENGE, CHALLENGE, "consent")
+    assert complete(params, CLIENT) == Request(CLIENT, CHALLENGE, CHALLENGE, "consent", guest=False)
 
 
 def test_a_request_without_key_and_prompt() -> None:
-    assert complete(GOOD, CLIENT) == Request(CLIENT, CHALLENGE, None, None)
+    assert complete(GOOD, CLIENT) == Request(CLIENT, CHALLENGE, None, None, guest=False)
+
+
+def test_a_request_of_a_book_with_a_guest() -> None:
+    assert complete({**GOOD, "guest": "1"}, CLIENT).guest
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,7 @@ def test_a_request_without_key_and_prompt() -> None:
         pytest.param({"code_challenge": ""}, "invalid_request", id="no PKCE"),
         pytest.param({"dpop_jkt": "short"}, "invalid_request", id="jkt"),
         pytest.param({"prompt": "login"}, "invalid_request", id="prompt"),
-        pytest.param({"guest": "1"}, "invalid_request", id="guest"),
+        pytest.param({"guest": "yes"}, "invalid_request", id="guest"),
     ],
 )
 def test_requests_whose_fault_the_book_is_told(change: Mapping[str, str], code: str) -> None:
@@ -163,7 +170,53 @@ SHARED_APPROVED = Visitor(own_device=False, approved=True)
     ],
 )
 def test_next_step(prompt: str | None, policy: Policy, visitor: Visitor | None, step: Step) -> None:
-    assert next_step(prompt, policy, visitor) == step
+    assert next_step(prompt, policy, visitor, guest=False) == step
+
+
+@pytest.mark.parametrize(
+    ("prompt", "policy", "visitor", "step"),
+    [
+        pytest.param(None, TRUSTED, None, AskWho(), id="nobody"),
+        pytest.param(None, TRUSTED, OWN, AskKeep(), id="own device"),
+        pytest.param(None, TRUSTED, SHARED, AskKeep(), id="shared device"),
+        pytest.param(None, CONSENT, OWN, AskConsent(), id="both questions on one page"),
+        pytest.param(None, CONSENT, OWN_APPROVED, AskKeep(), id="approved"),
+        pytest.param("consent", TRUSTED, OWN, AskConsent(), id="asked for a click"),
+        pytest.param("none", TRUSTED, OWN, DeliverError("interaction_required"), id="silent"),
+        pytest.param("none", TRUSTED, None, DeliverError("login_required"), id="silent, nobody"),
+        pytest.param("none", CONSENT, OWN, RefusePlainly(), id="silent, never approved"),
+    ],
+)
+def test_what_becomes_of_a_guests_work_is_always_asked(
+    prompt: str | None, policy: Policy, visitor: Visitor | None, step: Step
+) -> None:
+    assert next_step(prompt, policy, visitor, guest=True) == step
+
+
+@pytest.mark.parametrize(
+    ("said", "guest", "decision"),
+    [
+        pytest.param("deny", False, Decision(False, True, None), id="no"),
+        pytest.param("deny", True, Decision(False, True, None), id="no, a guest"),
+        pytest.param("allow", False, Decision(True, True, None), id="yes"),
+        pytest.param("allow-keep", True, Decision(True, True, True), id="yes, and keep it"),
+        pytest.param("allow-leave", True, Decision(True, True, False), id="yes, and leave it"),
+        pytest.param("go", False, Decision(True, False, None), id="said before"),
+        pytest.param("keep", True, Decision(True, False, True), id="said before, keep it"),
+        pytest.param("leave", True, Decision(True, False, False), id="said before, leave it"),
+    ],
+)
+def test_an_answer_is_one_of_its_page(said: str, guest: bool, decision: Decision) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+    assert parse_decision(said, guest=guest) == decision
+
+
+@pytest.mark.parametrize(
+    ("said", "guest"),
+    [("", False), ("yes", True), ("go", True), ("allow", True), ("keep", False), ("allow-keep", False)],
+)
+def test_no_other_page_has_that_answer(said: str, guest: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+    with pytest.raises(InvalidRequestError):
+        parse_decision(said, guest=guest)
 
 
 @pytest.mark.parametrize(

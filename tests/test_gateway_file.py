@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.faults import ConfigError
-from gateway.config.settings import Address, Allow, Listen, ListenerTls, Outbound, Pages
+from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages
+from gateway.origins import Rate
 from gateway.routes import AssertionRule, InFlight, Route, SignInNeed, Subject, Timeouts
 from gateway.session_limits import Life, SessionLimits
 from tests.gateway_texts import ENV, MINIMAL, WHOLE, faults, make_site, parse, with_state
@@ -26,6 +27,8 @@ def test_only_four_keys_are_required(site: Path) -> None:
     assert settings.directory_url == f"sqlite+aiosqlite:///{site}/state/directory.sqlite3"
     assert settings.keys.root == b"root".ljust(43, b"y")
     assert settings.sessions == SessionLimits()
+    assert settings.guests == Guests()
+    assert not settings.guests.welcome
     assert settings.pages == Pages()
     assert settings.research_cap == 1
     backend = settings.routes.backends["storage"]
@@ -48,7 +51,12 @@ def test_every_built_key_arrives(site: Path) -> None:
     assert (settings.redis.url, settings.redis.prefix, settings.redis.deadline) == (ENV["REDIS"], "gw:", 0.3)
     assert settings.directory_url == "sqlite+aiosqlite:///x.db"
     assert settings.keys.previous == (b"older".ljust(43, b"x"),)
-    assert settings.sessions == SessionLimits(Life(86400, 172800), Life(7200, 86400), Life(600, 3600), 300)
+    assert settings.sessions == SessionLimits(
+        Life(86400, 172800), Life(7200, 86400), Life(600, 3600), 300, Life(10800, 345600)
+    )
+    assert settings.guests == Guests(True, Rate(100, 3600), Rate(5, 60))
+    told = settings.routes.backends
+    assert [(backend.guests, backend.merges) for backend in told.values()] == [(False, False), (True, True)]
     campus, home = settings.providers
     assert (campus.id, campus.client_secret, campus.label) == ("campus", "s3cret", "Example University")
     assert campus.claims == {"username": "uid", "groups": "isMemberOf"}
@@ -65,7 +73,7 @@ LATER = [
     ("workers: 2", "top"),
     ("data_path: fast", "top"),
     ("lti: {canvas: {}}", "top"),
-    ("sign_in: {guests: true}", "top"),
+    ("sign_in: {passkeys: true}", "top"),
     ("roles: {}", "top"),
     ("classes: {}", "top"),
     ("studies: {}", "top"),
@@ -74,13 +82,11 @@ LATER = [
     ("pages: {logo: {file: logo.svg}}", "top"),
     ("pages: {languages: [en]}", "top"),
     ("privacy: {log_addresses: truncated}", "top"),
-    ("sessions: {guest: {}}", "top"),
     ("keys: {assertion: {rotate: 30d}}", "top"),
     ('redis: {url: "redis+sentinel://a:1"}', "top"),
     ('redis: {url: "redis+cluster://a:1"}', "top"),
     ('directory: {url: "postgresql://db/books"}', "top"),
-    ("guests: true", "backend"),
-    ("lifecycle: [merge]", "backend"),
+    ("lifecycle: [export]", "backend"),
     ("health: {path: /healthz}", "backend"),
     ("host: notebooks.example.edu", "backend"),
     ("response: {html: allow}", "backend"),
@@ -148,6 +154,9 @@ WRONG = [
     ("keys: {root: {file: secrets/people}, people: {file: secrets/people}}", "top", "same-key"),
     ("keys: {previous: {env: SECRET}}", "top", "not-a-list"),
     ("sessions: {book: {idle: 2h, absolute: 1h}}", "top", "idle-too-long"),
+    ("sessions: {guest: {idle: 2d, absolute: 1d}}", "top", "idle-too-long"),
+    ("sign_in: {guests: maybe}", "top", "not-a-boolean"),
+    ("limits: {guests: {per_address: 5}}", "top", "bad-rate"),
     ("sessions: {token_mode: {access: 2h}}", "top", "duration-out-of-range"),
     ("limits: {head: 1KB}", "top", "bad-size"),
     ("pages: {colour: red}", "top", "bad-colour"),
@@ -171,11 +180,23 @@ WRONG = [
     ("timeouts: {connect: 0s}", "backend", "duration-out-of-range"),
     ("in_flight: {max: 0}", "backend", "bad-number"),
     ("websocket: yes", "backend", "not-a-boolean"),
+    ("guests: some", "backend", "not-a-boolean"),
+    ("lifecycle: [move]", "backend", "unknown-value"),
     ("methods: []", "route", "no-methods"),
     ("methods: [OPTIONS]", "route", "bad-method"),
     ("sign_in: maybe", "route", "unknown-value"),
     ("embed: 'true'", "route", "not-a-boolean"),
 ]
+
+
+def test_a_guest_has_no_name_to_be_told(site: Path) -> None:
+    both = "guests: true, identity: {headers: {X-User: campus.u}}"
+    assert faults(place(both, "backend"), site) == [(LINES["backend"], "guest-without-name")]
+
+
+@pytest.mark.parametrize("name", ["guest", "lti", "class_card", "passkey"])
+def test_a_provider_has_not_the_name_of_another_way_in(name: str, site: Path) -> None:
+    assert faults(with_state(MINIMAL.replace("campus", name)), site) == [(4, "reserved-provider")]
 
 
 @pytest.mark.parametrize(("line", "where", "code"), WRONG, ids=[line for line, _, _ in WRONG])

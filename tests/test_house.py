@@ -24,6 +24,7 @@ ROWS = (
     ("sessions", "grants", "budgets", "assertions", "directory", "providers", "config"),
     ("authentication",),
     ("proxy",),
+    ("merges",),
     ("protocol", "pages"),
     ("middleware",),
     ("app",),

@@ -48,7 +48,12 @@ def test_a_book_id_names_its_parent() -> None:
     text = book_id(book, parent.key)
     assert parse_book_id(text) == (book.key, parent.key)
     assert parse_book_id(text + "x") is None
-    assert parse_book_id(book.id) is None
+
+
+def test_a_guests_book_id_names_none() -> None:
+    book = Issued.mint(SLOT, os.urandom)
+    assert book_id(book, None) == book.id
+    assert parse_book_id(book.id) == (book.key, None)
 
 
 def test_a_bearer_names_session_and_parent() -> None:
@@ -58,6 +63,13 @@ def test_a_bearer_names_session_and_parent() -> None:
     assert (bearer.key, bearer.parent_key) == (book.key, parent.key)
     assert bearer.field == short_hash(bearer.id[:43])
     assert Bearer.parse(bearer.id[1:]) is None
+
+
+def test_a_guests_bearer_names_no_parent() -> None:
+    book = Issued.mint(SLOT, os.urandom)
+    bearer = Bearer.mint(book.key, None, os.urandom)
+    assert Bearer.parse(bearer.id) == bearer
+    assert (bearer.key, bearer.parent_key) == (book.key, None)
 
 
 def test_store_keys_are_tagged_by_slot() -> None:

@@ -96,9 +96,9 @@ def _keys(entry: Entry, faults: Faults) -> Block:
         f"backend {entry.key}",
         keys=(
             "urls", "tls", "routes", "identity", "request", "response", "timeouts", "in_flight", "max_body",
-            "websocket",
+            "websocket", "guests", "lifecycle",
         ),
-        later=("host", "guests", "lifecycle", "health"),
+        later=("host", "health"),
         required=("urls", "routes"),
     )  # fmt: skip
 
@@ -114,6 +114,11 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         reading.faults.add(
             keys.line_of("tls"), "tls-without-https", message, "Write https:// or remove `tls`."
         )
+    guests = keys.get("guests", boolean, default=False)
+    if guests and headers:
+        message = "A guest has no name of a provider to be told in `headers`."
+        reading.faults.add(keys.line_of("guests"), "guest-without-name", message, "Remove one of the two.")
+    lifecycle = word_of(("merge",), ("export", "delete"))
     return Backend(
         name=entry.key,
         url=url,
@@ -130,6 +135,8 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         max_body=keys.get("max_body", size(at_most=2**40), 10_000_000),
         websocket=keys.get("websocket", boolean, default=False),
         tls=tls,
+        guests=guests,
+        merges="merge" in (keys.find("lifecycle", list_of(lifecycle)) or ()),
     )
 
 

@@ -28,12 +28,14 @@ from gateway.config.nodes import (
     MappingNode,
     Node,
     ScalarNode,
+    boolean,
     duration,
     items,
     list_of,
     matching,
     named,
     one_of,
+    rate,
     seconds,
     size,
     text,
@@ -41,6 +43,7 @@ from gateway.config.nodes import (
 )
 from gateway.config.settings import (
     Address,
+    Guests,
     Keys,
     Listen,
     ListenerTls,
@@ -54,11 +57,11 @@ from gateway.session_limits import DAY, Life, SessionLimits
 
 _BUILT = (
     "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "data_path", "state", "origins",
-    "outbound", "redis", "directory", "keys", "sessions", "providers", "backends", "limits", "pages",
-    "privacy",
+    "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends", "limits",
+    "pages", "privacy",
 )  # fmt: skip
 _LATER = (
-    "admin_token", "workers", "lti", "sign_in", "roles", "classes", "studies", "telemetry",
+    "admin_token", "workers", "lti", "roles", "classes", "studies", "telemetry",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
@@ -94,6 +97,9 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     providers_node, backends_node = top.node("providers"), top.node("backends")
     providers = () if providers_node is None else read_providers(providers_node, faults)
     empty = RouteTable((), MappingProxyType({}))
+    limits = part(
+        top, "limits", faults, ("head", "guests"), ("connections_per_address", "sign_in", "requests")
+    )
     return Settings(
         public_url=top.get("public_url", public_url, ""),
         contact=top.find("contact", text),
@@ -109,7 +115,8 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         sessions=_sessions(top, faults),
         providers=providers,
         routes=empty if backends_node is None else read_backends(backends_node, faults, sources, providers),
-        max_head=_max_head(top, faults),
+        guests=_guests(top, limits, faults),
+        max_head=limits.get("head", size(8000, 65536), 16384),
         pages=_pages(top, faults),
         research_cap=_research_cap(top, faults),
     )
@@ -225,12 +232,13 @@ def _file(line: int, path: Path) -> MappingNode:
 
 
 def _sessions(top: Block, faults: Faults) -> SessionLimits:
-    sessions = part(top, "sessions", faults, ("sign_in", "book", "shared_device", "token_mode"), ("guest",))
+    sessions = part(top, "sessions", faults, ("sign_in", "book", "guest", "shared_device", "token_mode"))
     default = SessionLimits()
     token_mode = part(sessions, "token_mode", faults, ("access",))
     return SessionLimits(
         sign_in=_life(sessions, "sign_in", faults, default.sign_in),
         book=_life(sessions, "book", faults, default.book),
+        guest=_life(sessions, "guest", faults, default.guest),
         shared_device=_life(sessions, "shared_device", faults, default.shared_device),
         access=token_mode.get("access", seconds(60, 3600), default.access),
     )
@@ -246,9 +254,15 @@ def _life(sessions: Block, key: str, faults: Faults, default: Life) -> Life:
     return life
 
 
-def _max_head(top: Block, faults: Faults) -> int:
-    later = ("connections_per_address", "sign_in", "guests", "requests")
-    return part(top, "limits", faults, ("head",), later).get("head", size(8000, 65536), 16384)
+def _guests(top: Block, limits: Block, faults: Faults) -> Guests:
+    sign_in = part(top, "sign_in", faults, ("guests",), ("class_cards", "passkeys", "under_13"))
+    begun = part(limits, "guests", faults, ("per_address", "per_origin"))
+    default = Guests()
+    return Guests(
+        welcome=sign_in.get("guests", boolean, default=default.welcome),
+        per_address=begun.get("per_address", rate, default.per_address),
+        per_origin=begun.get("per_origin", rate, default.per_origin),
+    )
 
 
 def _pages(top: Block, faults: Faults) -> Pages:

@@ -16,6 +16,7 @@ _BUILT = (
     "allow",
     "logout",
 )
+_NO_PROVIDERS = frozenset({"class_card", "guest", "lti", "passkey"})
 _PRESETS_LATER = (
     "google",
     "microsoft",
@@ -41,6 +42,9 @@ def read_providers(node: Node, faults: Faults) -> tuple[ProviderSettings, ...]:
 
 def _provider(entry: Entry, faults: Faults) -> ProviderSettings | None:
     what = f"provider {entry.key}"
+    if entry.key in _NO_PROVIDERS:
+        message = f"`{entry.key}` is a way in of its own, which origins name in `sign_in`."
+        faults.add(entry.line, "reserved-provider", message, "Give the provider another name.")
     keys = block(
         entry.value,
         faults,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from gateway.origins import Rate
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
 
@@ -77,6 +78,19 @@ class ProviderSettings:
     logout_at_provider: bool
 
 
+_A_SCHOOL = Rate(1000, 3600)  # may have one address
+_A_BOOK = Rate(20_000, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Readers whose work is kept before they sign in. The rates are of guests who begin."""
+
+    welcome: bool = False
+    per_address: Rate = _A_SCHOOL
+    per_origin: Rate = _A_BOOK
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """How the gateway's pages look."""
@@ -104,6 +118,7 @@ class Settings:
     sessions: SessionLimits
     providers: tuple[ProviderSettings, ...]
     routes: RouteTable
+    guests: Guests
     max_head: int  # bytes
     pages: Pages
     research_cap: int  # privacy.default_level: 1 or 2

@@ -51,6 +51,7 @@ class Site:
     label: str = "Development"
     storage: str = "http://127.0.0.1:8001"
     analytics: str = "http://127.0.0.1:8002"
+    guests: bool = False
     book: str | None = None  # the origin of a first book that is trusted
 
 
@@ -76,6 +77,7 @@ def gateway_yaml(site: Site, folder: Path) -> str:
         if secret
         else "    # client_secret: {env: BOOKGATE_CLIENT_SECRET}",
         label=_scalar(site.label),
+        guests="true" if site.guests else "false",
         storage=site.storage,
         analytics=site.analytics,
     )

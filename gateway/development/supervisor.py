@@ -133,6 +133,7 @@ def write_files(plan: Plan) -> None:
         analytics=f"http://127.0.0.1:{ports.analytics}",
         name="Bookgate demo",
         tls=None if plan.tls is None else TlsFiles(plan.tls.certificate, plan.tls.key),
+        guests=True,
     )
     folder = plan.config.parent
     folder.mkdir(exist_ok=True)

@@ -4,9 +4,11 @@ ids.py         the ids of people: pure functions of a key
 schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
+guests.py      `Guests`: their return codes, and whose work their work became
 people.py      `Directory`: what the rest of the house calls
 """
 
+from gateway.directory.guests import DecidedMerge, Guests
 from gateway.directory.people import Approval, Directory, Person, StoredKey
 
-__all__ = ["Approval", "Directory", "Person", "StoredKey"]
+__all__ = ["Approval", "DecidedMerge", "Directory", "Guests", "Person", "StoredKey"]

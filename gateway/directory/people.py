@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.directory import database, ids
+from gateway.directory.guests import Guests
 from gateway.directory.schema import approvals, identities, people, signing_keys
 
 DAY = 86400
@@ -49,6 +50,7 @@ class Directory:
         self._engine = engine
         self._people_key = people_key
         self._clock = clock
+        self.guests = Guests(engine, people_key, clock)
 
     @classmethod
     async def open(cls, url: str, people_key: bytes, clock: Callable[[], float]) -> Self:

@@ -48,6 +48,31 @@ approvals = Table(
     PrimaryKeyConstraint("person", "origin"),
 )
 
+# By which a guest goes on at another device. `code` is a keyed hash.
+return_codes = Table(
+    "return_codes",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("guest", Text, nullable=False, index=True),
+    Column("origin", Text, nullable=False),
+    Column("ends", Integer, nullable=False),
+)
+
+# Whose work whose became, for each backend that keeps any. `due`: of the next try; NULL: it knows.
+merges = Table(
+    "merges",
+    metadata,
+    Column("loser", Text, nullable=False),
+    Column("survivor", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("backend", Text, nullable=False),
+    Column("decided", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due", Integer, index=True),
+    PrimaryKeyConstraint("loser", "book", "backend"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -7,12 +7,14 @@ from aiohttp import web
 
 from gateway.authorize_rules import (
     Client,
+    Decision,
     RefusedRequestError,
     asks_every_time,
     complete,
     is_top_level,
     parameters,
     parse_client_id,
+    parse_decision,
     prove_client,
 )
 from gateway.cors import Standing
@@ -56,6 +58,7 @@ def authorize_handler(parts: Parts) -> Handler:
             challenge=asked.challenge,
             jkt=asked.jkt,
             prompt=asked.prompt,
+            guest=asked.guest,
         )
         return await proceed(request, parts, record, await signed_in(request, parts.public_url))
 
@@ -99,13 +102,14 @@ def consent_handler(parts: Parts) -> Handler:
         policy = policy_of(request, parts, origin)
         if policy is None:
             return denied_page(request, parts, asked.origin)
-        approved = await _decide(parts, form, asked, policy, live)
+        decision = parse_decision(required(form, "decision"), guest=asked.guest)
+        approved = await _approved(parts, decision, asked, policy, live)
         await parts.transactions.take(Authorization, transaction, request)
         live = await keep_own_device(request, parts, live, form)
         if approved is None:
             return _finish(request, parts, asked, transaction, {"error": "access_denied"})
         clicked = form.get("clicked", "1") == "1"
-        code = await issue_code(parts, asked, live, approved=approved, clicked=clicked)
+        code = await issue_code(parts, asked, live, approved=approved, clicked=clicked, keep=decision.keep)
         return _finish(request, parts, asked, transaction, {"code": code})
 
     return handle
@@ -117,26 +121,23 @@ def require_own_page(request: web.Request) -> None:
         raise CrossSiteRefusedError("a form of ours without our Origin")
 
 
-async def _decide(
-    parts: Parts, form: Mapping[str, str], asked: Authorization, policy: Policy, live: LiveSignIn
+async def _approved(
+    parts: Parts, decision: Decision, asked: Authorization, policy: Policy, live: LiveSignIn
 ) -> bool | None:
     """Whether the code carries an approval; None: the person said no."""
-    decision = required(form, "decision")
-    if decision == "deny":
+    if not decision.allowed:
         return None
     origin = parse_client_id(asked.origin)
     person = live.record.person
     if policy.trust is Trust.TRUSTED:
         return False
-    if decision == "allow":
+    if decision.said_so:
         if not asks_every_time(origin, policy):
             await parts.directory.approve(person, str(origin))
         return True
-    if decision == "go" and not asks_every_time(origin, policy):
-        if await parts.directory.approved(person, str(origin)):
-            return True
-        raise ForbiddenError("the approval is gone meanwhile")
-    raise InvalidRequestError("decision is not one of the page's")
+    if not asks_every_time(origin, policy) and await parts.directory.approved(person, str(origin)):
+        return True
+    raise ForbiddenError("the approval is gone meanwhile")
 
 
 async def keep_own_device(

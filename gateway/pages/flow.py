@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.access import offers
 from gateway.authorize_rules import (
     AskConsent,
+    AskKeep,
     AskWho,
     Deliver,
     DeliverError,
@@ -36,6 +37,7 @@ from gateway.request_context import POLICIES, REASON, REQUEST_ID
 from gateway.session_ids import slot_of
 from gateway.sessions import LiveSignIn, Sessions
 
+_TEMPLATES = {AskConsent: "consent.html", AskKeep: "keep.html", Greet: "greet.html"}
 SILENT_CODES = 5  # prompt=none: codes a minute, for one sign-in session and origin
 
 
@@ -78,13 +80,11 @@ async def proceed(
         live = None  # signed in by a way that this book does not take: asked again, by one that it does
     approved = live is not None and await _approved(parts, live, origin, policy)
     visitor = None if live is None else Visitor(live.record.own_device, approved)
-    match next_step(asked.prompt, policy, visitor):
+    match next_step(asked.prompt, policy, visitor, guest=asked.guest):
         case AskWho():
             return await ask_who(request, parts, asked, policy)
-        case AskConsent() if live is not None:
-            return await _ask(request, parts, "consent.html", asked, policy, live)
-        case Greet() if live is not None:
-            return await _ask(request, parts, "greet.html", asked, policy, live)
+        case AskConsent() | AskKeep() | Greet() as question if live is not None:
+            return await _ask(request, parts, _TEMPLATES[type(question)], asked, policy, live)
         case Deliver() if live is not None:
             await _limit_silent_codes(parts, asked, live)
             code = await issue_code(parts, asked, live, approved=approved, clicked=False)
@@ -93,7 +93,9 @@ async def proceed(
             return deliver(request, parts, asked, {"error": code})
         case RefusePlainly():
             return plain_refusal(request, parts)
-        case AskConsent() | Greet() | Deliver():  # pragma: no cover  # next_step gives these to visitors only
+        case (
+            AskConsent() | AskKeep() | Greet() | Deliver()
+        ):  # pragma: no cover  # next_step gives these to visitors only
             raise ForbiddenError("a step for a visitor without one")
         case unreachable:  # pragma: no cover
             assert_never(unreachable)
@@ -120,9 +122,15 @@ async def _limit_silent_codes(parts: Parts, asked: Authorization, live: LiveSign
 
 
 async def issue_code(
-    parts: Parts, asked: Authorization, live: LiveSignIn, *, approved: bool, clicked: bool
+    parts: Parts,
+    asked: Authorization,
+    live: LiveSignIn,
+    *,
+    approved: bool,
+    clicked: bool,
+    keep: bool | None = None,
 ) -> str:
-    """A code for this request, bound to the sign-in session, origin, return page, challenge and key."""
+    """A code for this request, bound to the session, origin, return page, challenge, key and answer."""
     return await parts.grants.issue_code(
         Code(
             slot=slot_of(live.key),
@@ -133,6 +141,7 @@ async def issue_code(
             jkt=asked.jkt,
             approved=approved,
             clicked=clicked,
+            keep=keep,
         )
     )
 
@@ -245,6 +254,7 @@ async def _ask(
         "trusted": policy.trust is Trust.TRUSTED,
         "loopback": is_loopback(parse_client_id(asked.origin).host),
         "own_device": live.record.own_device,
+        "guest": asked.guest,
         "transaction": begun.id,
     }
     response = parts.renderer.page(template, values)

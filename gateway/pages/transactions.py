@@ -3,12 +3,12 @@
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
+from gateway.client_address import network
 from gateway.cookies import expired_line, login_line, login_name, parse, surplus
 from gateway.errors import InvalidGrantError, TooManyRequestsError
 from gateway.grants import Grants
@@ -43,7 +43,7 @@ class Transactions:
         Raises TooManyRequestsError: whoever has no session yet could otherwise fill Redis from here.
         """
         client = request.get(CLIENT)
-        if client is not None and not await self.grants.count("pages", _network(client), PER_ADDRESS, 60):
+        if client is not None and not await self.grants.count("pages", network(client), PER_ADDRESS, 60):
             raise TooManyRequestsError("transactions of one address", retry_after=60)
         secret = self.secret()
         bound = msgspec.structs.replace(record, browser=hashed(secret))
@@ -80,12 +80,6 @@ async def forget_surplus(request: web.Request, response: web.StreamResponse) -> 
     """On every page's answer: take away the oldest cookies of a browser that has too many."""
     for name in surplus(parse(request.headers.getall("Cookie", []))):
         response.headers.add("Set-Cookie", expired_line(name))
-
-
-def _network(client: str) -> str:
-    """An IPv4 address, or the /64 that a subscriber has of IPv6."""
-    address = ip_address(client)
-    return str(ip_network((address, 64), strict=False)) if address.version == 6 else client
 
 
 def _cookie_id(transaction: str) -> str:

@@ -9,10 +9,13 @@ from gateway.forms import read_form, required
 from gateway.origins import Policy
 from gateway.protocol.answers import answer, token_fields
 from gateway.protocol.context import Parts, caller, cookie_jar, proof_of, require_admitted, user
+from gateway.protocol.guests import forget_guest, merged_fields, settle
 from gateway.protocol.token import Handler
 from gateway.records import Mode, Ticket
 from gateway.session_ids import parse_book_id
 from gateway.sessions import LiveBook
+
+Confirmed = tuple[LiveBook, dict[str, object]]  # the session, and what the book is told of it
 
 
 def confirm_handler(parts: Parts) -> Handler:
@@ -34,31 +37,38 @@ def confirm_handler(parts: Parts) -> Handler:
         value = cookie_jar(request).one(book_name(origin))
         keys = None if value is None else parse_book_id(value)
         if keys is not None and keys[0] == ticket.book:
-            return await _by_cookie(parts, pending, policy)
-        return await _by_token(parts, pending, ticket, proof, policy)
+            live, fields = await _by_cookie(parts, pending, policy)
+        else:
+            live, fields = await _by_token(parts, pending, ticket, proof, policy)
+        # The last step: whatever fails before it leaves the guest as it was.
+        merged = await settle(parts, live, policy, ticket.guest, keep=ticket.keep)
+        response = answer(parts, {**fields, **merged_fields(merged)})
+        forget_guest(response, origin, keep=ticket.keep, merged=merged)
+        return response
 
     return handle
 
 
-async def _by_cookie(parts: Parts, pending: LiveBook, policy: Policy) -> web.Response:
+async def _by_cookie(parts: Parts, pending: LiveBook, policy: Policy) -> Confirmed:
     live = await parts.sessions.confirm_book(pending.key, Mode.COOKIE)
     if live is None:
         raise InvalidGrantError("confirmed twice")
     await require_admitted(parts, live, policy)
-    await parts.sessions.remember_cookie_mode(live.record.parent, live.record.origin)
+    if live.record.parent is not None:
+        await parts.sessions.remember_cookie_mode(live.record.parent, live.record.origin)
     fields = {"mode": "cookie", "keep": live.record.own_device, "user": user(live, parts)}
-    return answer(parts, {**fields, "expires_in": live.record.ends - parts.now()})
+    return live, {**fields, "expires_in": live.record.ends - parts.now()}
 
 
 async def _by_token(
     parts: Parts, pending: LiveBook, ticket: Ticket, proof: Proof | None, policy: Policy
-) -> web.Response:
+) -> Confirmed:
     """The session goes on under a new id: the one that went out as a cookie is dead from here on."""
-    origin = pending.record.origin
+    origin, parent = pending.record.origin, pending.record.parent
     if proof is None:
         await parts.sessions.end_book(pending.key)
         raise CookieRequiredError("neither the cookie nor a proof came back")
-    if not ticket.clicked and await parts.sessions.confirmed_cookie_mode(pending.record.parent, origin):
+    if not ticket.clicked and parent and await parts.sessions.confirmed_cookie_mode(parent, origin):
         await parts.sessions.end_book(pending.key)
         raise InteractionRequiredError("token mode after cookie mode, without a click")
     live = await parts.sessions.confirm_book(pending.key, Mode.DPOP, proof.jkt)
@@ -67,4 +77,4 @@ async def _by_token(
     await require_admitted(parts, live, policy)
     tokens = await parts.grants.issue_tokens(live)
     fields = {"mode": "dpop", "keep": live.record.own_device, "user": user(live, parts)}
-    return answer(parts, {**fields, **token_fields(tokens)})
+    return live, {**fields, **token_fields(tokens)}

@@ -1,16 +1,19 @@
 """What the endpoints for books work with: handed in once by `app.py`, and the request's facts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from gateway.access import Facts, admits
+from gateway.access import GUEST, Facts, admits, offers
 from gateway.authentication import Authenticator
+from gateway.config.settings import Guests
 from gateway.cookies import Jar, parse
+from gateway.directory import Guests as GuestRecords
 from gateway.dpop import Proof, verify
 from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedError, PersonChangedError
 from gateway.grants import Grants
+from gateway.merges import Merges
 from gateway.origins import Policy
 from gateway.request_context import VERDICT
 from gateway.sessions import LiveBook, Sessions
@@ -22,6 +25,7 @@ class Parts:
 
     pairwise: (person, origin) -> the id of that person that this book alone knows.
     logout_at_provider: ids of the providers whose own session ends with ours.
+    guest_life: seconds that a guest's session lasts at most.
     """
 
     public_url: str
@@ -32,6 +36,10 @@ class Parts:
     clock: Callable[[], float]
     pairwise: Callable[[str, str], str]
     logout_at_provider: frozenset[str]
+    guests: Guests
+    guest_life: int
+    guest_records: GuestRecords
+    merges: Merges
 
     def now(self) -> int:
         return int(self.clock())
@@ -86,6 +94,17 @@ async def current_book(request: web.Request, parts: Parts) -> LiveBook | None:
     return live
 
 
+async def session_by_cookie(request: web.Request, parts: Parts, policy: Policy) -> LiveBook | None:
+    """Whose cookie came, whatever else the request carries."""
+    only = replace(facts(request, parts), authorization_lines=(), dpop_lines=())
+    return await parts.authenticator.authenticate(only, policy)
+
+
+def welcomes_guests(parts: Parts, policy: Policy | None) -> bool:
+    """Whether a guest may begin at an origin of this policy."""
+    return parts.guests.welcome and policy is not None and policy.credentials and offers(policy, GUEST)
+
+
 async def proof_of(request: web.Request, parts: Parts) -> Proof | None:
     """The request's DPoP proof, verified and not seen before; None where none was sent.
 
@@ -117,4 +136,8 @@ async def require_admitted(parts: Parts, live: LiveBook, policy: Policy) -> None
 def user(live: LiveBook, parts: Parts) -> dict[str, object]:
     """The person as the book may know them (OpenID Connect Core section 8.1: pairwise)."""
     record = live.record
-    return {"sub": parts.pairwise(record.person, record.origin), "name": record.name, "guest": False}
+    return {
+        "sub": parts.pairwise(record.person, record.origin),
+        "name": record.name,
+        "guest": record.is_guest,
+    }

@@ -7,13 +7,14 @@ import orjson
 from aiohttp import web
 
 from gateway.origins import MAX_HEADER, Trust, parse_origin
+from gateway.protocol.guests import GUEST_GRANT
 from gateway.protocol.token import Handler
 from gateway.request_context import POLICIES
 
 SHORT = "public, max-age=300"
 
 
-def metadata(public_url: str) -> dict[str, object]:
+def metadata(public_url: str, *, guests: bool) -> dict[str, object]:
     """Authorization server metadata (RFC 8414 section 2, RFC 9207 section 3, RFC 9449 section 5.1)."""
     return {
         "issuer": public_url,
@@ -22,7 +23,7 @@ def metadata(public_url: str) -> dict[str, object]:
         "jwks_uri": f"{public_url}/.well-known/jwks.json",
         "response_types_supported": ["code"],
         "response_modes_supported": ["fragment", "web_message"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", *([GUEST_GRANT] if guests else [])],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none"],
         "dpop_signing_alg_values_supported": ["ES256"],

@@ -2,13 +2,14 @@
 
 from aiohttp import web
 
-from gateway.cookies import book_name, expired_line
-from gateway.errors import InvalidRequestError, LoginRequiredError
+from gateway.cookies import book_name, expired_line, guest_name
+from gateway.errors import ForbiddenError, InvalidRequestError, LoginRequiredError
 from gateway.forms import read_form, required
+from gateway.grants import TICKET_LIFE
 from gateway.origins import Trust
 from gateway.protocol.answers import answer
-from gateway.protocol.context import Parts, caller, current_book, user
-from gateway.protocol.token import TICKET_LIFE, Handler
+from gateway.protocol.context import Parts, caller, current_book, user, welcomes_guests
+from gateway.protocol.token import Handler
 from gateway.records import Leaving, LiveBook, Mode, WebSocketTicket
 from gateway.request_context import VERDICT
 from gateway.session_ids import slot_of
@@ -27,10 +28,11 @@ def session_handler(parts: Parts) -> Handler:
         live = await current_book(request, parts)
         policy = request[VERDICT].policy
         books = {"books": dict(policy.books)} if policy is not None and len(policy.books) > 1 else {}
+        site = {"guests": welcomes_guests(parts, policy), **books}
         if live is None:
-            return answer(parts, {"user": None, "expires_in": 0, **books})
+            return answer(parts, {"user": None, "expires_in": 0, **site})
         expires_in = live.record.ends - parts.now()
-        return answer(parts, {"user": user(live, parts), "expires_in": expires_in, **books})
+        return answer(parts, {"user": user(live, parts), "expires_in": expires_in, **site})
 
     return handle
 
@@ -48,22 +50,33 @@ def logout_handler(parts: Parts) -> Handler:
         whole = policy.trust is Trust.TRUSTED and scope == "browser"
         if live is not None:
             # The parent first: whatever stops this halfway, the book can still ask again.
-            if whole:
+            if whole and live.record.parent is not None:
                 await parts.sessions.end_sign_in(live.record.parent)
             await parts.sessions.end_book(live.key)
         page = parts.public_url + SIGN_OUT_PAGE
         response = answer(
             parts,
             {
-                "signed_out": None if live is None else ("browser" if whole else "book"),
+                "signed_out": _ended(live, whole=whole),
                 "next": await _way_out(parts, page, live) if live is not None and whole else None,
                 "sign_out_page": page,
             },
         )
         response.headers.add("Set-Cookie", expired_line(book_name(origin)))
+        if live is not None and live.record.is_guest:
+            response.headers.add("Set-Cookie", expired_line(guest_name(origin)))
         return response
 
     return handle
+
+
+def _ended(live: LiveBook | None, *, whole: bool) -> str | None:
+    """What the sign-out ended; a guest has no sign-in session, nor a page of ours to sign out at."""
+    if live is None:
+        return None
+    if live.record.is_guest:
+        return "guest"
+    return "browser" if whole else "book"
 
 
 async def _way_out(parts: Parts, page: str, live: LiveBook) -> str | None:
@@ -75,6 +88,22 @@ async def _way_out(parts: Parts, page: str, live: LiveBook) -> str | None:
     if provider not in parts.logout_at_provider:
         return None
     return f"{page}?leave={await parts.grants.begin(Leaving(provider), LEAVING_LIFE)}"
+
+
+def return_code_handler(parts: Parts) -> Handler:
+    """By what a guest goes on at another device."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        origin, _ = caller(request)
+        live = await current_book(request, parts)
+        if live is None:
+            raise LoginRequiredError("a return code for nobody")
+        if not live.record.is_guest:
+            raise ForbiddenError("a return code for who can sign in")
+        code = await parts.guest_records.return_code(live.record.person, origin, parts.guest_life)
+        return answer(parts, {"code": code, "expires_in": parts.guest_life})
+
+    return handle
 
 
 def ticket_handler(parts: Parts) -> Handler:

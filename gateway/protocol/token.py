@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from gateway.access import admits
-from gateway.cookies import book_line
 from gateway.dpop import Proof
 from gateway.errors import (
     InteractionRequiredError,
@@ -19,13 +18,19 @@ from gateway.forms import read_form, required
 from gateway.grant_rules import verify_challenge
 from gateway.grants import FreshCode, ReusedCode
 from gateway.origins import Policy, Trust
-from gateway.protocol.answers import answer, token_fields
+from gateway.protocol.answers import answer, ticket_answer, token_fields
 from gateway.protocol.context import Parts, caller, proof_of, require_admitted
+from gateway.protocol.guests import (
+    GUEST_GRANT,
+    begin_guest,
+    guest_at_hand,
+    merged_fields,
+    set_aside,
+    settle,
+)
 from gateway.records import Code, Mode, Ticket
 from gateway.session_ids import Issued
 from gateway.sessions import LiveSignIn
-
-TICKET_LIFE = 30
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,9 +46,12 @@ def token_handler(parts: Parts) -> Handler:
         proof = await proof_of(request, parts)
         match required(form, "grant_type"):
             case "authorization_code":
-                return await _exchange(parts, form, origin, policy, proof)
+                return await _exchange(request, parts, form, origin, policy, proof)
             case "refresh_token":
                 return await _refresh(parts, form, origin, policy, proof)
+            case guest if guest == GUEST_GRANT:
+                by_cookie = _wants_cookie(form)
+                return await begin_guest(request, parts, form, origin, policy, proof, by_cookie=by_cookie)
             case other:
                 raise UnsupportedGrantTypeError(other[:40])
 
@@ -51,7 +59,12 @@ def token_handler(parts: Parts) -> Handler:
 
 
 async def _exchange(
-    parts: Parts, form: Mapping[str, str], origin: str, policy: Policy, proof: Proof | None
+    request: web.Request,
+    parts: Parts,
+    form: Mapping[str, str],
+    origin: str,
+    policy: Policy,
+    proof: Proof | None,
 ) -> web.Response:
     by_cookie = _wants_cookie(form)
     if proof is None and not by_cookie:
@@ -63,6 +76,8 @@ async def _exchange(
         raise InvalidGrantError("the sign-in session of this code has ended")
     if not by_cookie:
         await _refuse_silent_downgrade(parts, parent, origin, code)
+    there = await guest_at_hand(request, parts, form, origin, policy, proof)
+    guest = None if there is None else there.key
     jkt = None if proof is None else proof.jkt
     live = await parts.sessions.begin_book(parent, origin, jkt, approved=code.approved, minted=minted)
     if not by_cookie:
@@ -70,13 +85,20 @@ async def _exchange(
         if confirmed is None:
             raise InvalidGrantError("the session ended meanwhile")
         await require_admitted(parts, confirmed, policy)
-        return answer(parts, token_fields(await parts.grants.issue_tokens(confirmed)))
-    ticket = await parts.grants.issue_ticket(
-        Ticket(book=live.key, parent=parent.key, origin=origin, jkt=live.record.jkt, clicked=code.clicked)
+        tokens = await parts.grants.issue_tokens(confirmed)
+        merged = await settle(parts, confirmed, policy, guest, keep=code.keep)
+        return answer(parts, {**token_fields(tokens), **merged_fields(merged)})
+    ticket = Ticket(
+        book=live.key,
+        parent=parent.key,
+        origin=origin,
+        jkt=live.record.jkt,
+        clicked=code.clicked,
+        guest=guest,
+        keep=code.keep,
     )
-    response = answer(parts, {"ticket": ticket, "expires_in": TICKET_LIFE})
-    max_age = live.record.ends - parts.now() if live.record.own_device else None
-    response.headers.add("Set-Cookie", book_line(origin, live.id or "", max_age))
+    response = await ticket_answer(parts, live, ticket)
+    set_aside(parts, response, there)
     return response
 
 

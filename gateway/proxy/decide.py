@@ -17,6 +17,7 @@ from gateway.errors import (
     NotFoundError,
     PayloadTooLargeError,
     PersonChangedError,
+    SignInRequiredError,
 )
 from gateway.identity import Caller
 from gateway.origins import Policy, Trust, parse_origin
@@ -108,6 +109,10 @@ def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, s
         raise _signed_out(matched.policy)
     elif believed is not None and believed != subject(caller.person, caller.origin):
         raise PersonChangedError
+    elif caller.is_guest and not matched.backend.guests:
+        if matched.route.sign_in is SignInNeed.REQUIRED or believed is not None:
+            raise SignInRequiredError(f"{matched.backend.name} takes no guests")
+        caller = None
     return _forward(matched, caller)
 
 
@@ -183,12 +188,8 @@ def _check_kind(head: Head, backend: Backend, policy: Policy | None) -> None:
 def _book(head: Head, origin: str, policy: Policy) -> str | None:
     """One of the origin's books: the one the client names, else the first."""
     parsed = parse_origin(origin)
-    if policy.books:
-        books = tuple(policy.books.values())
-    elif parsed is not None:
-        books = (parsed.default_book,)
-    else:
-        books = ()  # "null": whoever that is has no book
+    # "null" has no book, whoever that is, unless its entry lists some
+    books = tuple(policy.books.values()) if parsed is None else policy.book_ids(parsed)
     named = head.said("book")
     if named is None:
         return next(iter(books), None)

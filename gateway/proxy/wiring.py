@@ -110,7 +110,15 @@ def facts(head: Head, matched: Matched, site: Site) -> Facts:
 
 def caller_of(live: LiveBook) -> Caller:
     book = live.record
-    return Caller(live.key, book.person, book.name, book.provider, book.origin, book.auth_time)
+    return Caller(
+        live.key,
+        book.person,
+        book.name,
+        book.provider,
+        book.origin,
+        book.auth_time,
+        is_guest=book.is_guest,
+    )
 
 
 def _identity(wiring: Wiring, passed: Passed, generation: str) -> Headers:
@@ -123,4 +131,5 @@ def _identity(wiring: Wiring, passed: Passed, generation: str) -> Headers:
     if not backend.headers:
         return (signed,)
     # out of the session: a directory that is down must not stop requests of sessions that run
-    return (*plain_headers(backend.headers, caller.provider, live.parent.claims), signed)
+    claims = {} if live.parent is None else live.parent.claims
+    return (*plain_headers(backend.headers, caller.provider, claims), signed)
