@@ -98,6 +98,9 @@ def test_a_book_that_is_not_listed_gets_the_line_to_paste(house: House, reader: 
     assert wanting(report) == ["origin_unlisted"]
     assert f"- {house.books.origin(LMS)}" in dialog(reader, "pre")[0].text
     assert "origins.yaml" in dialog(reader, ".todo")[0].text
+    picture(reader, "doctor-unlisted-de")
+    look(reader)
+    assert "Add this line to origins.yaml" in dialog(reader, ".todo")[0].text
     picture(reader, "doctor-unlisted")
 
     reader.driver.get(report["link"])
