@@ -23,7 +23,7 @@
     person: remembered(),
     remember,
     forget,
-    fetch: send,
+    root,
   };
 
   /** @returns {string | null} */
@@ -63,9 +63,16 @@
     email,
     username: () => reader.person ?? "",
     isInstructor: () => false,
+    termStartDate: () => "2000-01-01", // what is older was for another course
+    basecourse: () => `../../..${root().pathname.slice(0, -1)}`, // below /ns/books/published/: the book's own files
     enableCompareMe: () => false, // with other readers: a service that is not here
     allow_pairs: () => false,
   };
+
+  /** The book's folder: Sphinx says where it is, and PreTeXt puts all pages into it. */
+  function root() {
+    return new URL(document.getElementById("documentation_options")?.dataset.url_root ?? ".", document.baseURI);
+  }
 
   /** @param {any} config the book's own; what it says of its server is not heard */
   function correct(config) {

@@ -14,6 +14,7 @@ import { quiet } from "./quiet.js";
  * @property {string | null} person whose answers the page shows
  * @property {(person: string | null) => void} remember
  * @property {(person: string | null) => void} forget
+ * @property {() => URL} root the book's folder
  */
 
 /** @typedef {{answer(call: Call): Promise<Answer>}} Page */
@@ -22,7 +23,7 @@ import { quiet } from "./quiet.js";
 export async function openPage(reader) {
   if (document.readyState === "loading") await new Promise((ready) => document.addEventListener("DOMContentLoaded", ready));
   showSignIn(document);
-  const book = await connect({ returnPage: returnPage() });
+  const book = await connect({ returnPage: returnPage(reader.root()) });
   reader.person = book.user?.sub ?? null;
   reader.remember(reader.person);
   const answers = new Answers(book, reader);
@@ -34,12 +35,11 @@ export async function openPage(reader) {
   };
 }
 
-/** Where a full-page sign-in comes back to: what the author says, else where the two tools put such a file. */
-function returnPage() {
+/** Where a full-page sign-in comes back to: what the author says, else where the two tools put such a file. @param {URL} root */
+function returnPage(root) {
   const link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel="bookgate-return"]'));
-  if (link) return link.href;
-  const root = document.getElementById("documentation_options")?.dataset.url_root; // Sphinx; index.html says "./"
-  return root === undefined ? "external/bookgate-return.html" : new URL("bookgate-return.html", new URL(root, document.baseURI)).href;
+  const external = document.body.classList.contains("pretext") ? "external/" : "";
+  return link?.href ?? new URL(`${external}bookgate-return.html`, root);
 }
 
 /**
