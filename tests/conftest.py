@@ -1,5 +1,6 @@
 """What all tests may use: a real Redis, one for each worker."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -8,6 +9,9 @@ import pytest
 from gateway.store import Store
 from tests.redis_server import RedisServer
 from tests.sessions_parts import Parts
+
+# Its books are installed where `make test-real-books` runs, and nowhere else.
+collect_ignore = [] if "REAL_BOOKS_TOOLS" in os.environ else ["real_books"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What readers do with each kind of activity, by mouse and keyboard, and what they then see of their answer."""
+"""What readers do with each kind of activity, and what they then see of their answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

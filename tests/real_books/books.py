@@ -33,7 +33,7 @@ CACHED: Final = ("runestone_services.xml", "rs_services.xml")
 
 
 def build_runestone(tools: Path, folder: Path) -> Path:
-    """tools: a virtual environment with requirements.txt. The pages, which name the gateway that BookServer writes in."""
+    """The folder of its pages, for BookServer. tools: a virtual environment with requirements.txt."""
     source, built = folder / "runestone", folder / "runestone-html"
     _copy(HERE / "runestone", source)
     (source / "conf.txt").rename(source / "conf.py")

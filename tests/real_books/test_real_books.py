@@ -1,4 +1,4 @@
-"""Unmodified Runestone and PreTeXt books: every answer is back on another device, whatever happens in between."""
+"""Unmodified Runestone and PreTeXt books: every answer is back elsewhere, whatever came in between."""
 
 from itertools import groupby
 
@@ -162,7 +162,7 @@ def test_the_next_pupil_at_the_same_computer(
     reader.until_saved()
     reader.click("sign-out")
     reader.wait(lambda: reader.driver.execute_script("return eBookConfig.username === ''"), "nobody's page")
-    nothing = {one.kind: [] for one in group}
+    nothing: Seen = {one.kind: [] for one in group}
     restored(reader, group, nothing)
     assert not reader.driver.execute_script(
         "return Object.keys(localStorage).filter((name) => name.includes(' '))"
