@@ -40,6 +40,12 @@ export class Authorization {
     this.#ready ??= await this.#make();
   }
 
+  /** The same again, after the key of the first is gone. */
+  async renew() {
+    this.#ready = null;
+    await this.prepare();
+  }
+
   /** @returns {Promise<Flow>} */
   async #make() {
     const [secrets, key] = await Promise.all([makeSecrets(), this.#session.key()]);

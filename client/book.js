@@ -237,7 +237,7 @@ export class Book extends EventTarget {
     this.#channel.postMessage("signed-out");
     await this.#sync();
     this.dispatchEvent(new Event("signedout")); // pages take the reader's work off the screen
-    void this.#authorization.prepare();
+    void this.#authorization.renew();
     return signedOut;
   }
 

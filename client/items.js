@@ -32,7 +32,9 @@ export class Items {
     const body = JSON.stringify(value);
     if (body === undefined) throw new BookgateError("invalid_value", "The value cannot be written as JSON.");
     const path = itemPath(id, course, kind);
-    await this.#outbox.add({ person: this.#person(), type: "item", method: "PUT", path, body, item: { id, course, kind } });
+    const person = this.#person();
+    if (person !== null) void this.#shelf.precondition({ person, book: this.#book(), id, course }).catch(() => null); // for the end of the page
+    await this.#outbox.add({ person, type: "item", method: "PUT", path, body, item: { id, course, kind } });
   }
 
   /**

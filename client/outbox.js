@@ -44,8 +44,6 @@ import { BookgateError } from "./errors.js";
 const LONGEST_PAUSE = 60;
 
 export class Outbox {
-  /** when the last entry was taken by the gateway, ms @type {number | null} */
-  savedAt = null;
   /** what waits, as far as this tab knows without asking the database @type {Entry[]} */
   known = [];
   /** sent already, because the page seemed to go away: by key @type {Map<string, Promise<Outcome>>} */
@@ -60,6 +58,8 @@ export class Outbox {
   /** @type {Promise<void> | null} */
   #draining = null;
   #again = false;
+  /** whose work the gateway took last, and when @type {{person: string | null, at: Date} | null} */
+  #saved = null;
   #failures = 0;
   /** @type {ReturnType<typeof setTimeout> | null} */
   #timer = null;
@@ -155,9 +155,9 @@ export class Outbox {
     const reason = [...this.#lost.values()].at(-1) ?? refused.at(-1)?.refused ?? null;
     const stuck = this.#failures > 0 || this.#person() === null;
     const here = waiting + (person === null ? unclaimed : 0);
-    const sent = this.savedAt === null ? "idle" : "saved";
+    const savedAt = this.#saved?.person === person ? this.#saved.at : null; // not the time of the reader before
+    const sent = savedAt === null ? "idle" : "saved";
     const state = reason !== null ? "failed" : here === 0 ? sent : stuck ? "waiting" : "saving";
-    const savedAt = this.savedAt === null ? null : new Date(this.savedAt);
     return { state, savedAt, waiting, failed: refused.length, unclaimed, reason, kept: this.#database.lasting };
   }
 
@@ -220,7 +220,7 @@ export class Outbox {
       await this.#database.change("outbox", n, (kept) => (kept?.key === key ? undefined : kept)); // a newer body may stand there
     }
     this.#drop(entry);
-    if (entry.type !== "events") this.savedAt = Date.now();
+    if (entry.type !== "events") this.#saved = { person: entry.person, at: new Date() };
   }
 
   /** @param {Entry} entry @param {string} refused */

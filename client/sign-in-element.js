@@ -80,12 +80,17 @@ class SignInElement extends HTMLElement {
     const language = choose([...(page ? [page] : []), ...navigator.languages]);
     this.#texts = await loadTexts(language);
     this.#root.querySelectorAll("div").forEach((part) => (part.lang = language));
-    /** @type {HTMLButtonElement} */ (this.#id("sign-in")).disabled = false;
+    this.#disable(false);
     this.#show();
   }
 
   disconnectedCallback() {
     this.#book?.removeEventListener("change", this.#render);
+  }
+
+  /** @param {boolean} disabled */
+  #disable(disabled) {
+    /** @type {HTMLButtonElement} */ (this.#id("sign-in")).disabled = disabled;
   }
 
   /** @param {string} key @param {Partial<import("./texts.js").Values>} [values] */
@@ -107,6 +112,7 @@ class SignInElement extends HTMLElement {
   async signOut(options) {
     this.#leftover = false;
     this.#trouble = null;
+    this.#disable(true); // nobody signs in with what is being given back
     try {
       const signedOut = await this.#book?.signOut(options);
       if (signedOut?.next) location.assign(signedOut.next);
@@ -115,6 +121,7 @@ class SignInElement extends HTMLElement {
       this.#leftover = /** @type {BookgateError} */ (error).code === "work_waiting";
       if (!this.#leftover) this.#trouble = /** @type {BookgateError} */ (error);
     }
+    this.#disable(false);
     this.#show();
     (this.#leftover ? this.#id("file") : this.#id("sign-in")).focus();
   }

@@ -38,7 +38,8 @@ test("writes are sent in order, each once, and then forgotten", async () => {
   await box.drain();
   assert.deepEqual(bodies(seen), ["a", "b", "c"]);
   assert.deepEqual(await counts("ada"), { waiting: 0, failed: 0, unclaimed: 0 });
-  assert.ok(box.savedAt);
+  assert.ok((await box.status("ada")).savedAt);
+  assert.equal((await box.status("bob")).savedAt, null, "not the time of the reader before");
 });
 
 test("a program that was never tried is replaced; an answer never is", async () => {
