@@ -96,3 +96,15 @@ def new_reader(
 def reader(new_reader: NewReader) -> Reader:
     """A person at the browser of the setting."""
     return new_reader()
+
+
+@pytest.fixture
+def ada(setting: Setting) -> str:
+    """Somebody whom no other setting has met."""
+    return f"Ada {setting.label}"
+
+
+@pytest.fixture
+def ben(setting: Setting) -> str:
+    """Somebody else."""
+    return f"Ben {setting.label}"

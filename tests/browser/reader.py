@@ -120,6 +120,12 @@ class Reader:
         self._to_book(self.driver.current_window_handle)
         self.until_connected()
 
+    def offered_tab(self) -> str | None:
+        """Where the book offers to be opened, if it does."""
+        link = self.shown("link")
+        offered = link.is_displayed() and link.get_attribute("target") == "_blank"
+        return link.get_attribute("href") if offered else None
+
     def reload(self) -> None:
         window = self.driver.current_window_handle
         self.driver.refresh()
@@ -171,22 +177,29 @@ class Reader:
         self.wait(lambda: self.book("book.status")["state"] == "saved", "saved")
 
     def sign_in(
-        self, name: str | None = None, *, own_device: bool = False, allow: bool = True, hurried: bool = True
+        self,
+        name: str | None = None,
+        *,
+        own_device: bool = False,
+        allow: bool = True,
+        hurried: bool = True,
+        until: Callable[[], object] | None = None,
     ) -> None:
-        """By the popup, through whatever pages come, until the book knows the outcome.
+        """By the popup, through whatever pages come, until it is closed and the book knows the outcome.
 
         hurried: does not wait where a page goes on by itself.
+        until: asked in the book; when it holds, a window may stay.
         """
         book, before = self.driver.current_window_handle, set(self.driver.window_handles)
         self.click("sign-in")
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
             others = [handle for handle in self.driver.window_handles if handle not in before]
             if others:
                 self._answer_window(others[0], name, own_device=own_device, allow=allow, hurried=hurried)
-            else:
+            if not others or until is not None:
                 self._to_book(book)
-                if not self.book("book.signingIn"):
+                if until() if until is not None else not self.book("book.signingIn"):
                     return
             time.sleep(0.05)
         raise AssertionError(f"the popup stays: {self.driver.current_url}\n{self.driver.page_source}")

@@ -13,17 +13,6 @@ pytestmark = pytest.mark.parametrize("setting", Setting, ids=lambda setting: set
 PAGE = "watched.html"
 
 
-@pytest.fixture
-def ada(setting: Setting) -> str:
-    """Somebody whom no other setting has met."""
-    return f"Ada {setting.label}"
-
-
-@pytest.fixture
-def ben(setting: Setting) -> str:
-    return f"Ben {setting.label}"
-
-
 def test_popup_reload_second_book_and_sign_out_of_all(house: House, reader: Reader, ada: str) -> None:
     reader.open(house.book(TRUSTED, PAGE))
     reader.sign_in(ada, own_device=True)
