@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from joserfc import jws
@@ -20,6 +20,7 @@ from backends.problem import AssertionRefused
 
 HEADER: Final = "X-Bookgate-Assertion"
 TYPE: Final = "bookgate-assertion+jwt"
+INTERNAL_TYPE: Final = "bookgate-internal+jwt"
 ALGORITHM: Final = "ES256"
 SKEW: Final = 30
 
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     AUDIENCE = "assertion_audience"
     EXPIRED = "assertion_expired"
     NOT_YET = "assertion_not_yet_valid"
+    PURPOSE = "assertion_purpose"
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -69,6 +71,24 @@ class Assertion(msgspec.Struct, frozen=True):
     research_cap: int | None = None
 
 
+class Internal(msgspec.Struct, frozen=True, rename={"loser": "from"}):
+    """What the gateway asks for itself: that two people become one in a book, in this service's terms."""
+
+    iss: str
+    aud: str
+    purpose: str
+    sub: str  # whose everything is from then on
+    loser: str
+    book: str
+    iat: int
+    exp: int
+    jti: str | None = None
+    nbf: int | None = None
+
+
+Proved = TypeVar("Proved", Assertion, Internal)
+
+
 class Keys(Protocol):
     """Where the gateway's public keys come from."""
 
@@ -93,20 +113,32 @@ class Verifier:
 
     async def verify(self, lines: Sequence[str]) -> Assertion:
         """The proved assertion of a request's header lines; raises AssertionRefused."""
+        return await self._prove(lines, TYPE, Assertion)
+
+    async def verify_internal(self, lines: Sequence[str], purpose: str) -> Internal:
+        """The same of a call that the gateway makes for itself; a person's assertion is never one."""
+        internal = await self._prove(lines, INTERNAL_TYPE, Internal)
+        if internal.purpose != purpose:
+            raise AssertionRefused(Reason.PURPOSE, f"It is not for the purpose {purpose}.")
+        if not 0 < len(internal.loser) <= 200 or internal.loser == internal.sub:
+            raise AssertionRefused(Reason.CLAIMS, "from has 1 to 200 characters and is not sub.")
+        return internal
+
+    async def _prove(self, lines: Sequence[str], kind: str, form: type[Proved]) -> Proved:
         if not lines:
             raise AssertionRefused(Reason.MISSING, f"Send {HEADER}.")
         if len(lines) > 1:
             raise AssertionRefused(Reason.MALFORMED, f"{HEADER} was sent more than once.")
         token = lines[0]
-        key = await self._keys.find(_key_id(token))
+        key = await self._keys.find(_key_id(token, kind))
         if key is None:
             raise AssertionRefused(Reason.KEY, "It was signed with a key that the gateway does not publish.")
-        assertion = _claims(_signed_payload(token, key))
+        assertion = _claims(_signed_payload(token, key), form)
         _check(assertion, self._issuer, self._audience, self._clock())
         return assertion
 
 
-def _key_id(token: str) -> str:
+def _key_id(token: str, kind: str) -> str:
     """The key id of a head that is ours in every other respect."""
     parts = COMPACT.fullmatch(token)
     if parts is None:
@@ -118,8 +150,8 @@ def _key_id(token: str) -> str:
         raise AssertionRefused(Reason.MALFORMED, "Its header is not the JSON of a JWS.") from error
     if head.alg != ALGORITHM:
         raise AssertionRefused(Reason.ALGORITHM, f"Only {ALGORITHM} is taken.")
-    if head.typ != TYPE:
-        raise AssertionRefused(Reason.TYPE, f"Only typ {TYPE} is taken.")
+    if head.typ != kind:
+        raise AssertionRefused(Reason.TYPE, f"Only typ {kind} is taken here.")
     # RFC 7515 section 4.1.11: extensions that are critical and not understood make it invalid.
     if head.crit is not msgspec.UNSET:
         raise AssertionRefused(Reason.MALFORMED, "It has critical extensions that are not understood.")
@@ -135,9 +167,9 @@ def _signed_payload(token: str, key: ECKey) -> bytes:
         raise AssertionRefused(Reason.SIGNATURE, "Its signature is wrong.") from error
 
 
-def _claims(payload: bytes) -> Assertion:
+def _claims(payload: bytes, form: type[Proved]) -> Proved:
     try:
-        assertion = msgspec.json.decode(payload, type=Assertion)
+        assertion = msgspec.json.decode(payload, type=form)
     except (ValueError, msgspec.MsgspecError) as error:
         raise AssertionRefused(Reason.CLAIMS, "A claim is missing or of the wrong type.") from error
     if not 0 < len(assertion.sub) <= 200 or not 0 < len(assertion.book) <= 200:
@@ -145,7 +177,7 @@ def _claims(payload: bytes) -> Assertion:
     return assertion
 
 
-def _check(assertion: Assertion, issuer: str, audience: str, now: float) -> None:
+def _check(assertion: Assertion | Internal, issuer: str, audience: str, now: float) -> None:
     if assertion.iss != issuer:
         raise AssertionRefused(Reason.ISSUER, "It comes from another issuer.")
     if assertion.aud != audience:

@@ -23,9 +23,11 @@ from backends import assertion, problem
 from backends.problem import Problem, Unavailable
 
 ASSERTION = web.RequestKey("assertion", assertion.Assertion)
+INTERNAL = web.RequestKey("internal", assertion.Internal)
 REQUEST_ID = web.RequestKey("request_id", str)
 
 HEALTH: Final = frozenset({"/health/live", "/health/ready"})
+INTERNAL_PATHS: Final = "/v1/internal/"
 REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 GRACE: Final = 10.0  # seconds that requests in flight have after SIGTERM
 
@@ -130,7 +132,7 @@ def tracing(log: Log, draining: Draining) -> Middleware:
             response = await handler(request)
         if draining.begun.is_set():
             response.force_close()
-        proved = request.get(ASSERTION)
+        proved = request.get(ASSERTION) or request.get(INTERNAL)
         log.info(
             "request",
             request_id=request[REQUEST_ID],
@@ -184,10 +186,16 @@ def _translate(refused: web.HTTPException) -> Problem:
 
 
 def identifying(verifier: assertion.Verifier) -> Middleware:
+    """Below `/v1/internal/` only the gateway's own calls are taken, and they nowhere else."""
+
     @web.middleware
     async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.rel_url.raw_path not in HEALTH:
-            request[ASSERTION] = await verifier.verify(request.headers.getall(assertion.HEADER, []))
+        # as the router reads it: `%69nternal` is that too
+        path, lines = request.path, request.headers.getall(assertion.HEADER, [])
+        if path.startswith(INTERNAL_PATHS):
+            request[INTERNAL] = await verifier.verify_internal(lines, path.removeprefix(INTERNAL_PATHS))
+        elif path not in HEALTH:
+            request[ASSERTION] = await verifier.verify(lines)
         return await handler(request)
 
     return identify

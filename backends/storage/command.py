@@ -15,6 +15,7 @@ from backends.allowance import Allowance, Rate
 from backends.database import Database
 from backends.options import Options
 from backends.storage.api import Api
+from backends.storage.internal_api import InternalApi
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 
@@ -69,7 +70,7 @@ async def serving(file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None
     storage = Storage(file, Allowance(WRITES, time.monotonic), time.time)
     sweeper = asyncio.create_task(storage.sweep_regularly())
     try:
-        yield [*Api(storage).routes(), *RunestoneApi(storage).routes()]
+        yield [*Api(storage).routes(), *RunestoneApi(storage).routes(), *InternalApi(storage).routes()]
     finally:
         sweeper.cancel()
         await asyncio.wait([sweeper])

@@ -51,10 +51,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One person's work in one book. Nothing is ever read or written outside of one."""
+    """One person's work in one book. Nothing is ever read or written outside of one.
+
+    of_guest: the person may become another one; what still comes then is that one's.
+    """
 
     person: str
     book: str
+    of_guest: bool = False
 
 
 # The whole grammar of an item id, and of a course that is not empty: one path segment that needs no

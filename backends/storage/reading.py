@@ -52,13 +52,19 @@ class Content:
 
 
 def find_item(connection: Connection, shelf: Shelf, key: Key) -> Item | None:
-    row = connection.execute(statements.ITEM, _names(shelf, key)).mappings().one_or_none()
+    row = connection.execute(statements.ITEM, statements.item_scope(shelf, key)).mappings().one_or_none()
     return None if row is None else _item(row)
+
+
+def all_items(connection: Connection, shelf: Shelf) -> list[Item]:
+    """Those too that were deleted, or never had content."""
+    rows = connection.execute(statements.ALL_ITEMS, statements.scope(shelf)).mappings()
+    return [_item(row) for row in rows]
 
 
 def content(connection: Connection, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
     """An item with its body; raises NotFound or Gone."""
-    row = connection.execute(statements.CURRENT, _names(shelf, key)).mappings().one_or_none()
+    row = connection.execute(statements.CURRENT, statements.item_scope(shelf, key)).mappings().one_or_none()
     item = None if row is None else _item(row)
     if row is None or item is None or item.revision == 0:
         raise NotFound
@@ -105,7 +111,7 @@ def history(connection: Connection, shelf: Shelf, key: Key, *, limit: int, room:
     if item is None or item.deleted is not None:
         return []
     found: list[Content] = []
-    for row in connection.execute(statements.BODIES, _names(shelf, key) | {"at_most": limit}):
+    for row in connection.execute(statements.BODIES, statements.item_scope(shelf, key) | {"at_most": limit}):
         room -= len(row.body)
         if found and room < 0:
             break
@@ -124,12 +130,12 @@ def versions(connection: Connection, shelf: Shelf, key: Key, before: int, limit:
     if find_item(connection, shelf, key) is None:
         raise NotFound
     asked = {"before": before, "at_most": limit}
-    rows = connection.execute(statements.VERSIONS, _names(shelf, key) | asked).mappings()
+    rows = connection.execute(statements.VERSIONS, statements.item_scope(shelf, key) | asked).mappings()
     return [_version(row) for row in rows]
 
 
 def version(connection: Connection, shelf: Shelf, key: Key, revision: int) -> tuple[Version, bytes]:
-    names = _names(shelf, key) | {"the_revision": revision}
+    names = statements.item_scope(shelf, key) | {"the_revision": revision}
     row = connection.execute(statements.VERSION, names).mappings().one_or_none()
     if row is None:
         raise NotFound
@@ -141,10 +147,6 @@ def usage(connection: Connection, shelf: Shelf) -> Usage:
     row = connection.execute(statements.SHELF, scope).one_or_none()
     items = connection.execute(statements.COUNT_ITEMS, scope).scalar_one()
     return Usage(0 if row is None else row.bytes, QUOTA, items, 0 if row is None else row.versions)
-
-
-def _names(shelf: Shelf, key: Key) -> dict[str, object]:
-    return statements.scope(shelf) | {"the_course": key.course, "the_item": key.id}
 
 
 def _item(row: RowMapping) -> Item:

@@ -32,6 +32,11 @@ class Room:
         self._bytes += size + OVERHEAD
         self._versions += 1
 
+    def take_over(self, size: int) -> None:
+        """Room for work that is kept already, elsewhere: it is never refused. The next save may be."""
+        self._bytes += size + OVERHEAD
+        self._versions += 1
+
     def give_back(self, size: int, versions: int = 1) -> None:
         self._bytes -= size + versions * OVERHEAD
         self._versions -= versions

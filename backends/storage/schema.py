@@ -29,7 +29,8 @@ items = Table(
 )
 
 # `base` is the revision that the writer began from, as far as it was said. `client_ts` is when the writer's
-# device says that it was made, `saved` when it came here. The body stands last, so that lists do not read it.
+# device says that it was made, `saved` when it came here. `came_from` is whom it was of before a merge. The
+# body stands last, so that lists do not read it.
 versions = Table(
     "versions",
     metadata,
@@ -45,6 +46,7 @@ versions = Table(
     Column("content_type", String(200), nullable=False),
     Column("saved", BigInteger, nullable=False),
     Column("client_ts", BigInteger, nullable=True),
+    Column("came_from", String(200), nullable=True),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("person", "book", "course", "item", "revision"),
 )
@@ -74,8 +76,25 @@ replays = Table(
     Index("replays_created", "created"),
 )
 
+# Whose work in a book is another person's now. What was copied stays with the loser for 30 days; `emptied` is
+# when it went. `before`: the survivor's items that were in both, as JSON: [course, id, revision before].
+merges = Table(
+    "merges",
+    metadata,
+    Column("person", String(200), nullable=False),
+    Column("book", String(200), nullable=False),
+    Column("survivor", String(200), nullable=False),
+    Column("merged", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("before", LargeBinary, nullable=False),
+    Column("emptied", BigInteger, nullable=True),
+    PrimaryKeyConstraint("person", "book"),
+    Index("merges_emptied", "emptied", "merged"),
+)
+
 # The statements that may speak of more than one person, each with its reason. A test refuses any other.
 ACROSS_PEOPLE: Final[Mapping[str, str]] = {
     "EXPIRED_TOMBSTONES": "finds what retention ends; each is then purged by a statement of its person",
+    "KEPT_LOSERS": "finds what retention ends; each is then emptied by statements of its person",
     "FORGET_REPLAYS": "retention of first results, which hold no work",
 }

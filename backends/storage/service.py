@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
 
 from backends.allowance import Allowance
 from backends.database import Database
-from backends.storage import reading, statements
-from backends.storage.items import DAY, Item, Key, Shelf, Version
+from backends.storage import merging, reading, statements
+from backends.storage.items import DAY, Item, Key, Mode, Shelf, Version
+from backends.storage.merging import Merged, Merging
 from backends.storage.outcomes import Outcome
 from backends.storage.reading import Content, Listing, Usage
 from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
 
 TOMBSTONES_KEPT: Final = 90 * DAY * 1000
+LOSERS_KEPT: Final = 30 * DAY * 1000  # for so long a merge can be undone
 SWEEP_EVERY: Final = 3600.0
 AT_ONCE: Final = 200
 
@@ -31,7 +34,18 @@ class Storage:
         return await self._write(shelf, replay, lambda writing: writing.put(put))
 
     async def delete(self, shelf: Shelf, delete: Delete, replay: Replay | None) -> Outcome:
-        return await self._write(shelf, replay, lambda writing: writing.delete(delete))
+        def work(writing: Writing) -> Outcome:
+            # what a guest did not see, the person's own work, goes by no blind deletion
+            seen = delete if writing.shelf == shelf else replace(delete, mode=Mode.CHECKED)
+            return writing.delete(seen)
+
+        return await self._write(shelf, replay, work)
+
+    async def merge(self, loser: Shelf, survivor: Shelf) -> Merged:
+        """The loser's work becomes the survivor's; a second call answers as the first did."""
+        return await self._database.write(
+            lambda connection: Merging(connection, loser, survivor, self._now()).merge()
+        )
 
     async def content(self, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
         return await self._database.read(lambda connection: reading.content(connection, shelf, key))
@@ -64,7 +78,7 @@ class Storage:
         return await self._database.read(lambda connection: reading.usage(connection, shelf))
 
     async def sweep(self) -> int:
-        """Ends what retention ends: old tombstones with their versions, old first results."""
+        """Ends what retention ends: old tombstones with their versions, first results, what was merged."""
         purged = 0
         while found := await self._database.write(self._purge_some):
             purged += found
@@ -80,9 +94,12 @@ class Storage:
         self, shelf: Shelf, replay: Replay | None, work: Callable[[Writing], Outcome]
     ) -> Outcome:
         self._allowance.spend(shelf.person)
-        return await self._database.write(
-            lambda connection: Writing(connection, shelf, self._now()).once(replay, work)
-        )
+
+        def write(connection: Connection) -> Outcome:
+            home = merging.home(connection, shelf) if shelf.of_guest else shelf
+            return Writing(connection, home, self._now()).once(replay, work)
+
+        return await self._database.write(write)
 
     def _purge_some(self, connection: Connection) -> int:
         now = self._now()
@@ -92,7 +109,12 @@ class Storage:
         ).all()
         for row in expired:
             Writing(connection, Shelf(row.person, row.book), now).purge(Key(row.course, row.id))
-        return len(expired)
+        kept = connection.execute(
+            statements.KEPT_LOSERS, {"before": now - LOSERS_KEPT, "at_most": AT_ONCE}
+        ).all()
+        for loser in kept:
+            merging.empty(connection, Shelf(loser.person, loser.book), now)
+        return len(expired) + len(kept)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

@@ -17,13 +17,33 @@ from sqlalchemy import (
     update,
 )
 
-from backends.storage.items import Role, Shelf
-from backends.storage.schema import items, replays, shelves, versions
+from backends.storage.items import Item, Key, Role, Shelf
+from backends.storage.schema import items, merges, replays, shelves, versions
 
 
 def scope(shelf: Shelf) -> dict[str, object]:
     """The parameters that every statement here needs."""
     return {"own_person": shelf.person, "own_book": shelf.book}
+
+
+def item_scope(shelf: Shelf, key: Key) -> dict[str, object]:
+    """The same for those about one item."""
+    return scope(shelf) | {"the_course": key.course, "the_item": key.id}
+
+
+def item_row(shelf: Shelf, item: Item) -> dict[str, object]:
+    """An item as ADD_ITEM and CHANGE_ITEM write it."""
+    new = {
+        "new_kind": item.kind.value,
+        "new_revision": item.revision,
+        "new_last_revision": item.last_revision,
+        "new_digest": item.digest,
+        "new_size": item.size,
+        "new_content_type": item.content_type,
+        "new_updated": item.updated,
+        "new_deleted": item.deleted,
+    }
+    return item_scope(shelf, Key(item.course, item.id)) | new
 
 
 def _own(table: Table) -> ColumnElement[bool]:
@@ -193,6 +213,29 @@ REPLAY = select(replays.c.request, replays.c.outcome, replays.c.created).where(
 )
 ADD_REPLAY = insert(replays).values(_new(replays, key="the_key"))
 REMOVE_REPLAY = delete(replays).where(_own(replays), replays.c.key == bindparam("the_key"))
+
+# -- two people become one
+
+MERGED = select(merges).where(_own(merges))
+ADD_MERGE = insert(merges).values(_new(merges))
+ALL_ITEMS = select(items).where(_own(items)).order_by(items.c.course, items.c.id)
+ALL_VERSIONS = select(versions).where(_its_versions()).order_by(versions.c.revision)
+ALL_REPLAYS = select(replays).where(_own(replays))
+SET_ROLE = (
+    update(versions)
+    .where(_its_versions(), versions.c.revision == bindparam("the_revision"))
+    .values(role=bindparam("new_role"))
+)
+KEPT_LOSERS = (
+    select(merges.c.person, merges.c.book)
+    .where(merges.c.emptied.is_(None), merges.c.merged < bindparam("before"))
+    .limit(bindparam("at_most"))
+)
+EMPTY_ITEMS = delete(items).where(_own(items))
+EMPTY_VERSIONS = delete(versions).where(_own(versions))
+EMPTY_REPLAYS = delete(replays).where(_own(replays))
+EMPTY_SHELF = delete(shelves).where(_own(shelves))
+SET_EMPTIED = update(merges).where(_own(merges)).values(emptied=bindparam("new_emptied"))
 
 EXPIRED_TOMBSTONES = (
     select(items.c.person, items.c.book, items.c.course, items.c.id)

@@ -59,7 +59,7 @@ class Writing:
 
     def __init__(self, connection: Connection, shelf: Shelf, now: int) -> None:
         self._connection = connection
-        self._shelf = shelf
+        self.shelf = shelf
         self._scope = statements.scope(shelf)
         self._now = now
 
@@ -84,7 +84,7 @@ class Writing:
         return outcome
 
     def put(self, put: Put) -> Outcome:
-        item = find_item(self._connection, self._shelf, put.key)
+        item = find_item(self._connection, self.shelf, put.key)
         kind = _kind(put, item)
         if len(put.body) > LARGEST[kind]:
             raise TooLarge(members={"limit": LARGEST[kind]})
@@ -97,7 +97,7 @@ class Writing:
                 return self._store(put, item, kind)
 
     def delete(self, delete: Delete) -> Outcome:
-        item = find_item(self._connection, self._shelf, delete.key)
+        item = find_item(self._connection, self.shelf, delete.key)
         if item is None or item.revision == 0:
             raise NotFound
         if item.deleted is not None:
@@ -112,16 +112,16 @@ class Writing:
                 tombstone = replace(
                     item, revision=revision, last_revision=revision, updated=self._now, deleted=self._now
                 )
-                self._connection.execute(statements.CHANGE_ITEM, self._row(tombstone))
+                self._connection.execute(statements.CHANGE_ITEM, statements.item_row(self.shelf, tombstone))
                 return Deleted()
 
     def purge(self, key: Key) -> None:
         """Nothing of the item is left."""
-        names = self._names(key)
+        names = statements.item_scope(self.shelf, key)
         count, size = self._connection.execute(statements.SIZE_OF_VERSIONS, names).one()
         self._connection.execute(statements.REMOVE_VERSIONS, names)
         self._connection.execute(statements.REMOVE_ITEM, names)
-        room = Room(self._connection, self._shelf)
+        room = Room(self._connection, self.shelf)
         room.give_back(size, count)
         room.settle()
 
@@ -129,12 +129,13 @@ class Writing:
         revision = 1 if item is None else item.last_revision + 1
         is_attempt = put.mode is Mode.APPEND or kind is Kind.ANSWER
         base = item.revision if item is not None and item.is_live else None
-        room = Room(self._connection, self._shelf)
+        room = Room(self._connection, self.shelf)
         room.take(len(put.body))
         self._add_version(put, revision, Role.ATTEMPT if is_attempt else Role.MAIN, base)
         new = self._item(put, kind, revision)
         self._connection.execute(
-            statements.ADD_ITEM if item is None else statements.CHANGE_ITEM, self._row(new)
+            statements.ADD_ITEM if item is None else statements.CHANGE_ITEM,
+            statements.item_row(self.shelf, new),
         )
         self._thin(put.key, room)
         room.settle()
@@ -155,19 +156,21 @@ class Writing:
 
     def _branch(self, put: Put, item: Item | None, kind: Kind) -> int:
         names = {"the_digest": digest(put.body), "the_content_type": put.content_type}
-        same = self._connection.execute(statements.SAME_BRANCH, self._names(put.key) | names).scalar()
+        same = self._connection.execute(
+            statements.SAME_BRANCH, statements.item_scope(self.shelf, put.key) | names
+        ).scalar()
         if same is not None:
             return int(same)
         revision = 1 if item is None else item.last_revision + 1
-        room = Room(self._connection, self._shelf)
+        room = Room(self._connection, self.shelf)
         room.take(len(put.body))
         room.settle()
         self._add_version(put, revision, Role.BRANCH, put.conditions.base)
         if item is None:
             never = replace(self._item(put, kind, revision), revision=0, digest="", size=0)
-            self._connection.execute(statements.ADD_ITEM, self._row(never))
+            self._connection.execute(statements.ADD_ITEM, statements.item_row(self.shelf, never))
         else:
-            counted = self._names(put.key) | {"new_last_revision": revision}
+            counted = statements.item_scope(self.shelf, put.key) | {"new_last_revision": revision}
             self._connection.execute(statements.COUNT_REVISION, counted)
         return revision
 
@@ -196,32 +199,17 @@ class Writing:
             "new_content_type": put.content_type,
             "new_saved": self._now,
             "new_client_ts": put.client_ts,
+            "new_came_from": None,
             "new_body": put.body,
         }
-        self._connection.execute(statements.ADD_VERSION, self._names(put.key) | new)
+        self._connection.execute(statements.ADD_VERSION, statements.item_scope(self.shelf, put.key) | new)
 
     def _thin(self, key: Key, room: Room) -> None:
-        history = self._connection.execute(statements.HISTORY, self._names(key)).all()
+        history = self._connection.execute(statements.HISTORY, statements.item_scope(self.shelf, key)).all()
         if len(history) > thinning.KEPT:
             row = history[thinning.victim([version.saved for version in history], self._now)]
             drop_version(self._connection, self._scope, key.course, key.id, row.revision)
             room.give_back(row.size)
-
-    def _names(self, key: Key) -> dict[str, object]:
-        return self._scope | {"the_course": key.course, "the_item": key.id}
-
-    def _row(self, item: Item) -> dict[str, object]:
-        new = {
-            "new_kind": item.kind.value,
-            "new_revision": item.revision,
-            "new_last_revision": item.last_revision,
-            "new_digest": item.digest,
-            "new_size": item.size,
-            "new_content_type": item.content_type,
-            "new_updated": item.updated,
-            "new_deleted": item.deleted,
-        }
-        return self._names(Key(item.course, item.id)) | new
 
 
 def _kind(put: Put, item: Item | None) -> Kind:

@@ -17,16 +17,17 @@ from backends.allowance import Allowance, Rate
 from backends.analytics.api import Api as AnalyticsApi
 from backends.analytics.command import MIGRATIONS as ANALYTICS_MIGRATIONS
 from backends.analytics.service import Analytics
-from backends.assertion import Verifier
+from backends.assertion import INTERNAL_TYPE, Verifier
 from backends.database import Database
 from backends.jwks import RemoteKeys
 from backends.log import STANDARD_OUTPUT, Output, json_log
 from backends.serving import Draining, application
 from backends.storage.api import Api as StorageApi
 from backends.storage.command import MIGRATIONS as STORAGE_MIGRATIONS
+from backends.storage.internal_api import InternalApi
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
-from tests.backends.issuer import ISSUER, Issuer
+from tests.backends.issuer import ISSUER, Issuer, claims_of, sign
 
 PLENTY = Rate(burst=1e9, per_second=1e9)
 
@@ -131,6 +132,12 @@ class Running:
         token = self.issuer.mint(aud=self.audience, sub=sub, book=book, **claims)
         return Reader(self.session, self.url, token)
 
+    def internal(self, loser: str, survivor: str, book: str = "book-1", **claims: object) -> Reader:
+        """The gateway's own call: the loser's work in a book becomes the survivor's."""
+        said = {"purpose": "merge", "sub": survivor, "from": loser, "book": book, "aud": self.audience}
+        header: dict[str, object] = {"alg": "ES256", "typ": INTERNAL_TYPE, "kid": "key-1"}
+        return Reader(self.session, self.url, sign(self.issuer.key, header, claims_of(**said | claims)))
+
     async def sweep(self) -> None:
         await Storage(self.file, Allowance(PLENTY, time.monotonic), self.clock).sweep()
 
@@ -145,7 +152,8 @@ async def storage(path: Path, issuer: Issuer, rate: Rate = PLENTY) -> AsyncGener
 
     def routes(file: Database) -> list[web.RouteDef]:
         service = Storage(file, Allowance(rate, time.monotonic), clock)
-        return [*StorageApi(service).routes(), *RunestoneApi(service).routes()]
+        apis = (StorageApi(service), RunestoneApi(service), InternalApi(service))
+        return [route for api in apis for route in api.routes()]
 
     async with _running(path, issuer, "storage", clock, routes) as running:
         yield running

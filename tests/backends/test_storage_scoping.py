@@ -130,6 +130,7 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
     for engine in (own_store.file.writer, own_store.file.reader):
         event.listen(engine, "before_execute", before)
     ada = own_store.reader(sub=str(uuid.uuid4()))
+    mary = own_store.reader(sub="mary")
     for path in ("/v1/items/x?mode=lww", "/v1/items/y?mode=append", "/v1/items/x"):
         await ada.put(path, b"1", idempotency_key=str(uuid.uuid4()))
     await ada.put("/v1/items/x", b"2", if_none_match="*")
@@ -147,6 +148,12 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
     assert (await ada.post("/ns/assessment/gethist", b'{"acid":"x"}')).status == 200
     assert (await ada.get("/ns/logger/getAllCompletionStatus")).status == 200
     await ada.delete("/v1/items/x?mode=lww")
+    guest = own_store.reader(sub="guest", auth_level="guest")
+    for path, kind in (("x", "program"), ("y", "progress"), ("z", "program")):
+        await guest.put(f"/v1/items/{path}?mode=lww&kind={kind}", b"{}", idempotency_key=str(uuid.uuid4()))
+        await mary.put(f"/v1/items/{path}?mode=lww&kind={kind}", b"1")
+    await guest.put("/v1/items/z?mode=lww&kind=program", b"2")
+    assert (await own_store.internal("guest", "mary").post("/v1/internal/merge", b"")).status == 200
     own_store.clock.ahead += 100 * 86400
     await own_store.sweep()
     assert seen <= known
