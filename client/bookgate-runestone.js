@@ -24,6 +24,8 @@
     remember,
     forget,
     root,
+    /** is this page marked as completed? 1: yes; Runestone's pages ask without waiting for the answer */
+    completion: -1,
   };
 
   /** @returns {string | null} */
@@ -187,11 +189,12 @@
   XMLHttpRequest.prototype.send = function (body) {
     const called = calls.get(this);
     if (called === undefined) return sendRequest.call(this, body);
+    const { wait, ...asked } = called;
     const deliver = (/** @type {string} */ text) => {
-      openRequest.call(this, "GET", asData(text), called.wait);
+      openRequest.call(this, "GET", asData(text), wait);
       sendRequest.call(this);
     };
-    if (!called.wait) return deliver(JSON.stringify({ detail: [{ completionStatus: -1 }] })); // only getCompletionStatus is like that
-    void opened.then((page) => page.answer({ ...called, body: String(body ?? "") })).then(({ text }) => deliver(text), () => deliver("null"));
+    if (!wait) return deliver(JSON.stringify({ detail: [{ completionStatus: reader.completion }] }));
+    void opened.then((page) => page.answer({ ...asked, body: String(body ?? "") })).then(({ text }) => deliver(text), () => deliver("null"));
   };
 })();

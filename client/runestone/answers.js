@@ -25,6 +25,7 @@ export class Answers {
     "GET /ns/assessment/getpollresults": (call) => this.#poll(call),
     [`POST ${PAGE}`]: (call) => this.#turned(call),
     "GET /ns/logger/getCompletionStatus": (call) => this.#ask(call, [{ completionStatus: -1 }]),
+    "POST /ns/logger/set_tz_offset": () => this.#begin(),
     "GET /ns/logger/getAllCompletionStatus": (call) => this.#ask(call, []),
     "GET /ns/logger/getlastpage": (call) => this.#ask(call, { lastPageChapter: null }),
   };
@@ -78,6 +79,16 @@ export class Answers {
     if (markingComplete || markingIncomplete) await this.#write(call, lastPageUrl);
     else void this.#ask(call, "Success");
     return said("Success");
+  }
+
+  /** The first call of a page; after its answer Runestone's pages ask at once, and without waiting, whether they are completed. */
+  async #begin() {
+    if (document.getElementById("documentation_options")) {
+      const path = `/ns/logger/getCompletionStatus?${new URLSearchParams({ lastPageUrl: location.pathname, isPtxBook: "false" })}`;
+      const { detail } = JSON.parse((await this.#ask({ method: "GET", path, body: "" }, [{ completionStatus: -1 }])).text);
+      this.#reader.completion = detail[0].completionStatus;
+    }
+    return said("success"); // times are said with their zone, so nobody keeps the reader's
   }
 
   /** @param {Call} call */

@@ -15,6 +15,7 @@ import { quiet } from "./quiet.js";
  * @property {(person: string | null) => void} remember
  * @property {(person: string | null) => void} forget
  * @property {() => URL} root the book's folder
+ * @property {number} completion of this page: 1 when it is marked as completed
  */
 
 /** @typedef {{answer(call: Call): Promise<Answer>}} Page */

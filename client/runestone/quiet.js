@@ -8,7 +8,6 @@ const SAID = /** @type {Record<string, unknown>} */ ({
   "/coach/python_check": "", // no advice
   "/assignments/student_autograde": { success: true },
   "/student/autograde": { success: true },
-  "/logger/set_tz_offset": { detail: "success" }, // the gateway's services say times with their zone
   "/logger/update_reading_score": { detail: null },
   "/assessment/get_question_source": { detail: "<p>This question can be chosen only by a Runestone server.</p>" },
   "/assessment/htmlsrc": { detail: "" },
