@@ -2,7 +2,7 @@
 
 /** @typedef {import("./book.js").Book} Book */
 /** @typedef {{book: Book | null, text: (key: string, values?: Partial<import("./texts.js").Values>) => string,
- *   signOut: (options: {scope?: "book", force?: boolean}) => Promise<void>, saveFile: () => Promise<void>}} Owner */
+ *   signOut: (options: {scope?: "book", force?: boolean}) => Promise<void>, saveFile: () => Promise<void>, showCode: () => Promise<void>}} Owner */
 
 export class Menu {
   open = false;
@@ -58,9 +58,10 @@ export class Menu {
     Object.assign(account, { href: `${gateway}/auth/account`, target: "_blank", rel: "noopener" });
     const count = status.waiting + status.failed + status.unclaimed;
     const file = this.#act("save-file", text("saveFile", { count }), () => this.#owner.saveFile());
+    const code = this.#act("show-code", text("showCode"), () => this.#owner.showCode());
     const here = this.#act("sign-out-here", text("signOutHere"), () => this.#owner.signOut({ scope: "book" }));
     const out = this.#act("sign-out", text("signOut"), () => this.#owner.signOut({}));
-    this.#list.replaceChildren(...(guest ? [] : [account]), ...(count > 0 ? [file] : []), out, ...(guest ? [] : [here]));
+    this.#list.replaceChildren(guest ? code : account, ...(count > 0 ? [file] : []), out, ...(guest ? [] : [here]));
     this.#panel.replaceChildren(note, this.#list);
   }
 

@@ -11,7 +11,7 @@ import { choose, loadTexts, say } from "./texts.js";
 /** @typedef {{words: string, mild?: boolean, remedies?: Remedy[], link?: {href: string, words: string, target: "_blank" | "_self"}}} Message */
 
 const REMEDIES = /** @type {const} */ (["file", "give-up", "this-tab", "copy"]);
-const WORDS = { keep: "keep", discard: "discard", "give-up": "giveUp", "this-tab": "thisTab", copy: "copyAddress" };
+const WORDS = { keep: "keep", discard: "discard", "give-up": "giveUp", "this-tab": "thisTab", "have-code": "haveCode", "code-label": "enterCode", "go-on": "goOn" };
 
 /** @param {() => Promise<Book>} connect */
 export function defineSignIn(connect) {
@@ -36,8 +36,10 @@ class SignInElement extends HTMLElement {
   #leftover = false; // the reader asked to sign out while work was waiting
   /** @type {string | null} */
   #rest = null; // where the other books can be signed out
-  /** @type {BookgateError | null} */
-  #trouble = null; // a sign-out that failed
+  /** @type {string | null} */
+  #code = null; // a guest's way back to this work from another device
+  /** @type {string | null} */
+  #trouble = null; // the code of a sign-out or a guest's code that failed
   #render = () => this.#show();
 
   constructor() {
@@ -52,7 +54,12 @@ class SignInElement extends HTMLElement {
     this.#on("file", () => void this.saveFile());
     this.#on("keep", () => void this.#book?.claim());
     this.#on("discard", () => void this.#book?.discardUnclaimed());
-    this.#on("copy", () => void navigator.clipboard.writeText(location.href).then(() => this.#say("copy", this.text("copied"))));
+    this.#on("have-code", () => this.#askCode(this.#id("enter").hasAttribute("hidden")));
+    this.#id("enter").addEventListener("submit", (event) => {
+      event.preventDefault(); // the page goes nowhere
+      void this.#enterCode();
+    });
+    this.#on("copy", () => void navigator.clipboard.writeText(this.#code ?? location.href).then(() => this.#say("copy", this.text("copied"))));
     this.#on("name", () => void this.#openMenu(0));
     this.#id("name").addEventListener("keydown", (event) => {
       if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
@@ -119,11 +126,41 @@ class SignInElement extends HTMLElement {
       this.#rest = signedOut?.rest ?? null;
     } catch (error) {
       this.#leftover = /** @type {BookgateError} */ (error).code === "work_waiting";
-      if (!this.#leftover) this.#trouble = /** @type {BookgateError} */ (error);
+      if (!this.#leftover) this.#trouble = /** @type {BookgateError} */ (error).code;
     }
     this.#disable(false);
     this.#show();
     (this.#leftover ? this.#id("file") : this.#id("sign-in")).focus();
+  }
+
+  /** A guest's code for another device. */
+  async showCode() {
+    const response = await this.#book?.fetch("/auth/guest-code", { method: "POST" }).catch(() => null);
+    const answer = response?.ok ? await response.json().catch(() => null) : null;
+    this.#code = answer?.code ?? null;
+    this.#trouble = this.#code ? null : "unreachable";
+    this.#show();
+  }
+
+  /** @param {boolean} open */
+  #askCode(open) {
+    this.#hide(this.#id("enter"), !open);
+    this.#id("have-code").setAttribute("aria-expanded", String(open));
+    if (open) this.#id("code").focus();
+  }
+
+  async #enterCode() {
+    const input = /** @type {HTMLInputElement} */ (this.#id("code"));
+    try {
+      await this.#book?.beginGuest({ returnCode: input.value.trim() });
+      input.value = "";
+      this.#trouble = null;
+      this.#askCode(false);
+    } catch (error) {
+      const { code } = /** @type {BookgateError} */ (error);
+      this.#trouble = code === "invalid_grant" ? "codeUnknown" : code;
+    }
+    this.#show();
   }
 
   /** What waits, for the reader to keep elsewhere. */
@@ -160,10 +197,13 @@ class SignInElement extends HTMLElement {
     const words = signingIn ? "waitingForWindow" : guest ? "signInToKeep" : "signIn";
     this.#hide(this.#id("sign-in"), user !== null && !guest);
     this.#say("sign-in", this.text(words));
+    this.#hide(this.#id("have-code"), user !== null || !book.guests || signingIn);
+    if (user !== null && !guest) this.#code = null;
     this.#showStatus(status, user !== null);
     this.#hide(this.#id("unclaimed"), user === null || status.unclaimed === 0);
     this.#say("question", this.text("question", { count: status.unclaimed, name }));
     this.#say("file", this.text("saveFile", { count: status.waiting + status.failed + status.unclaimed }));
+    this.#say("copy", this.text(this.#code === null ? "copyAddress" : "copyCode"));
     for (const [id, key] of Object.entries(WORDS)) this.#say(id, this.text(key));
     this.#tell(this.#message(book));
   }
@@ -196,8 +236,9 @@ class SignInElement extends HTMLElement {
     if (this.#leftover && status.waiting + status.failed > 0) {
       return { words: this.text("leftover", { count: status.waiting + status.failed }), remedies: ["file", "give-up"] };
     }
-    const trouble = this.#trouble ?? error;
-    if (trouble && trouble.code !== "unreachable") return this.#explain(trouble.code);
+    const trouble = this.#trouble ?? error?.code ?? null;
+    if (trouble !== null && trouble !== "unreachable") return this.#explain(trouble);
+    if (this.#code !== null) return { words: this.text("codeIs", { name: this.#code }), mild: true, remedies: ["copy"] };
     if (this.#rest && user === null) {
       return { words: this.text("signedOutHere"), mild: true, link: { href: this.#rest, words: this.text("signOutEverywhere"), target: "_self" } };
     }
@@ -205,7 +246,7 @@ class SignInElement extends HTMLElement {
       const words = this.text(status.reason) || this.text("refused");
       return { words, remedies: status.failed + status.waiting > 0 ? ["file"] : [] };
     }
-    return reachable && !trouble ? null : { words: this.text(status.kept ? "unreachable" : "unreachableUnkept") };
+    return reachable && trouble === null ? null : { words: this.text(status.kept ? "unreachable" : "unreachableUnkept") };
   }
 
   /** @param {string} code @returns {Message} */

@@ -27,7 +27,7 @@ export const STYLE = `
   .primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); font-weight: 600; }
   .primary:disabled { opacity: .6; cursor: default; }
   button:hover, a:hover { border-color: currentColor; }
-  button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+  :is(button, a, input):focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
   .name { font-weight: 600; max-width: min(16em, 100%); display: inline-flex; align-items: center; gap: .5em; }
   .name span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .name::after { content: ""; flex: none; width: .4em; height: .4em; margin-block-start: -.2em; border: solid; border-width: 0 .15em .15em 0; rotate: 45deg; }
@@ -38,7 +38,11 @@ export const STYLE = `
   .waiting::before, .saving::before { background: var(--wait); border-radius: 0; rotate: 45deg; }
   .failed { font-weight: 600; }
   .failed::before { background: var(--bad); border-radius: 0; }
-  .note { max-width: 34em; margin: 0; font-size: .9375em; }
+  input {
+    font: inherit; color: inherit; box-sizing: border-box; min-height: max(2.75em, 44px); width: 12em; max-width: 100%; padding: .25em .75em;
+    border: 1px solid var(--line); border-radius: var(--radius); background: transparent;
+  }
+  .note { display: block; max-width: 34em; margin: 0; font-size: .9375em; }
   .box {
     margin-block-start: .5em; padding: .75em; max-width: 36em; border: 1px solid var(--line); border-radius: var(--radius);
     background: var(--surface); color: var(--on-surface);
@@ -60,8 +64,16 @@ export const TEMPLATE = `
   <div class="row">
     <button class="name" part="button name" type="button" id="name" aria-haspopup="menu" aria-expanded="false" hidden><span></span></button>
     <button class="primary" part="button sign-in" type="button" id="sign-in" disabled></button>
+    <button part="button have-code" type="button" id="have-code" aria-expanded="false" hidden></button>
     <span class="status dot" part="status" role="status" hidden></span>
   </div>
+  <form class="box" id="enter" part="question" hidden>
+    <label class="note" for="code" id="code-label"></label>
+    <div class="row">
+      <input part="code" id="code" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="40" required>
+      <button class="primary" part="button go-on" id="go-on"></button>
+    </div>
+  </form>
   <div class="box" id="unclaimed" part="question" role="group" aria-labelledby="question" hidden>
     <p class="note" id="question"></p>
     <div class="row">
