@@ -190,11 +190,11 @@ def identifying(verifier: assertion.Verifier) -> Middleware:
 
     @web.middleware
     async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # as the router reads it: `%69nternal` is that too
-        path, lines = request.path, request.headers.getall(assertion.HEADER, [])
-        if path.startswith(INTERNAL_PATHS):
-            request[INTERNAL] = await verifier.verify_internal(lines, path.removeprefix(INTERNAL_PATHS))
-        elif path not in HEALTH:
+        lines = request.headers.getall(assertion.HEADER, [])
+        if request.path.startswith(INTERNAL_PATHS):  # as the router reads it: `%69nternal` is that too
+            purpose = request.path.removeprefix(INTERNAL_PATHS)
+            request[INTERNAL] = await verifier.verify_internal(lines, purpose)
+        elif request.rel_url.raw_path not in HEALTH:
             request[ASSERTION] = await verifier.verify(lines)
         return await handler(request)
 

@@ -50,6 +50,14 @@ class Records(Protocol):
     async def postpone(self, merge: DecidedMerge, due: int) -> None: ...
 
 
+class Tells(Protocol):
+    """Who is to be told of a merge, and how."""
+
+    @property
+    def backends(self) -> tuple[str, ...]: ...
+    async def tell(self, merge: DecidedMerge) -> None: ...
+
+
 class Telling:
     """How a backend is told. subject: (person, kind, origin, book) -> the person in that backend's terms."""
 
@@ -94,7 +102,7 @@ class Merges:
     def __init__(
         self,
         records: Records,
-        telling: Telling,
+        telling: Tells,
         end: Callable[[str], Awaitable[None]],
         clock: Callable[[], float],
         log: Log,

@@ -34,7 +34,12 @@ from gateway.telemetry import Log, request_line
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-_PROTOCOL = frozenset({"/auth/token", "/auth/confirm", "/auth/session", "/auth/logout", "/auth/ws-ticket"})
+_PROTOCOL = frozenset(
+    {
+        "/auth/token", "/auth/confirm", "/auth/session", "/auth/logout", "/auth/ws-ticket",
+        "/auth/guest-code",
+    }
+)  # fmt: skip
 _PREFLIGHT = web.RequestKey("preflight", bool)
 _CALLBACK = re.compile(r"/auth/callback/[a-z0-9-]+", re.ASCII)
 

@@ -1,1 +1,1 @@
-"""What books call: token, confirm, session, logout, ws-ticket, and the public documents."""
+"""What books call: token, confirm, session, logout, guest-code, ws-ticket, and the public documents."""

@@ -1,4 +1,4 @@
-"""GET /auth/session, POST /auth/logout and POST /auth/ws-ticket: a book and its session."""
+"""GET /auth/session, POST /auth/logout, /auth/guest-code and /auth/ws-ticket: a book and its session."""
 
 from aiohttp import web
 

@@ -346,7 +346,7 @@ class TestWhoMayAsk:
     async def test_an_internal_assertion_that_is_refused(
         self, two: Two, claims: dict[str, object], code: str
     ) -> None:
-        answer = await two.store.internal(two.loser, two.survivor, **claims).post(MERGE, b"")
+        answer = await two.store.internal(two.loser, two.survivor, "book-1", **claims).post(MERGE, b"")
         assert (answer.status, answer.code) == (401, code)
 
     async def test_a_persons_assertion_merges_nobody(self, two: Two) -> None:

@@ -147,7 +147,7 @@ class Sessions:
     async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
         self.asked += 1
         match credential(facts):
-            case CookieCredential(name) | DpopCredential(name) | TicketCredential(name):
+            case CookieCredential((name, *_)) | DpopCredential(name) | TicketCredential(name):
                 found = self.living.get(name)
             case _:
                 found = None

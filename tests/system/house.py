@@ -73,10 +73,14 @@ providers:
     label: Example University
     logout: {logout}
 {more_providers}
+sign_in: {{guests: {guests}}}
+limits: {{guests: {guest_limits}}}
 backends:
   storage:
     urls: ["{storage}"]
     websocket: true
+    guests: true
+    lifecycle: [merge]
     routes:
       - {{path: /storage/, strip: true}}
       - {{path: /ns/}}
@@ -85,6 +89,7 @@ backends:
     urls: ["{analytics}"]
     routes: [{{path: /analytics/, strip: true}}]
     identity: {{subject: pseudonym}}
+    guests: true
   grades:
     urls: ["{storage}"]
     routes: [{{path: /grades/, strip: true}}]
@@ -146,6 +151,8 @@ async def open_house(
     deadline: str = "5s",
     logout: str = "here",
     storage_url: str | None = None,
+    guests: str = "true",
+    guest_limits: str = "{}",
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
@@ -169,6 +176,8 @@ async def open_house(
             prefix=token_hex(4),
             deadline=deadline,
             logout=logout,
+            guests=guests,
+            guest_limits=guest_limits,
             issuer=liar.issuer,
             client=CLIENT_ID,
             more_providers=more_providers,

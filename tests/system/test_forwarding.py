@@ -241,7 +241,9 @@ async def test_an_existing_service_gets_its_own_headers(recorder: RecordingBacke
         request_cookies=frozenset({"csrftoken"}),
     )
     async with data_path(grades) as path:
-        claims = path.sign_in("ada").parent.claims
+        parent = path.sign_in("ada").parent
+        assert parent is not None
+        claims = parent.claims
         claims["staff"] = "Zoë"
         said = ("Cookie: csrftoken=t; sessionid=s", "X-Staff: me")
         assert (await path.ask("/storage/x", *said)).status == 200
