@@ -176,7 +176,8 @@ export class Session {
       const fields = { grant_type: "refresh_token", refresh_token: refresh, client_id: location.origin };
       await this.#takeAccess(await this.#post("/auth/token", fields), this.#tab.getItem("bookgate.refresh") === null);
     } catch (error) {
-      if (!(error instanceof BookgateError) || error.status >= 500 || error.status === 429 || error.status === 0) throw error;
+      const told = error instanceof BookgateError && !/^(unreachable|bad_answer|http_\d+)$/.test(error.code); // else a network's own page
+      if (!told || error.status >= 500 || error.status === 429) throw error;
       await this.#forget();
       return false;
     }
