@@ -137,12 +137,16 @@ class Merges:
     async def run(self) -> None:
         """Never returns: tries again what could not be told, with growing pauses."""
         while True:
-            try:
-                for merge in await self._records.due():
-                    await self._try(merge)
-            except DirectoryUnavailableError as error:
-                self._log.warning("merge", fault=error.code, detail=error.detail)
+            await self.tell_due()
             await asyncio.sleep(EVERY)
+
+    async def tell_due(self) -> None:
+        """Tries what is due, once."""
+        try:
+            for merge in await self._records.due():
+                await self._try(merge)
+        except DirectoryUnavailableError as error:
+            self._log.warning("merge", fault=error.code, detail=error.detail)
 
     async def _try(self, merge: DecidedMerge) -> bool:
         try:

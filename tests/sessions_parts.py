@@ -14,7 +14,11 @@ from gateway.store import Store
 BOOK = "https://book.example"
 ROOT = b"r" * 32
 LIMITS = SessionLimits(
-    sign_in=Life(1000, 5000), book=Life(800, 4000), shared_device=Life(200, 600), access=600
+    sign_in=Life(1000, 5000),
+    book=Life(800, 4000),
+    shared_device=Life(200, 600),
+    access=600,
+    guest=Life(900, 3000),
 )
 
 
@@ -69,6 +73,11 @@ class Parts:
         live = await self.sessions.confirm_book(begun.key, mode)
         assert live is not None
         return LiveBook(begun.id, live.key, live.record, live.parent)
+
+    async def found_live(self, live: LiveBook) -> LiveBook:
+        again = await self.sessions.load_book_key(live.key, live.record.parent)
+        assert again is not None
+        return again
 
     async def found(self, live: LiveBook) -> Book | None:
         """The session as a request would find it now."""

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from gateway import assertions
 from gateway.assertions import Assertions, SigningKey, open_ring
-from gateway.identity import Caller, Identity
+from gateway.identity import Caller, Identity, Merge
 from gateway.routes import AssertionRule, Backend, BackendTls, InFlight, Subject, Timeouts
 
 ADA = Identity(
@@ -222,3 +222,16 @@ def _generator() -> ModuleType:
 def test_the_published_vectors_are_what_the_generator_writes() -> None:
     module = _generator()
     assert json.loads(module.FILE.read_text(encoding="utf-8")) == module.document()
+
+
+def test_a_call_of_the_gateways_own_is_no_persons_assertion() -> None:
+    signing = Assertions([SigningKey.generate(1)], "https://gw", Clock(), Counter(), research_cap=1)
+    name, token = signing.merge_header(
+        Merge("ada", "guest", "cs1"), backend("storage", AssertionRule(audience="s"))
+    )
+    key = ECKey.import_key(signing.jwks()["keys"][0])
+    proved = jwt.decode(token, key, algorithms=["ES256"])
+    assert name == "X-Bookgate-Assertion"
+    assert proved.header["typ"] == "bookgate-internal+jwt"
+    assert (proved.claims["sub"], proved.claims["from"], proved.claims["book"]) == ("ada", "guest", "cs1")
+    assert (proved.claims["aud"], proved.claims["purpose"]) == ("s", "merge")

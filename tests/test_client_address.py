@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.client_address import client_address
+from gateway.client_address import client_address, network
 
 EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -27,6 +27,17 @@ EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 )
 def test_client_address(peer: str | None, lines: list[str], client: str | None) -> None:
     assert client_address(peer, lines, EDGE) == client
+
+
+@pytest.mark.parametrize(
+    ("client", "counted"),
+    [
+        pytest.param("203.0.113.9", "203.0.113.9", id="IPv4"),
+        pytest.param("2001:db8:0:1:2::7", "2001:db8:0:1::/64", id="IPv6"),
+    ],
+)
+def test_whom_a_limit_counts(client: str, counted: str) -> None:
+    assert network(client) == counted
 
 
 def test_nobody_is_trusted_unless_named() -> None:

@@ -93,6 +93,7 @@ def test_lines() -> None:
     [
         (cookies.SIGN_IN, "Path=/; Secure; HttpOnly; SameSite=Lax"),
         (cookies.book_name(BOOK), "Path=/; Secure; HttpOnly; SameSite=None; Partitioned"),
+        (cookies.guest_name(BOOK), "Path=/; Secure; HttpOnly; SameSite=None; Partitioned"),
         (cookies.login_name("id"), "Path=/; Secure; HttpOnly; SameSite=None"),
     ],
 )
@@ -113,3 +114,10 @@ def test_the_oldest_logins_are_too_many_and_nothing_but_logins() -> None:
     line = "; ".join(f"{name}=x" for name in [cookies.SIGN_IN, *logins, "__Host-Http-login.\udcff", "a"])
     assert cookies.surplus(cookies.parse([line])) == tuple(logins[:2])
     assert cookies.surplus(cookies.parse([])) == ()
+
+
+def test_a_guest_set_aside_lives_as_long_as_the_guest() -> None:
+    line = cookies.guest_line(BOOK, "the.id", 60)
+    attributes = "Max-Age=60; Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
+    assert line == f"{cookies.guest_name(BOOK)}=the.id; {attributes}"
+    assert cookies.strip([line.partition(";")[0]], frozenset({cookies.guest_name(BOOK)})) is None

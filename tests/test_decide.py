@@ -15,6 +15,7 @@ from gateway.errors import (
     OriginRefusedError,
     PayloadTooLargeError,
     PersonChangedError,
+    SignInRequiredError,
 )
 from gateway.identity import Caller
 from gateway.origins import Policy, Trust
@@ -235,6 +236,31 @@ def test_the_person_that_the_page_believes_in() -> None:
     assert identify(right, ADA, subject).caller == ADA
     with pytest.raises(PersonChangedError):
         identify(right, replace(ADA, person="ben"), subject)
+
+
+GUEST = replace(ADA, is_guest=True, name=None, provider="guest")
+WELCOMING = replace(SITE, routes=replace(SITE.routes, backends={"storage": replace(STORAGE, guests=True)}))
+
+
+def test_a_guest_at_a_backend_that_takes_them() -> None:
+    need = decide(head(), GRANTED, WELCOMING)
+    assert isinstance(need, NeedSession)
+    assert identify(need, GUEST, subject) == Forward(need.matched, GUEST)
+
+
+def test_a_guest_at_a_backend_that_takes_none() -> None:
+    with pytest.raises(SignInRequiredError):
+        identify(NeedSession(matched()), GUEST, subject)
+
+
+def test_a_guest_where_nobody_has_to_sign_in_is_nobody() -> None:
+    need = NeedSession(matched(path="/maybe/x"))
+    assert identify(need, GUEST, subject) == Forward(need.matched, None)
+
+
+def test_a_guest_whom_the_page_believes_in_is_not_taken_for_nobody() -> None:
+    with pytest.raises(SignInRequiredError):
+        identify(NeedSession(matched(("x-bookgate-person", f"ada@{BOOK}"), path="/maybe/x")), GUEST, subject)
 
 
 def test_length_is_looked_at_after_the_session() -> None:

@@ -1,7 +1,16 @@
 import pytest
 
 from gateway.errors import ForbiddenError
-from gateway.identity import Caller, Identity, assertion_header, claims, header_value, plain_headers
+from gateway.identity import (
+    Caller,
+    Identity,
+    Merge,
+    assertion_header,
+    claims,
+    header_value,
+    merge_claims,
+    plain_headers,
+)
 from gateway.routes import AssertionRule
 
 ADA = Caller("slot.key", "person-1", "Ada", "campus", "https://books.example.edu", 100)
@@ -24,6 +33,26 @@ def test_claims_are_exactly_those_of_the_contract() -> None:
         "auth_level": "user",
         "auth_time": 100,
         "research_cap": 2,
+        "iat": 500,
+        "exp": 560,
+        "jti": "j",
+    }
+
+
+def test_a_guest_is_called_one() -> None:
+    guest = Caller("slot.key", "person-1", None, "guest", "https://books.example.edu", 100, is_guest=True)
+    assert said(AssertionRule(), guest)["auth_level"] == "guest"
+
+
+def test_the_claims_of_a_merge_say_all_of_it() -> None:
+    merge = Merge(survivor="ada", loser="guest", book="ada-cs1")
+    assert merge_claims(merge, issuer="https://gw", audience="storage", now=500, jti="j") == {
+        "iss": "https://gw",
+        "aud": "storage",
+        "purpose": "merge",
+        "sub": "ada",
+        "from": "guest",
+        "book": "ada-cs1",
         "iat": 500,
         "exp": 560,
         "jti": "j",

@@ -168,3 +168,10 @@ def test_default_book(origin: Origin, book: str) -> None:
 def test_kind_of_host(host: str, *, loopback: bool, address: bool) -> None:
     origin = Origin("http", host, 80)
     assert (origin.is_loopback, origin.is_ip_literal) == (loopback, address)
+
+
+def test_the_books_of_an_origin() -> None:
+    origin = Origin("https", "books.example.edu", 443)
+    assert POLICY.book_ids(origin) == ("books.example.edu",)
+    several = replace(POLICY, books={"/cs1/": "ada-cs1", "/": "rest"})
+    assert several.book_ids(origin) == ("ada-cs1", "rest")

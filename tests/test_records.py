@@ -1,3 +1,5 @@
+import msgspec
+
 from gateway.records import Book, LiveBook, Mode, SignIn
 
 
@@ -18,4 +20,8 @@ def test_a_book_session_ends_with_itself_its_parent_or_the_person() -> None:
         began=1,
         ends=100,
     )
+    assert not book.is_guest
     assert LiveBook(None, "slot.book", book, above).ended_by == ("slot.book", "slot.parent", "slot")
+    guest = msgspec.structs.replace(book, parent=None)
+    assert guest.is_guest
+    assert LiveBook(None, "slot.book", guest, None).ended_by == ("slot.book", "slot")

@@ -1,10 +1,11 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gateway.errors import InvalidGrantError
-from gateway.records import Mode
-from tests.sessions_parts import BOOK, Parts, loaded, loaded_book
+from gateway.records import LiveBook, Mode
+from tests.sessions_parts import BOOK, LIMITS, Parts, loaded, loaded_book
 
 OTHER = "https://other.example"
 
@@ -151,3 +152,97 @@ class TestBook:
         minted = parts.sessions.mint_book("x" * 16)
         assert parts.sessions.slot_of_code(minted.id) == "x" * 16
         assert parts.sessions.slot_of_code("garbage") is None
+
+
+class TestGuests:
+    async def guest(self, parts: Parts, mode: Mode = Mode.COOKIE) -> LiveBook:
+        begun = await parts.sessions.begin_guest(None, BOOK, "key")
+        live = await parts.sessions.confirm_book(begun.key, mode)
+        assert live is not None
+        return replace(live, id=begun.id)
+
+    async def test_found_by_the_cookie_without_a_parent(self, parts: Parts) -> None:
+        live = await self.guest(parts)
+        again = await loaded_book(parts, live)
+        assert again is not None
+        assert (again.record, again.parent) == (live.record, None)
+        assert (again.record.is_guest, again.record.provider, again.record.own_device) == (
+            True,
+            "guest",
+            True,
+        )
+
+    async def test_a_guest_is_bounded_by_a_life_of_its_own(self, parts: Parts) -> None:
+        live = await self.guest(parts)
+        for _ in range(3):
+            parts.clock.now += LIMITS.guest.idle - 1
+            assert await loaded_book(parts, live) is not None
+        parts.clock.now = live.record.began + LIMITS.guest.absolute
+        assert await loaded_book(parts, live) is None
+        idle = await self.guest(parts)
+        parts.clock.now += LIMITS.guest.idle
+        assert await loaded_book(parts, idle) is None
+
+    async def test_everywhere_ends_all_of_a_guest(self, parts: Parts) -> None:
+        live = await self.guest(parts)
+        other = await parts.sessions.begin_guest(live.record.person, BOOK, "key")
+        await parts.sessions.confirm_book(other.key, Mode.COOKIE)
+        await parts.sessions.end_everywhere(live.record.person)
+        assert await loaded_book(parts, live) is None
+        assert await loaded_book(parts, other) is None
+        back = await self.guest(parts)
+        assert await loaded_book(parts, back) is not None
+
+    async def test_tokens_of_a_guest(self, parts: Parts) -> None:
+        live = await self.guest(parts, Mode.DPOP)
+        tokens = await parts.grants.issue_tokens(live)
+        for place in (parts.grants.access_book(tokens.access), parts.grants.refresh_book(tokens.refresh)):
+            assert place is not None
+            assert await parts.sessions.load_book_key(*place) is not None
+        await parts.sessions.end_book(live.key)
+        ended = parts.grants.refresh_book(tokens.refresh)
+        assert ended is not None
+        assert await parts.sessions.load_book_key(*ended) is None
+
+    async def test_a_guest_is_nobodys_child(self, parts: Parts) -> None:
+        """A key without its parent, or one with somebody's: neither finds a session."""
+        parent = await parts.signed_in()
+        child, live = await parts.book(parent), await self.guest(parts)
+        assert await parts.sessions.load_book_key(child.key, None) is None
+        slot = live.key.partition(".")[0]
+        assert await parts.sessions.load_book_key(live.key, f"{slot}.{'p' * 22}") is None
+
+
+class TestTheTickLater:
+    async def test_books_that_run_live_longer_with_it(self, parts: Parts) -> None:
+        parent = await parts.signed_in(own_device=False)
+        child = await parts.book(parent)
+        await parts.sessions.set_own_device(parent, own_device=True)
+        parts.clock.now += LIMITS.shared_device.idle - 10
+        assert await loaded_book(parts, child) is not None
+        for _ in range(3):
+            parts.clock.now += LIMITS.book.idle - 10
+            found = await loaded_book(parts, child)
+            assert found is not None
+            assert found.record.own_device
+
+    async def test_and_shorter_without(self, parts: Parts) -> None:
+        parent = await parts.signed_in()
+        child = await parts.book(parent)
+        await parts.sessions.set_own_device(parent, own_device=False)
+        parts.clock.now += LIMITS.shared_device.idle
+        assert await loaded_book(parts, child) is None
+
+    async def test_a_refresh_token_follows(self, parts: Parts) -> None:
+        parent = await parts.signed_in(own_device=False)
+        child = await parts.book(parent, Mode.DPOP)
+        tokens = await parts.grants.issue_tokens(child)
+        await parts.sessions.set_own_device(parent, own_device=True)
+        parts.clock.now += LIMITS.shared_device.idle - 10
+        live = await parts.found_live(child)
+        again = await parts.grants.issue_tokens(live, refresh=tokens.refresh)
+        assert again.refresh == tokens.refresh
+        parts.clock.now += LIMITS.shared_device.absolute
+        place = parts.grants.refresh_book(tokens.refresh)
+        assert place is not None
+        assert await parts.sessions.load_book_key(*place) is not None

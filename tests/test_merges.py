@@ -1,0 +1,204 @@
+"""What was decided is told until every backend knows, whatever ends or is away meanwhile."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from gateway.directory import DecidedMerge, Directory
+from gateway.errors import BackendBrokenError, DirectoryUnavailableError, StoreUnavailableError
+from gateway.merges import FIRST_PAUSE, LONGEST_PAUSE, Merged, Merges
+from gateway.telemetry import make_log
+
+BOOK = "https://book.example.edu"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Backends:
+    """Two services, each of which can be away, or hang."""
+
+    away: set[str] = field(default_factory=set)
+    hangs: bool = False
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    told: list[DecidedMerge] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        return ("storage", "notes")
+
+    async def tell(self, merge: DecidedMerge) -> None:
+        self.asked.set()
+        if self.hangs:
+            await asyncio.Event().wait()
+        if merge.backend in self.away:
+            raise BackendBrokenError("away")
+        self.told.append(merge)
+        self.heard.set()
+
+
+@dataclass
+class Place:
+    """A gateway's merges, on a directory that outlives it."""
+
+    directory: Directory
+    clock: Clock
+    backends: Backends = field(default_factory=Backends)
+    ended: list[str] = field(default_factory=list)
+    redis_away: bool = False
+    log: StringIO = field(default_factory=StringIO)
+
+    def merges(self) -> Merges:
+        return Merges(self.directory.guests, self.backends, self.end, self.clock, make_log(self.log))
+
+    async def end(self, person: str) -> None:
+        if self.redis_away:
+            raise StoreUnavailableError
+        self.ended.append(person)
+
+    async def merge(
+        self, loser: str = "guest", survivor: str = "ada", books: tuple[str, ...] = ("b",)
+    ) -> Merged:
+        return await self.merges().merge(loser, survivor, BOOK, books)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        task = asyncio.create_task(self.merges().run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncGenerator[Place]:
+    clock = Clock()
+    directory = await Directory.open(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}", b"k" * 32, clock)
+    yield Place(directory, clock)
+    await directory.close()
+
+
+async def test_every_backend_is_told_of_every_book(place: Place) -> None:
+    assert await place.merge(books=("b", "c")) is Merged.DONE
+    told = {(merge.backend, merge.book, merge.loser, merge.survivor) for merge in place.backends.told}
+    assert told == {(name, book, "guest", "ada") for name in ("storage", "notes") for book in ("b", "c")}
+    place.clock.now += 1e6
+    assert await place.directory.guests.due() == []
+
+
+async def test_the_guest_ends_before_anybody_is_told(place: Place) -> None:
+    place.backends.away = {"storage", "notes"}
+    assert await place.merge() is Merged.LATER
+    assert set(place.ended) == {"guest"}
+
+
+async def test_one_that_is_away_is_told_when_it_is_back(place: Place) -> None:
+    place.backends.away = {"storage"}
+    assert await place.merge() is Merged.LATER
+    assert [merge.backend for merge in place.backends.told] == ["notes"]
+    assert await place.directory.guests.due() == []
+    place.backends.away.clear()
+    place.clock.now += FIRST_PAUSE
+    async with asyncio.timeout(5):
+        place.backends.heard.clear()
+        async with place.running():  # as good as another gateway: nothing is known but what was noted
+            await place.backends.heard.wait()
+    assert [merge.backend for merge in place.backends.told] == ["notes", "storage"]
+
+
+async def test_the_pauses_grow_to_an_hour(place: Place) -> None:
+    place.backends.away = {"storage", "notes"}
+    await place.merge()
+    pauses = []
+    for _ in range(14):
+        began = place.clock.now
+        while not await place.directory.guests.due():
+            place.clock.now += 5
+        pauses.append(place.clock.now - began)
+        await place.merges().tell_due()
+    assert pauses[:3] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
+    assert pauses[-1] == LONGEST_PAUSE
+
+
+async def test_while_sessions_cannot_be_ended_nobody_is_told(place: Place) -> None:
+    place.redis_away = True
+    assert await place.merge() is Merged.LATER
+    assert place.backends.told == []
+
+
+async def test_a_request_that_goes_away_leaves_it_noted(place: Place) -> None:
+    place.backends.hangs = True
+    task = asyncio.create_task(place.merge())
+    await place.backends.asked.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    place.clock.now += 10
+    assert {merge.backend for merge in await place.directory.guests.due()} == {"storage", "notes"}
+
+
+async def test_a_guest_becomes_one_person(place: Place) -> None:
+    assert await place.merge() is Merged.DONE
+    place.backends.told.clear()
+    assert await place.merge(survivor="eve") is Merged.NONE
+    assert place.backends.told == []
+    assert await place.merge() is Merged.DONE, "the same again is no other"
+
+
+async def test_without_a_directory_nothing_is_decided(place: Place, tmp_path: Path) -> None:
+    await place.directory.close()
+    (tmp_path / "d.db").unlink()
+    (tmp_path / "d.db").mkdir()
+    assert await place.merge() is Merged.FAILED
+    assert (place.ended, place.backends.told) == ([], [])
+    assert "directory_unavailable" in place.log.getvalue()
+
+
+class TestReturnCodes:
+    async def test_the_same_code_leads_to_the_guest_where_it_was_given_out(self, place: Place) -> None:
+        guests = place.directory.guests
+        code = await guests.return_code("guest", BOOK, 100)
+        assert await guests.return_code("guest", BOOK, 100) == code
+        assert await guests.return_code("other", BOOK, 100) != code
+        assert await guests.find_guest(f" {code.lower()} ", BOOK) == "guest"
+        assert await guests.find_guest(code.replace("-", ""), BOOK) == "guest"
+        assert await guests.find_guest(code, "https://other.example") is None
+        assert await guests.find_guest(code[:-1], BOOK) is None
+
+    async def test_it_ends(self, place: Place) -> None:
+        code = await place.directory.guests.return_code("guest", BOOK, 100)
+        place.clock.now += 100
+        assert await place.directory.guests.find_guest(code, BOOK) is None
+
+    async def test_it_leads_nowhere_once_the_guest_is_somebody(self, place: Place) -> None:
+        code = await place.directory.guests.return_code("guest", BOOK, 100)
+        await place.merge()
+        assert await place.directory.guests.find_guest(code, BOOK) is None
+
+    async def test_the_file_does_not_hold_it(self, place: Place, tmp_path: Path) -> None:
+        code = await place.directory.guests.return_code("guest", BOOK, 100)
+        files = await asyncio.to_thread(lambda: b"".join(path.read_bytes() for path in tmp_path.iterdir()))
+        assert b"guest" in files
+        assert code.encode() not in files
+        assert code.replace("-", "").encode() not in files
+
+    async def test_no_directory(self, place: Place, tmp_path: Path) -> None:
+        await place.directory.close()
+        (tmp_path / "d.db").unlink()
+        (tmp_path / "d.db").mkdir()
+        with pytest.raises(DirectoryUnavailableError):
+            await place.directory.guests.find_guest("2222-2222-2222", BOOK)
