@@ -10,7 +10,7 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access answer authorize_ru
 	decide dpop errors grant_rules head identity origins records sealing session_ids))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-browsers demo bench clean
+.PHONY: help setup check coverage format test test-browsers demo bench bench-sign-in clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -40,6 +40,9 @@ test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox a
 
 bench: $(VENV)/.run  ## requests a second of the reference path and what each costs (bounded: 30 s)
 	$(BIN)/python -m bench.run
+
+bench-sign-in: $(VENV)/.test  ## from the click to a session, in all seven settings
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest -q -s tests/browser/bench_sign_in.py
 
 clean:  ## .venv and caches; never data (.bookgate/ stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
