@@ -65,7 +65,7 @@ export class Delivery {
    */
   async #overtaken(entry) {
     const place = /** @type {import("./shelf.js").Place} */ (placeOf(entry));
-    const theirs = await this.#shelf.read(pathOf(entry), place);
+    const theirs = await this.#shelf.read(place);
     const response = await this.#send(entry, `${entry.key}.${randomId(6)}`);
     if (response.ok && theirs) this.#conflicted({ id: place.id, course: place.course, ...theirs });
     return response.status === 412 ? { later: null } : this.#outcome(entry, response);
@@ -141,9 +141,4 @@ function headersOf({ contentType = "application/json", at }, key) {
 /** @param {Entry} entry @returns {import("./shelf.js").Place | null} */
 function placeOf({ item, person, book }) {
   return item === null || person === null ? null : { person, book, id: item.id, course: item.course };
-}
-
-/** Where the item is read: its address without its kind. @param {Entry} entry */
-function pathOf({ path, item }) {
-  return `${path.split("?")[0]}${item?.course ? `?course=${item.course}` : ""}`;
 }

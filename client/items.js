@@ -42,20 +42,22 @@ export class Items {
    * @param {string} id @param {{course?: string}} [options] @returns {Promise<any>} undefined when there is none
    */
   async load(id, { course = "" } = {}) {
-    const path = itemPath(id, course);
+    checkId(id);
     const person = this.#person();
     const waiting = await this.#outbox.latest(person, id, course);
     if (waiting) return JSON.parse(waiting.body);
     if (person === null) return undefined;
-    return (await this.#shelf.read(path, { person, book: this.#book(), id, course }))?.value;
+    return (await this.#shelf.find({ person, book: this.#book(), id, course }))?.value;
   }
 }
 
-/** @param {string} id @param {string} course @param {string} [kind] */
-function itemPath(id, course, kind) {
+/** @param {string} id */
+function checkId(id) {
   if (!ID.test(id)) throw new BookgateError("invalid_id", `An item's id is 1 to 200 of A-Z a-z 0-9 . _ ~ : @ - and begins with a letter, digit or _: ${id}`);
-  const query = new URLSearchParams();
-  if (kind) query.set("kind", kind);
-  if (course) query.set("course", course);
-  return `/storage/v1/items/${id}${query.size > 0 ? `?${query}` : ""}`;
+}
+
+/** @param {string} id @param {string} course @param {string} kind */
+function itemPath(id, course, kind) {
+  checkId(id);
+  return `/storage/v1/items/${id}?${new URLSearchParams({ kind, ...(course && { course }) })}`;
 }

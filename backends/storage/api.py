@@ -17,12 +17,14 @@ from backends.problem import InvalidJson, InvalidParameter, UnsupportedType
 from backends.storage import caller
 from backends.storage.conditions import Conditions, Judgement, judge_read, match_fails
 from backends.storage.items import (
+    KIB,
     LARGEST,
     InvalidItemId,
     Item,
     Key,
     Version,
     parse_course,
+    parse_ids,
     parse_kind,
     parse_mode,
     parse_prefix,
@@ -34,6 +36,8 @@ from backends.storage.writing import Delete, Put
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 500
+MOST_TOGETHER: Final = 100
+ROOM_TOGETHER: Final = 1024 * KIB
 LATEST: Final = 2**53
 # text/html and its like are text to storage; what a browser makes of them is settled by the answer's headers.
 KEPT_TYPE: Final = re.compile(r"application/json|application/[a-z0-9.-]+\+json|text/[a-z0-9.+-]+")
@@ -47,6 +51,7 @@ class Api:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/v1/items", self.page),
+            web.get("/v1/contents", self.together),
             web.get("/v1/items/{id}", self.read),
             web.put("/v1/items/{id}", self.write),
             web.delete("/v1/items/{id}", self.delete),
@@ -71,6 +76,18 @@ class Api:
         found = await self._storage.page(caller.shelf(request), listing)
         following = _following(found[limit - 1].id) if len(found) > limit else None
         return _json({"items": [_item(item) for item in found[:limit]], "cursor": following})
+
+    async def together(self, request: web.Request) -> web.Response:
+        asked = query.parse(request.rel_url.query.items(), {"ids", "course"})
+        keys = parse_ids(asked.get("ids"), asked.get("course"), MOST_TOGETHER)
+        found = await self._storage.together(caller.shelf(request), keys, ROOM_TOGETHER)
+        contents, apart = [], found.apart
+        for item, content in found.contents:
+            if JSON_TYPE.fullmatch(item.content_type.partition(";")[0].strip().lower()):
+                contents.append({"id": item.id, "etag": item.etag, "body": content.decode()})
+            else:
+                apart.append(item.id)
+        return _json({"contents": contents, "apart": apart})
 
     async def read(self, request: web.Request) -> web.Response:
         key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))

@@ -91,6 +91,14 @@ class Key:
         return cls(parse_course(course), item)
 
 
+def parse_ids(text: str | None, course: str | None, most: int) -> list[Key]:
+    """Ids between commas, which no id contains; each once."""
+    ids = dict.fromkeys((text or "").split(","))
+    if len(ids) > most:
+        raise InvalidParameter(f"ids are at most {most}.")
+    return [Key.parse(item, course) for item in ids]
+
+
 def parse_course(text: str | None) -> str:
     """Absent and empty are the same; else the grammar of item ids."""
     if text and NAME.fullmatch(text) is None:

@@ -44,6 +44,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Items that were asked for by name and are there; apart: those that are too much for one answer."""
+
+    contents: list[tuple[Item, bytes]]
+    apart: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """A body, and when it was saved."""
 
@@ -88,6 +96,21 @@ def page(connection: Connection, shelf: Shelf, listing: Listing) -> list[Item]:
     }
     rows = connection.execute(statements.LIST, statements.scope(shelf) | asked).mappings()
     return [_item(row) for row in rows]
+
+
+def together(connection: Connection, shelf: Shelf, keys: list[Key], room: int) -> Together:
+    """room: bytes of all bodies, which are not read beyond it."""
+    found = Together([], [])
+    for key in keys:
+        item = find_item(connection, shelf, key)
+        if item is None or not item.is_live:
+            continue
+        if item.size > room:
+            found.apart.append(item.id)
+            continue
+        room -= item.size
+        found.contents.append(content(connection, shelf, key))
+    return found
 
 
 def contents(connection: Connection, shelf: Shelf, course: str, prefix: str, limit: int) -> list[Content]:

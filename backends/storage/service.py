@@ -13,7 +13,7 @@ from backends.storage import merging, reading, statements
 from backends.storage.items import DAY, Item, Key, Mode, Shelf, Version
 from backends.storage.merging import Merged, Merging
 from backends.storage.outcomes import Outcome
-from backends.storage.reading import Content, Listing, Usage
+from backends.storage.reading import Content, Listing, Together, Usage
 from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
 
 TOMBSTONES_KEPT: Final = 90 * DAY * 1000
@@ -49,6 +49,9 @@ class Storage:
 
     async def content(self, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
         return await self._database.read(lambda connection: reading.content(connection, shelf, key))
+
+    async def together(self, shelf: Shelf, keys: list[Key], room: int) -> Together:
+        return await self._database.read(lambda connection: reading.together(connection, shelf, keys, room))
 
     async def page(self, shelf: Shelf, listing: Listing) -> list[Item]:
         return await self._database.read(lambda connection: reading.page(connection, shelf, listing))

@@ -58,12 +58,13 @@ class Kept {
 
 /** Puts back what this reader saved, here or on another device. */
 async function restore(book) {
-  for (const item of items) {
-    if (item.isBeingWritten) continue;
+  const restoreOne = async (item) => {
+    if (item.isBeingWritten) return;
     const value = await book.load(item.id).catch(() => null); // away: what is on the page stays
     if (value === undefined && book.user) item.missing();
     else if (value && !item.isBeingWritten) item.restored(value);
-  }
+  };
+  await Promise.all([...items].map(restoreOne)); // at once: the client asks for all of them in one request
 }
 
 function finishAll() {

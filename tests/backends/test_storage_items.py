@@ -239,3 +239,34 @@ async def test_two_people_and_two_books_never_meet(store: Running, ada: Reader) 
     assert (await first.delete("/v1/items/x?mode=lww")).status == 204
     for other in others:
         assert (await other.get("/v1/items/x")).status == 200
+
+
+async def test_many_are_read_together_as_they_were_saved(own_store: Running) -> None:
+    ada, ben = own_store.reader(sub="ada"), own_store.reader(sub="ben")
+    for name in ("a", "b", "gone"):
+        await ada.put(f"/v1/items/{name}?mode=lww", b'{"of": "\xc3\x84da"}', content_type="application/json")
+    await ada.put("/v1/items/text?mode=lww", b"1", content_type="text/plain")
+    await ada.put("/v1/items/a?mode=lww&course=cs1", b"2", content_type="application/json")
+    await ada.delete("/v1/items/gone?mode=lww")
+    tag = (await ada.get("/v1/items/b")).etag
+    answer = await ada.get("/v1/contents?ids=b,never,gone,text,b")
+    assert answer.json == {
+        "contents": [{"id": "b", "etag": tag, "body": '{"of": "Äda"}'}],
+        "apart": ["text"],
+    }
+    contents = (await ada.get("/v1/contents?ids=a&course=cs1")).json["contents"]
+    assert isinstance(contents, list)
+    assert [one["body"] for one in contents] == ["2"]
+    assert (await ben.get("/v1/contents?ids=a,b")).json == {"contents": [], "apart": []}
+
+
+async def test_what_is_too_much_for_one_answer_is_read_apart(ada: Reader) -> None:
+    half = b'"' + b"x" * (600 * 1024) + b'"'
+    for name in ("x", "y", "z"):
+        body = b"1" if name == "z" else half
+        await ada.put(f"/v1/items/{name}?mode=lww&kind=notebook", body, content_type="application/json")
+    answer = (await ada.get("/v1/contents?ids=x,y,z")).json
+    contents = answer["contents"]
+    assert isinstance(contents, list)
+    assert [one["id"] for one in contents] == ["x", "z"]
+    assert answer["apart"] == ["y"]

@@ -79,6 +79,23 @@ async def test_bad_parameters(ada: Reader, query: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        pytest.param("", "invalid_item_id", id="none"),
+        pytest.param("?ids=", "invalid_item_id", id="an empty one"),
+        pytest.param("?ids=a,,b", "invalid_item_id", id="an empty one among others"),
+        pytest.param("?ids=a,..", "invalid_item_id", id="outside the grammar"),
+        pytest.param("?ids=" + ",".join(map(str, range(101))), "invalid_parameter", id="too many"),
+        pytest.param("?ids=a&ids=b", "invalid_parameter", id="twice"),
+        pytest.param("?ids=a&prefix=b", "invalid_parameter", id="unknown"),
+    ],
+)
+async def test_bad_lists_of_ids(ada: Reader, asked: str, code: str) -> None:
+    answer = await ada.get("/v1/contents" + asked)
+    assert (answer.status, answer.code) == (400, code)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/v1/items/x?mode=checked",

@@ -13,13 +13,21 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
+/** @param {string[]} ids @param {Map<string, {etag: string, body: string}>} shelf */
+function together(ids, shelf) {
+  const there = (id) => ({ id, ...shelf.get(`/storage/v1/items/${id}`) });
+  const found = ids.map(there).filter(({ etag }) => etag);
+  return { contents: found.filter(({ body }) => body.length < 100), apart: found.filter(({ body }) => body.length >= 100).map(({ id }) => id) };
+}
+
 /** A storage service of one shelf, signed in as Ada; `rules` come first. */
 async function parts(rules = () => undefined) {
   const shelf = new Map();
   const gateway = await scriptedGateway((request) => {
     const ruled = rules(request, shelf);
     if (ruled) return ruled;
-    const { pathname } = new URL(request.path, "http://gw");
+    const { pathname, searchParams } = new URL(request.path, "http://gw");
+    if (pathname === "/storage/v1/contents") return { body: together(searchParams.get("ids").split(","), shelf) };
     const there = shelf.get(pathname);
     if (request.path === "/auth/session") return { body: { user: ADA, expires_in: 9 } };
     if (request.method === "POST") return { status: 202, body: { accepted: 1 } };
@@ -71,6 +79,34 @@ test("load gives the value of the gateway, undefined where there is none, and wh
   assert.equal(await items.load("p"), undefined);
   await outbox.drain();
   assert.deepEqual(await items.load("p", { course: "cs1" }), { text: "x" });
+});
+
+test("what a page asks for as it begins goes in one request; what is too much for it is read by itself", async () => {
+  const { items, shelf, received } = await parts();
+  shelf.set("/storage/v1/items/q3", { etag: '"3"', body: '"three"' });
+  shelf.set("/storage/v1/items/q5", { etag: '"5"', body: JSON.stringify("5".repeat(100)) });
+  const before = received.length;
+  const values = await Promise.all(Array.from({ length: 20 }, (_, number) => items.load(`q${number}`)));
+  assert.deepEqual([values[3], values[5].length, values.filter((value) => value === undefined).length], ["three", 100, 18]);
+  const [first, second, ...more] = received.slice(before).map(({ path }) => path);
+  assert.match(first, /^\/storage\/v1\/contents\?ids=q0%2Cq1%2C/);
+  assert.deepEqual([second, more], ["/storage/v1/items/q5", []]);
+});
+
+test("no request names more than the storage service takes, and another course is another request", async () => {
+  const { items, received } = await parts();
+  const before = received.length;
+  const many = Array.from({ length: 101 }, (_, number) => items.load(`q${number}`));
+  const long = Array.from({ length: 11 }, (_, number) => items.load(`${number}`.padStart(199, "n"), { course: "cs1" }));
+  await Promise.all([...many, ...long]);
+  const asked = received.slice(before).map(({ path }) => new URL(path, "http://gw").searchParams);
+  assert.deepEqual(asked.map((query) => [query.get("course"), query.get("ids").split(",").length]), [[null, 100], [null, 1], ["cs1", 10], ["cs1", 1]]);
+});
+
+test("a read that is refused says so to everyone who asked", async () => {
+  const { items } = await parts(({ path }) => (path.includes("/contents") ? { status: 503, body: { error: "sessions_unavailable" } } : undefined));
+  const told = await Promise.allSettled([items.load("a"), items.load("b")]);
+  assert.deepEqual(told.map(({ reason }) => reason?.code), ["sessions_unavailable", "sessions_unavailable"]);
 });
 
 test("what another device saved meanwhile is not overwritten unseen: the page hears of it, ours goes on top", async () => {
