@@ -52,7 +52,7 @@ export class Shelf {
   async #findTogether(asked) {
     try {
       const { contents, apart } = await this.#together(asked.map(({ place }) => place));
-      for (const { place, resolve } of asked) {
+      for (const { place, resolve, reject } of asked) {
         if (apart.has(place.id)) {
           this.read(place).then(resolve, reject);
           continue;
