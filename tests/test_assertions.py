@@ -229,8 +229,8 @@ def test_a_call_of_the_gateways_own_is_no_persons_assertion() -> None:
     name, token = signing.merge_header(
         Merge("ada", "guest", "cs1"), backend("storage", AssertionRule(audience="s"))
     )
-    key = ECKey.import_key(signing.jwks()["keys"][0])
-    proved = jwt.decode(token, key, algorithms=["ES256"])
+    keys = KeySet.import_key_set(json.loads(json.dumps(signing.jwks())))
+    proved = jwt.decode(token, keys, algorithms=["ES256"])
     assert name == "X-Bookgate-Assertion"
     assert proved.header["typ"] == "bookgate-internal+jwt"
     assert (proved.claims["sub"], proved.claims["from"], proved.claims["book"]) == ("ada", "guest", "cs1")
