@@ -1,7 +1,7 @@
 """How long a reader waits from the click to a session, in all seven settings: `make bench-sign-in`.
 
-Somebody who signed in at the gateway a moment ago signs in to one more book: nothing is typed, all the time is
-ours. The page measures by its own clock, so no driver is in the numbers.
+Somebody who signed in at the gateway a moment ago signs in to one more book: nothing is typed, the time is
+all ours. The page measures by its own clock, so no driver is in the numbers.
 """
 
 from statistics import median
