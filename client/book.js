@@ -15,6 +15,7 @@ import { Session, exclusively, tabStorage } from "./session.js";
 /** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
 
 const CHANNEL = "bookgate-session"; // between the tabs of one origin
+const LOOKS = 60_000; // ms between two looks at who is signed in
 const LAST_CALL = 3000; // ms for the work of a guest to go out, before a code that lives for 60 s is exchanged
 
 export class Book extends EventTarget {
@@ -33,6 +34,8 @@ export class Book extends EventTarget {
   #prompt = null;
   #turn = 0;
   #opened = Date.now();
+  #looked = 0;
+  /** @type {ReturnType<typeof setTimeout> | null} */ #timer = null;
   #guestRefused = false;
   /** @type {Promise<User> | null} */ #guest = null;
   #channel = new BroadcastChannel(CHANNEL);
@@ -42,10 +45,7 @@ export class Book extends EventTarget {
   /** @type {Outbox} */ #outbox;
   /** @type {Saving} */ #saving;
 
-  /**
-   * Use `connect()`.
-   * @param {string} gateway @param {URL} returnPage @param {Parts} parts
-   */
+  /** Use `connect()`. @param {string} gateway @param {URL} returnPage @param {Parts} parts */
   constructor(gateway, returnPage, { database, session, Authorization, Saving, tab }) {
     super();
     this.gateway = gateway;
@@ -108,30 +108,35 @@ export class Book extends EventTarget {
 
   #watchPage() {
     addEventListener("online", () => void this.#resume());
-    addEventListener("pageshow", (event) => void (event.persisted && this.#resume()));
+    addEventListener("focus", () => void this.#look());
+    addEventListener("pageshow", (event) => void (event.persisted && this.#look(0)));
     addEventListener("pagehide", () => this.#saving.leave());
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState !== "hidden") return;
+      if (document.visibilityState !== "hidden") return void this.#look();
       this.#saving.leave();
       void this.#outbox.drain({ now: true });
     });
-    this.#channel.onmessage = async ({ data }) => {
-      const before = this.user;
-      await this.#resume();
-      if (data === "signed-out" && before && !this.user) this.dispatchEvent(new Event("signedout"));
-    };
+    this.#channel.onmessage = ({ data }) => void this.#resume(data === "signed-out");
   }
 
-  async #resume() {
+  /** Somebody is back at this page: who is signed in may have changed in another book, of which no tab here heard. @param {number} [pause] ms */
+  async #look(pause = LOOKS) {
+    if (document.visibilityState === "hidden" || this.signingIn || Date.now() - this.#looked < pause) return;
+    this.#looked = Date.now();
+    if (this.user) await this.#leaving(); // what is unsaved is still this reader's
+    await this.#resume(true);
+  }
+
+  /** @param {boolean} [clears] a reader who is not signed in any more leaves the page */
+  async #resume(clears) {
+    const before = this.user;
     await this.#session.read();
     await this.#sync();
+    if (clears && before && !this.user) this.dispatchEvent(new Event("signedout"));
     await this.#outbox.drain({ now: true });
   }
 
-  /**
-   * Call it in the task of the reader's click. It settles when the reader is signed in, or did not want to be.
-   * @param {Choice} [choice] @returns {Promise<User | null>}
-   */
+  /** Call it in the task of the reader's click. It settles when they are signed in, or did not want to be. @param {Choice} [choice] @returns {Promise<User | null>} */
   signIn(choice = {}) {
     return this.#ask({ prompt: this.#prompt ?? undefined, ...choice });
   }
@@ -241,10 +246,7 @@ export class Book extends EventTarget {
     return signedOut;
   }
 
-  /**
-   * Like `fetch`, with the reader's session: a path of the gateway ("/storage/v1/items"), or a whole URL of it.
-   * @param {RequestInfo | URL} input @param {RequestInit} [init]
-   */
+  /** Like `fetch`, with the reader's session: a path of the gateway, or a whole URL of it. @param {RequestInfo | URL} input @param {RequestInit} [init] */
   async fetch(input, init) {
     return this.#requests.fetch(input, init);
   }
@@ -282,10 +284,7 @@ export class Book extends EventTarget {
     this.#added();
   }
 
-  /**
-   * A WebSocket with the reader's session.
-   * @param {string} path of the gateway @param {string | string[]} [protocols] the page's own @returns {Promise<WebSocket>}
-   */
+  /** A WebSocket with the reader's session. @param {string} path of the gateway @param {string | string[]} [protocols] the page's own @returns {Promise<WebSocket>} */
   async webSocket(path, protocols = []) {
     const { openWebSocket } = await import("./streams.js");
     return openWebSocket(this.#session, this.gateway, path, protocols);
@@ -293,8 +292,7 @@ export class Book extends EventTarget {
 
   /**
    * Server-sent events with the reader's session: "open", "error" and the stream's own events; it connects again by itself.
-   * @param {string} path of the gateway @param {{lastEventId?: string}} [init]
-   * @returns {Promise<EventTarget & {close(): void}>}
+   * @param {string} path of the gateway @param {{lastEventId?: string}} [init] @returns {Promise<EventTarget & {close(): void}>}
    */
   async eventStream(path, init = {}) {
     const { EventStream } = await import("./streams.js");
@@ -360,6 +358,7 @@ export class Book extends EventTarget {
     if (turn !== this.#turn) return; // a later one knows better
     this.status = status;
     this.#saving.guard(status);
+    if (!this.reachable) this.#timer ??= setTimeout(() => void ((this.#timer = null), this.#look(0)), LOOKS); // it may be back
     this.#changed();
   }
 
@@ -379,8 +378,7 @@ const books = new Map();
 
 /**
  * The book of this page: one for each gateway, however often it is asked for.
- * @param {{gateway: string, returnPage?: string | URL, book?: string | null}} options
- * @returns {Promise<Book>}
+ * @param {{gateway: string, returnPage?: string | URL, book?: string | null}} options @returns {Promise<Book>}
  */
 export function openBook({ gateway, returnPage = "bookgate-return.html", book }) {
   const origin = new URL(gateway, document.baseURI).origin;

@@ -281,6 +281,53 @@ test("signing out and in in another tab is seen here", async () => {
   await until(() => book.user?.name === "Ada" && cleared === 2);
 });
 
+test("a sign-out of which no tab here hears is seen when the reader is back: what is unsaved is kept as theirs, then the page is cleared", async () => {
+  const { book, state, sent } = await opened(undefined, { user: ADA });
+  const told = [];
+  book.addEventListener("leaving", () => told.push("leaving") && void book.save("draft", 1));
+  book.addEventListener("signedout", () => told.push("signedout"));
+  state.user = null;
+  dispatchEvent(new Event("focus"));
+  await until(() => told.length === 2);
+  assert.deepEqual([told, book.user], [["leaving", "signedout"], null]);
+  assert.equal(book.status.unclaimed, 0);
+  const asked = sent("/auth/session").length;
+  document.dispatchEvent(new Event("visibilitychange"));
+  dispatchEvent(new Event("focus"));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(sent("/auth/session").length, asked, "at most once a minute");
+  state.user = ADA;
+  dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+  await until(() => book.user?.name === "Ada");
+});
+
+test("nobody is asked about while a sign-in is under way", async () => {
+  const { book, sent } = await opened();
+  const signingIn = book.signIn();
+  await popup();
+  const asked = sent("/auth/session").length;
+  dispatchEvent(new Event("focus"));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(sent("/auth/session").length, asked);
+  popups[0].answer({ code: "C" });
+  await signingIn;
+});
+
+test("a gateway that comes back is noticed without a word from the browser", async (context) => {
+  let down = true;
+  const pauses = [];
+  const { setTimeout: after } = globalThis;
+  context.after(() => (globalThis.setTimeout = after));
+  globalThis.setTimeout = (act, pause) => (pause === 60_000 ? pauses.push(act) : after(act, pause));
+  const { book } = await opened(() => (down ? { status: 503 } : undefined), { user: ADA });
+  assert.deepEqual([book.reachable, pauses.length], [false, 1]);
+  pauses[0]();
+  await until(() => pauses.length === 2);
+  down = false;
+  pauses[1]();
+  await until(() => book.user?.name === "Ada");
+});
+
 test("sign-out says what it ended, and of which scope", async () => {
   const { book, sent } = await opened(undefined, { user: ADA });
   assert.deepEqual(await book.signOut({ scope: "book" }), { next: null, rest: "/out" });
