@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +22,7 @@ from tests.browser.webkit import WebKit
 pytest.register_assert_rewrite("tests.browser.way_through")
 
 NewReader = Callable[..., Reader]
+NUMBERS = count(1)
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -99,12 +101,12 @@ def reader(new_reader: NewReader) -> Reader:
 
 
 @pytest.fixture
-def ada(setting: Setting) -> str:
-    """Somebody whom no other setting has met."""
-    return f"Ada {setting.label}"
+def ada() -> str:
+    """Somebody whom no other test has met."""
+    return f"Ada {next(NUMBERS)}"
 
 
 @pytest.fixture
-def ben(setting: Setting) -> str:
+def ben() -> str:
     """Somebody else."""
-    return f"Ben {setting.label}"
+    return f"Ben {next(NUMBERS)}"

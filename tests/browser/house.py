@@ -25,6 +25,7 @@ from tests.browser.names import (
     DENIED,
     GATEWAY,
     PROVIDER,
+    SHELF,
     TRUSTED,
 )
 from tests.providers_fixture import IndependentProvider, ServerOfItsOwn, independent_provider
@@ -36,11 +37,14 @@ ORIGINS = """\
 version: 1
 unlisted: denied
 policies:
-  book: {{trust: trusted, backends: [storage, analytics], sign_in: [campus]}}
+  book: {{trust: trusted, backends: [storage, analytics, live], sign_in: [campus]}}
 groups:
   ours:
     policy: book
-    origins: ["{trusted}", "{also}"]
+    origins:
+      - "{trusted}"
+      - "{also}"
+      - {{origin: "{shelf}", books: {{/cs1/: ada-cs1, /logic/: ada-logic}}}}
   by-the-other-provider:
     policy: book
     sign_in: [isolated]
@@ -66,6 +70,13 @@ ISOLATED = """\
     client_id: bookgate
     client_secret: {{env: BROWSER_SECRET}}
     label: Isolated
+"""
+
+LIVE = """\
+  live:
+    urls: ["{url}"]
+    websocket: true
+    routes: [{{path: /live/, strip: true}}]
 """
 
 
@@ -160,7 +171,7 @@ def _start(
     redis: RedisServer,
     books: BookServer,
 ) -> None:
-    private, storage, analytics = free_port(), free_port(), free_port()
+    private, storage, analytics, live = (free_port() for _ in range(4))
     gateway = f"https://{GATEWAY}:{port}"
     site = Site(
         public_url=gateway,
@@ -176,10 +187,12 @@ def _start(
         storage=f"http://127.0.0.1:{storage}",
         analytics=f"http://127.0.0.1:{analytics}",
     )
-    _write_configuration(folder, site, certificates, books, isolated.issuer)
+    _write_configuration(folder, site, certificates, books, isolated.issuer, f"http://127.0.0.1:{live}")
     env = {"BROWSER_REDIS": redis.url, "BROWSER_SECRET": provider.client_secret}
     run = ["gateway", "run", "--config", str(folder / "gateway.yaml")]
     stack.enter_context(process(folder, "gateway", run, f"http://127.0.0.1:{private}/health/ready", env))
+    run = ["tests.browser.live_service", str(live)]
+    stack.enter_context(process(folder, "live", run, f"http://127.0.0.1:{live}/ready"))
     for name, listen in (("storage", storage), ("analytics", analytics)):
         options = {
             "database": str(folder / f"{name}.sqlite3"),
@@ -194,14 +207,16 @@ def _start(
 
 
 def _write_configuration(
-    folder: Path, site: Site, certificates: Certificates, books: BookServer, isolated: str
+    folder: Path, site: Site, certificates: Certificates, books: BookServer, isolated: str, live: str
 ) -> None:
     write_keys(site.state, os.urandom)
     files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
     written = gateway_yaml(site, folder)
     changes = {
         "\ntls: none\n": f"\ntls: {files}\noutbound: {{ca: {_file(certificates.authority)}}}\n",
+        "{env: BROWSER_REDIS}}": "{env: BROWSER_REDIS}, deadline: 5s}",  # a busy machine is no fault
         "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
+        "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live)}",
     }
     for before, after in changes.items():
         assert before in written
@@ -213,6 +228,7 @@ def _write_configuration(
         "asked": ASKED,
         "isolated": BY_ISOLATED_PROVIDER,
         "denied": DENIED,
+        "shelf": SHELF,
     }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
     (folder / "origins.yaml").write_text(text, encoding="utf-8")

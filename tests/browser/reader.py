@@ -90,6 +90,7 @@ class Reader:
         self.clicks_at_provider = 0
         self._browser = browser
         self._framed = False
+        self._pressed: WebElement | None = None
         self.driver = self._start()
 
     def _start(self) -> WebDriver:
@@ -240,7 +241,7 @@ class Reader:
             self.clicks_at_provider += 1
             self._seen(PROVIDER_CONTINUE)[0].click()
             return
-        if name is not None and self._seen(NOT_ME) and self._seen(WHO)[0].text != name:
+        if name is not None and self._seen(NOT_ME) and self._seen(WHO)[0].get_property("textContent") != name:
             self.clicks += 1
             self._seen(NOT_ME)[0].click()
             return
@@ -251,7 +252,8 @@ class Reader:
             tick[0].click()
         wanted = [ALLOW if allow else DENY, *([GO_ON] if hurried or ticks else [])]
         buttons = [button for button in self._seen(", ".join(wanted)) if button.is_enabled()]
-        if buttons:
+        if buttons and buttons[0] != self._pressed:  # a slow page stays for a moment
+            self._pressed = buttons[0]
             buttons[0].click()
             self.clicks += 1
 
