@@ -59,15 +59,12 @@ def sign_in_held(reader: Reader, page: str, name: str, end: str) -> dict[str, ob
 def test_a_code_and_a_ticket_of_another_origin(house: House, reader: Reader, setting: Setting) -> None:
     """Each is stolen before it was used, with all that belongs to it."""
     ours, theirs = house.books.origin(TRUSTED), house.books.origin(ALSO_TRUSTED)
-    for end in ("/auth/token", "/auth/confirm"):
+    client = f"client_id={quote(ours, safe='')}", f"client_id={quote(theirs, safe='')}"
+    for end, change in [("/auth/token", ("", "")), ("/auth/token", client), ("/auth/confirm", ("", ""))]:
         stolen = sign_in_held(reader, house.book(TRUSTED, PAGE), "Pat", end)
         reader.open(house.book(ALSO_TRUSTED, PAGE))
-        assert again(reader, stolen).startswith("400"), end
-        as_theirs = {
-            **stolen,
-            "body": str(stolen["body"]).replace(quote(ours, safe=""), quote(theirs, safe="")),
-        }
-        assert again(reader, as_theirs).startswith("400"), end
+        body = str(stolen["body"]).replace(*change)
+        assert again(reader, {**stolen, "body": body})[:3] in {"400", "403"}, end
         reader.reload()
         assert reader.name() is None
 
