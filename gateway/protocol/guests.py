@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gateway.access import GUEST
 from gateway.client_address import network
 from gateway.cookies import expired_line, guest_line, guest_name
 from gateway.dpop import Proof
@@ -156,8 +155,6 @@ async def settle(
     guest = await parts.sessions.load_book_key(guest_key, None)
     origin = parse_origin(live.record.origin)
     if guest is None or origin is None or guest.record.person == live.record.person:
-        return Merged.NONE
-    if guest.record.provider != GUEST or guest.record.origin != live.record.origin:
         return Merged.NONE
     return await parts.merges.merge(
         guest.record.person, live.record.person, live.record.origin, policy.book_ids(origin)
