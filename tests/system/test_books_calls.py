@@ -19,6 +19,7 @@ from backends.jwks import RemoteKeys
 from backends.serving import Draining, application
 from backends.storage.api import Api
 from backends.storage.command import MIGRATIONS, WRITES
+from backends.storage.internal_api import InternalApi
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 from gateway.telemetry import make_log
@@ -50,7 +51,8 @@ async def storage_at(port: int, file: Path, house: House) -> AsyncGenerator[None
         keys = RemoteKeys(session, f"{house.private}/.well-known/jwks.json", time.monotonic)
         stack.push_async_callback(keys.close)
         service = Storage(opened, Allowance(WRITES, time.monotonic), time.time)
-        routes = [*Api(service).routes(), *RunestoneApi(service).routes()]
+        apis = (Api(service), RunestoneApi(service), InternalApi(service))
+        routes = [route for api in apis for route in api.routes()]
         verifier = Verifier(keys, house.url, "storage", time.time)
 
         async def ready() -> None:
