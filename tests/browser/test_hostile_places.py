@@ -50,7 +50,6 @@ def test_a_wrong_clock(
     reader.book("book.save('lesson', 'later')")
     reader.until_saved()
     assert reader.driver.execute_script("return nonces") <= 2, "the clock is learnt, not asked for each time"
-    # the wrong clock comes and goes in the middle of a visit: the gateway's nonce says the time
     reader.sign_out()
     assert reader.name() is None
 
