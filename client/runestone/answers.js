@@ -7,7 +7,7 @@ import { BOOKEVENT, RUNLOG, history, isAnswer, result, tookExam, vote } from "./
 /** @typedef {import("./page.js").Call} Call */
 /** @typedef {import("./page.js").Reader} Reader */
 
-const SLOWEST = 10_000; // ms; then the page goes on with what is on this device
+const SLOWEST = 30_000; // ms; then the page goes on with what is on this device
 const PAGE = "/ns/logger/updatelastpage";
 
 export class Answers {

@@ -61,6 +61,7 @@ GONE = (
     NoSuchElementException,
     JavascriptException,
     InvalidArgumentException,  # selenium's way back from a window that is gone leads nowhere
+    IndexError,  # what was on it a moment ago
 )
 GONE_WORDS = ("target frame detached", "no such", "browsing context", "discarded", "aborted")
 

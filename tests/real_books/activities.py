@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -29,7 +30,16 @@ class Desk:
         return self.all(selector)[0]
 
     def click(self, selector: str) -> None:
-        self.click_on(self.find(selector))
+        """Components draw themselves again at any time."""
+
+        def clicked() -> bool:
+            try:
+                self.click_on(self.find(selector))
+            except StaleElementReferenceException:
+                return False
+            return True
+
+        self.reader.wait(clicked, selector)
 
     def click_on(self, element: WebElement) -> None:
         self.reader.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.conftest import NewReader
 from tests.browser.reader import Reader
+from tests.browser.setting import Setting
 from tests.real_books.activities import (
     Activity,
     Desk,
@@ -67,13 +68,17 @@ def restored(reader: Reader, activities: list[Activity], expected: Seen) -> Seen
 
 
 def sign_in(reader: Reader, name: str) -> None:
-    reader.sign_in(name)
-    reader.wait(lambda: reader.driver.execute_script("return eBookConfig.username !== ''"), "another page")
+    """Until the page has been loaded again for the reader who signed in."""
+    before = reader.driver.execute_script("return performance.timeOrigin")
+    again = "return globalThis.bookgate !== undefined && performance.timeOrigin !== arguments[0]"
+    reader.sign_in(name, until=lambda: bool(reader.driver.execute_script(again, before)))
     reader.until_connected()
 
 
 def until_all_is_saved(reader: Reader) -> None:
     def saved() -> bool:
+        if not reader.driver.execute_script("return globalThis.bookgate !== undefined"):
+            return False  # the page is being loaded again
         status = reader.book("book.status")
         return bool(status["state"] == "saved") and status["waiting"] == status["unclaimed"] == 0
 
@@ -90,6 +95,7 @@ def is_back_elsewhere(
         restored(phone, group, answers)
 
 
+@pytest.mark.parametrize("setting", [Setting.CHROMIUM, Setting.FIREFOX], ids=lambda one: one.label)
 def test_every_answer_is_back_in_a_fresh_profile(
     new_reader: NewReader, address: Address, activities: tuple[Activity, ...], book: str
 ) -> None:
@@ -191,3 +197,16 @@ def test_answers_of_nobody_are_asked_about(
     phone.open(address(page))
     sign_in(phone, name)
     restored(phone, group, answers)
+
+
+def test_a_page_that_was_completed_is_so_elsewhere(new_reader: NewReader, runestone: Address) -> None:
+    laptop, page = new_reader("laptop"), runestone("chap1/questions.html")
+    laptop.open(page)
+    sign_in(laptop, "Gil")
+    Desk(laptop, "scprogresscontainer").click("#completionButton.buttonAskCompletion")
+    laptop.until_saved()
+    laptop.close()
+    phone = new_reader("phone")
+    phone.open(page)
+    sign_in(phone, "Gil")
+    Desk(phone, "scprogresscontainer").find("#completionButton.buttonConfirmCompletion")
