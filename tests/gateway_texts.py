@@ -74,7 +74,12 @@ backends:
     in_flight: {max: 10, queue: 0, wait: 100ms}
     max_body: 1MB
     websocket: true
-  socket: {urls: ["unix:app.sock"], routes: [{path: /s/}], identity: {subject: pseudonym}, guests: true, lifecycle: [merge]}
+  socket:
+    urls: ["unix:app.sock"]
+    routes: [{path: /s/}]
+    identity: {subject: pseudonym}
+    guests: true
+    lifecycle: [merge]
 limits: {head: 32KiB, guests: {per_address: 100/h, per_origin: 5/min}}
 pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
 privacy: {default_level: 2}

@@ -170,6 +170,7 @@ class TestTokens:
             case "book":
                 await parts.sessions.end_book(live.key)
             case "parent":
+                assert live.record.parent is not None
                 await parts.sessions.end_sign_in(live.record.parent)
             case _:
                 await parts.sessions.end_everywhere("ada")
@@ -184,7 +185,7 @@ class TestTokens:
         assert await parts.found(live) is None
 
 
-async def _alive(parts: Parts, place: tuple[str, str, str] | None) -> bool:
+async def _alive(parts: Parts, place: tuple[str, str | None, str] | None) -> bool:
     assert place is not None
     return await parts.sessions.load_book_key(*place) is not None
 
