@@ -296,7 +296,7 @@ export class Book extends EventTarget {
    */
   async eventStream(path, init = {}) {
     const { EventStream } = await import("./streams.js");
-    return new EventStream(this.#requests, path, init);
+    return new EventStream(this.#requests, this.user?.sub ?? null, path, init);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** What stays open: WebSockets and server-sent events with the reader's session, in both modes (docs/protocol.md, step 6). */
 
 import { BookgateError, refusal } from "./errors.js";
+import { replayable } from "./requests.js";
 
 /** @typedef {import("./requests.js").Requests} Requests */
 /** @typedef {import("./session.js").Session} Session */
@@ -27,22 +28,25 @@ export async function openWebSocket(session, gateway, path, protocols) {
 /**
  * Like EventSource, by fetch, which can carry what proves the session and which book it is (HTML section 9.2).
  * Events: "open"; those of the stream, as MessageEvents; "error", with a BookgateError in `error` when it is over for good.
+ * It comes back as the reader who opened it, or not at all.
  */
 export class EventStream extends EventTarget {
   /** @type {number} 0 connecting, 1 open, 2 closed */
   readyState = 0;
 
   #requests;
+  #person;
   #path;
   #stop = new AbortController();
   #lastEventId;
   #pause = 3000; // ms
   #failures = 0;
 
-  /** @param {Requests} requests @param {string} path @param {{lastEventId?: string}} init */
-  constructor(requests, path, { lastEventId = "" }) {
+  /** @param {Requests} requests @param {string | null} person @param {string} path @param {{lastEventId?: string}} init */
+  constructor(requests, person, path, { lastEventId = "" }) {
     super();
     this.#requests = requests;
+    this.#person = person;
     this.#path = path;
     this.#lastEventId = lastEventId;
     void this.#run();
@@ -71,7 +75,9 @@ export class EventStream extends EventTarget {
     /** @type {Record<string, string>} */
     const headers = { Accept: "text/event-stream" };
     if (this.#lastEventId) headers["Last-Event-ID"] = this.#lastEventId;
-    const response = await this.#requests.fetch(this.#path, { headers, cache: "no-store", signal: this.#stop.signal });
+    if (this.#person) headers["X-Bookgate-Person"] = this.#person; // somebody else's events are not told to this page
+    const init = { headers, cache: /** @type {const} */ ("no-store"), signal: this.#stop.signal };
+    const response = await this.#requests.send(await replayable(this.#path, init, this.#requests.gateway), this.#person);
     if (response.status === 204) return this.close(); // the server's way to say: do not come back
     const type = response.headers.get("Content-Type") ?? "";
     if (response.status !== 200 || !/^text\/event-stream\b/i.test(type) || !response.body) throw await refusal(response);

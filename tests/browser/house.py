@@ -76,6 +76,7 @@ LIVE = """\
   live:
     urls: ["{url}"]
     websocket: true
+    identity: {{subject: pairwise}}
     routes: [{{path: /live/, strip: true}}]
 """
 
