@@ -164,8 +164,14 @@
     return called === null ? send.call(globalThis, input, init) : answer(called, new Request(input, init).text());
   };
 
+  /** Bodies are read one after the other, so that calls stay in order. @type {Promise<unknown>} */
+  let reading = Promise.resolve();
+
   /** @param {{method: string, path: string}} called @param {Promise<string>} read */
   async function answer(called, read) {
+    const before = reading;
+    reading = before.then(() => read);
+    await before;
     const body = await read;
     const { status, text } = await (await opened).answer({ ...called, body });
     return new Response(text, { status, headers: { "Content-Type": "application/json" } });

@@ -119,7 +119,8 @@ export class Answers {
     return mine ? said(mine) : this.#ask(call, { total: 0, opt_counts: {}, div_id, my_vote: -1, my_comment: "" });
   }
 
-  #waiting() {
+  async #waiting() {
+    await this.#writing; // a poll asks for its results right after the vote
     return this.#book.waiting("/ns/");
   }
 

@@ -1,10 +1,11 @@
 /** Puts signing in, and what became of the reader's work, into the navigation bar of a Runestone or PreTeXt page; questions stand at the page's foot. */
 
 const STYLE = `
+  button[name="compare"]:disabled { display: none; }
   .in-navbar { font-size: 0.875rem; line-height: 1.3; white-space: nowrap; text-shadow: none; }
   .in-navbar::part(name), .in-navbar::part(sign-in) { min-height: 2rem; padding-block: 0; max-width: 11rem; }
   .in-navbar::part(message), .in-navbar::part(question) {
-    position: fixed; z-index: 2000; inset-block-end: 0.75rem; inset-inline-start: 0.75rem; margin: 0;
+    position: fixed; z-index: 2000; inset-block-end: 0.75rem; inset-inline-start: 0.75rem; margin: 0; box-sizing: border-box;
     width: max-content; max-width: min(22rem, calc(100vw - 1.5rem)); white-space: normal; box-shadow: 0 0.5rem 1.5rem rgb(0 0 0 / 0.25);
   }
   #navbar .in-navbar { float: left; margin: 9px 15px 0; }
@@ -19,9 +20,9 @@ const STYLE = `
     .in-navbar::part(menu) { inset-inline: auto 0; }
   }
   @media (max-width: 800px) {
-    #ptx-navbar .in-navbar { margin-inline: 0.125rem; }
-    #ptx-navbar .in-navbar::part(name), #ptx-navbar .in-navbar::part(sign-in) { max-width: 5.5rem; padding-inline: 0.375rem; }
-    #ptx-navbar .in-navbar::part(status), #ptx-navbar .in-navbar::part(menu) { inset-block: auto calc(100% + 0.375rem); }
+    #ptx-navbar .in-navbar { margin-inline: 0; }
+    #ptx-navbar .in-navbar::part(name), #ptx-navbar .in-navbar::part(sign-in) { max-width: 3.25rem; padding-inline: 0.25rem; font-size: 0.75rem; gap: 0.125rem; }
+    #ptx-navbar .in-navbar::part(status), #ptx-navbar .in-navbar::part(menu) { inset: auto auto calc(100% + 0.375rem) 0; }
     #ptx-navbar .in-navbar::part(message), #ptx-navbar .in-navbar::part(question) { inset-block-end: 4.5rem; }
   }
 `;
