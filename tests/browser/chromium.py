@@ -29,10 +29,12 @@ class Chromium:
         setting: Setting,
         *,
         block_popups: bool,
+        installed: bool = False,
         preferences: Mapping[str, object],
     ) -> None:
         self._folder = folder
         self._block_popups = block_popups
+        self._installed = installed
         allowed = setting is Setting.CHROMIUM_ALLOWED
         self._preferences = {
             "profile.cookie_controls_mode": 0 if allowed else 1,
@@ -45,6 +47,8 @@ class Chromium:
         options = webdriver.ChromeOptions()
         for switch in (*SWITCHES, f"--user-data-dir={self._folder / 'profile'}"):
             options.add_argument(switch)
+        if self._installed:  # the window of an installed app: display-mode is standalone
+            options.add_argument("--app=data:text/html,An app")
         if self._block_popups:  # chromedriver switches the blocker off
             options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
         options.add_experimental_option("prefs", self._preferences)

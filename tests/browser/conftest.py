@@ -70,8 +70,9 @@ def new_reader(
             setting: Setting = setting,
             preferences: Mapping[str, object] = NOTHING,
             block_popups: bool = False,
+            installed: bool = False,
         ) -> Reader:
-            """preferences: of Chromium."""
+            """preferences, installed: of Chromium."""
             folder = tmp_path / device
             folder.mkdir(exist_ok=True)
             browser: Browser
@@ -81,6 +82,7 @@ def new_reader(
                     certificates.authority,
                     setting,
                     block_popups=block_popups,
+                    installed=installed,
                     preferences=preferences,
                 )
             elif setting.engine is Engine.FIREFOX:
