@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from tests.browser.names import (
     BY_ISOLATED_PROVIDER,
     DENIED,
     GATEWAY,
+    OPEN,
+    OPEN_ASKED,
     PROVIDER,
     SHELF,
     TRUSTED,
@@ -49,6 +51,10 @@ groups:
     policy: book
     sign_in: [isolated]
     origins: ["{isolated}"]
+  open:
+    policy: book
+    sign_in: [campus, guest]
+    origins: ["{open}", {{origin: "{open_asked}", trust: consent}}]
   at-home:
     policy: book
     trust: consent
@@ -87,6 +93,7 @@ class House:
     books: BookServer
     at_home: BookServer
     folder: Path
+    programs: Mapping[str, "Program"]
 
     def book(self, name: str, page: str = "plain.html") -> str:
         return f"{self.books.origin(name)}/{page}"
@@ -101,27 +108,57 @@ def free_port(address: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def process(
-    folder: Path, name: str, arguments: Sequence[str], ready: str, env: dict[str, str] | None = None
-) -> Generator[None]:
-    """A program of ours, from when `ready` answers 200 until the end."""
-    log = folder / f"{name}.log"
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", *arguments]
-        running = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
-        )
-    try:
-        _wait_until_ready(running, ready, log)
-        yield
-    finally:
+class Program:
+    """A program of ours. ready: what answers 200 while it runs."""
+
+    def __init__(
+        self, folder: Path, name: str, arguments: Sequence[str], ready: str, env: Mapping[str, str]
+    ) -> None:
+        self._log = folder / f"{name}.log"
+        self._command = [sys.executable, "-m", *arguments]
+        self._ready = ready
+        self._env = {**os.environ, **env}
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as output:
+            self._running = subprocess.Popen(
+                self._command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=self._env
+            )
+        _wait_until_ready(self._running, self._ready, self._log)
+
+    def stop(self) -> None:
+        running, self._running = self._running, None
+        if running is None:
+            return
         running.send_signal(signal.SIGTERM)
         try:
             running.wait(timeout=20)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """It does not run."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+
+@contextmanager
+def process(
+    folder: Path, name: str, arguments: Sequence[str], ready: str, env: dict[str, str] | None = None
+) -> Generator[Program]:
+    """A program of ours, from when `ready` answers 200 until the end."""
+    program = Program(folder, name, arguments, ready, env or {})
+    try:
+        program.start()
+        yield program
+    finally:
+        program.stop()
 
 
 def _wait_until_ready(running: subprocess.Popen[bytes], ready: str, log: Path) -> None:
@@ -158,8 +195,8 @@ async def whole_house(folder: Path, certificates: Certificates) -> AsyncGenerato
             at_home = stack.enter_context(BookServer.serving(gateway))
             redis = RedisServer(folder).start()
             stack.callback(redis.stop)
-            _start(stack, folder, certificates, port, campus, isolated, redis, books)
-            yield House(gateway, books, at_home, folder)
+            programs = _start(stack, folder, certificates, port, campus, isolated, redis, books)
+            yield House(gateway, books, at_home, folder, programs)
 
 
 def _start(
@@ -171,7 +208,7 @@ def _start(
     isolated: IndependentProvider,
     redis: RedisServer,
     books: BookServer,
-) -> None:
+) -> dict[str, Program]:
     private, storage, analytics, live = (free_port() for _ in range(4))
     gateway = f"https://{GATEWAY}:{port}"
     site = Site(
@@ -185,6 +222,7 @@ def _start(
         issuer=provider.issuer,
         client_secret_variable="BROWSER_SECRET",
         label="Campus",
+        guests=True,
         storage=f"http://127.0.0.1:{storage}",
         analytics=f"http://127.0.0.1:{analytics}",
     )
@@ -194,6 +232,7 @@ def _start(
     stack.enter_context(process(folder, "gateway", run, f"http://127.0.0.1:{private}/health/ready", env))
     run = ["tests.browser.live_service", str(live)]
     stack.enter_context(process(folder, "live", run, f"http://127.0.0.1:{live}/ready"))
+    programs: dict[str, Program] = {}
     for name, listen in (("storage", storage), ("analytics", analytics)):
         options = {
             "database": str(folder / f"{name}.sqlite3"),
@@ -204,7 +243,9 @@ def _start(
         }
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
         ready = f"http://127.0.0.1:{listen}/health/ready"
-        stack.enter_context(process(folder, name, [f"backends.{name}", "run", *words], ready))
+        started = process(folder, name, [f"backends.{name}", "run", *words], ready)
+        programs[name] = stack.enter_context(started)
+    return programs
 
 
 def _write_configuration(
@@ -230,6 +271,8 @@ def _write_configuration(
         "isolated": BY_ISOLATED_PROVIDER,
         "denied": DENIED,
         "shelf": SHELF,
+        "open": OPEN,
+        "open_asked": OPEN_ASKED,
     }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
     (folder / "origins.yaml").write_text(text, encoding="utf-8")

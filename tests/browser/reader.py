@@ -38,12 +38,17 @@ PARTS = {
     "question": "#question",
     "keep": "#keep",
     "discard": "#discard",
+    "have-code": "#have-code",
+    "code": "#code",
+    "go-on": "#go-on",
+    "show-code": "#show-code",
 }
-MENU = frozenset({"account", "save-file", "sign-out", "sign-out-here"})
+MENU = frozenset({"account", "save-file", "show-code", "sign-out", "sign-out-here"})
 PROVIDER_NAME = "input[name=name]"
 PROVIDER_CONTINUE = "#continue"
 OWN_DEVICE = "input[name=own_device]"
-ALLOW = "#allow"
+ALLOW = "#allow, #keep"  # where a guest was at work: and keep that
+LEAVE = "#allow-leave, #leave"
 GO_ON = "#go"
 DENY = "button[value=deny]"
 NOT_ME = "a[href*='not_you=1']"
@@ -83,12 +88,16 @@ class Browser(Protocol):
 
 
 class Reader:
-    """A person. clicks: made in books and at the gateway; clicks_at_provider: the provider's own."""
+    """A person. clicks: made in books and at the gateway; clicks_at_provider: the provider's own.
+
+    keeps_guest_work: the answer to the question about what was done here as a guest.
+    """
 
     def __init__(self, browser: Browser, setting: Setting) -> None:
         self.setting = setting
         self.clicks = 0
         self.clicks_at_provider = 0
+        self.keeps_guest_work = True
         self._browser = browser
         self._framed = False
         self._pressed: WebElement | None = None
@@ -251,7 +260,8 @@ class Reader:
         if ticks and not tick[0].is_selected():
             self.clicks += 1
             tick[0].click()
-        wanted = [ALLOW if allow else DENY, *([GO_ON] if hurried or ticks else [])]
+        allowing = LEAVE if self._seen(LEAVE) and not self.keeps_guest_work else ALLOW
+        wanted = [allowing if allow else DENY, *([GO_ON] if hurried or ticks else [])]
         buttons = [button for button in self._seen(", ".join(wanted)) if button.is_enabled()]
         if buttons and buttons[0] != self._pressed:  # a slow page stays for a moment
             self._pressed = buttons[0]
