@@ -32,7 +32,11 @@ ALL_SPEEDS = {"downloadThroughput": -1, "uploadThroughput": -1}
 # 150,000 characters that a disk cannot squeeze
 NOISE = """Array.from({length: 5}, () => Array.from(crypto.getRandomValues(new Uint16Array(30000)),
   (number) => String.fromCharCode(number % 0xd000)).join('')).join('')"""
-DEAF = "globalThis.BroadcastChannel = class { postMessage() {} close() {} };"
+DEAF = """
+globalThis.BroadcastChannel = class { postMessage() {} close() {} };
+const ignore = (event) => event.stopImmediatePropagation();
+for (const type of ['focus', 'visibilitychange']) addEventListener(type, ignore, true);
+"""
 
 
 def network(reader: Reader, *, offline: bool = False, latency: int = 0) -> None:
