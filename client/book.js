@@ -238,7 +238,7 @@ export class Book extends EventTarget {
       throw new BookgateError("work_waiting", `${waiting + failed} changes are on this device only.`);
     }
     const signedOut = await this.#session.end(scope ?? null);
-    if (person !== null) await this.#saving.waiting.discard(person);
+    if (person !== null) await this.#saving.forget(person);
     this.#channel.postMessage("signed-out");
     await this.#sync();
     this.dispatchEvent(new Event("signedout")); // pages take the reader's work off the screen
@@ -358,7 +358,7 @@ export class Book extends EventTarget {
     if (turn !== this.#turn) return; // a later one knows better
     this.status = status;
     this.#saving.guard(status);
-    if (!this.reachable) this.#timer ??= setTimeout(() => void ((this.#timer = null), this.#look(0)), LOOKS); // it may be back
+    if (!this.reachable) this.#timer ??= setTimeout(() => (this.#timer = null, this.#look(0)), LOOKS); // it may be back
     this.#changed();
   }
 

@@ -131,7 +131,7 @@ export class Outbox {
     this.#drop(fresh);
     const code = cause.name === "QuotaExceededError" ? "device_full" : "device_failed";
     this.#lost.set(thing(fresh), code);
-    throw new BookgateError(code, "This could be neither kept on this device nor sent.", { cause });
+    throw new BookgateError(code, "Neither kept on this device nor sent.", { cause });
   }
 
   /** Resolves when everything asked for so far is on the device. */

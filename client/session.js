@@ -149,7 +149,7 @@ export class Session {
     const { ticket } = await this.#post("/auth/token", request);
     const confirmed = await this.#post("/auth/confirm", { ticket });
     const { mode, user, keep = false, refresh_token, merged, merge } = confirmed;
-    if (!user || !mode) throw new BookgateError("bad_answer", "The sign-in was confirmed, yet nobody is signed in.");
+    if (!user || !mode) throw new BookgateError("bad_answer", "Confirmed, but as nobody.");
     this.mode = mode;
     await this.#keep("refresh", refresh_token ?? null, keep);
     await this.#takeAccess(mode === "dpop" ? confirmed : null, keep);
