@@ -38,10 +38,12 @@ def without_names(text: str) -> str:
 
 
 def with_names(text: str, address: str, names: Sequence[str]) -> str:
-    """The file with our block at its end, and only there."""
+    """The file with our block at its end, and only there; the names of a run that is under way stay in it."""
     rest = without_names(text)
+    kept = set(text.splitlines()) - set(rest.splitlines())
+    wanted = {name for line in kept if line.startswith(f"{address} ") for name in line.split()[1:]}
     gap = "" if rest.endswith("\n") or not rest else "\n"
-    return f"{rest}{gap}{FIRST}\n{address} {' '.join(names)}\n{LAST}\n"
+    return f"{rest}{gap}{FIRST}\n{address} {' '.join(sorted(wanted.union(names)))}\n{LAST}\n"
 
 
 @contextmanager

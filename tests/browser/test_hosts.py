@@ -15,7 +15,7 @@ from tests.browser.hosts import FIRST, LAST, names_in, with_names, without_names
 BEFORE = "127.0.0.1 localhost\n# somebody's own line\n192.0.2.7\tprinter\n"
 NAMES = ("gw.test", "book-a.test")
 ENDLESS = f"{FIRST}\n127.0.77.1 gw.test\n1.2.3.4 x\n"
-BLOCK = f"{FIRST}\n127.0.77.1 gw.test book-a.test\n{LAST}\n"
+BLOCK = f"{FIRST}\n127.0.77.1 book-a.test gw.test\n{LAST}\n"
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -53,7 +53,6 @@ def end(run: subprocess.Popen[str], number: signal.Signals) -> None:
         pytest.param(BEFORE, BEFORE, id="never had them"),
         pytest.param(BEFORE + BLOCK, BEFORE, id="left at the end"),
         pytest.param("1.2.3.4 x\n" + BLOCK + BEFORE, "1.2.3.4 x\n" + BEFORE, id="left in the middle"),
-        pytest.param(f"{FIRST}\n127.0.77.1 old.test\n{LAST}\n", "", id="of another edition"),
         pytest.param(BLOCK + BLOCK, "", id="twice"),
         pytest.param("", "", id="empty"),
         pytest.param(ENDLESS, ENDLESS, id="no end"),
@@ -62,6 +61,14 @@ def end(run: subprocess.Popen[str], number: signal.Signals) -> None:
 def test_what_is_ours(text: str, bare: str) -> None:
     assert without_names(text) == bare
     assert with_names(text, "127.0.77.1", NAMES) == bare + BLOCK
+
+
+def test_the_names_of_another_run_stay() -> None:
+    theirs = f"{FIRST}\n127.0.77.1 gw.test new.test\n{LAST}\n"
+    assert with_names(BEFORE + theirs, "127.0.77.1", NAMES) == (
+        f"{BEFORE}{FIRST}\n127.0.77.1 book-a.test gw.test new.test\n{LAST}\n"
+    )
+    assert without_names(BEFORE + theirs) == BEFORE
 
 
 def test_the_last_line_may_lack_its_end() -> None:
