@@ -10,6 +10,7 @@
  * @property {(store: StoreName, value: any) => Promise<number>} add only to "outbox": gives the entry its number `n`
  * @property {(store: StoreName, key: IDBValidKey, change: (value: any) => any) => Promise<any>} change
  *   read, decide and write in one transaction; `change` returns the new value, undefined to delete; what is there now is the result
+ * @property {(store: StoreName, prefix: string) => Promise<void>} erase what is kept under keys that begin so
  */
 
 const VERSION = 1;
@@ -20,14 +21,17 @@ const VERSION = 1;
  * @returns {Promise<Database>}
  */
 export async function openDatabase(name, factory = globalThis.indexedDB) {
-  try {
-    if (!factory) return new MemoryDatabase();
-    const database = new IndexedDatabase(() => open(name, factory));
-    await database.get("state", "key");
-    return database;
-  } catch {
-    return new MemoryDatabase(); // private windows of some browsers, storage switched off by the reader
+  if (factory) {
+    try {
+      const database = new IndexedDatabase(() => open(name, factory));
+      await database.get("state", "key");
+      return database;
+    } catch {
+      // private windows of some browsers, storage switched off by the reader
+    }
   }
+  const { MemoryDatabase } = await import("./memory-database.js");
+  return new MemoryDatabase();
 }
 
 /** @param {string} name @param {IDBFactory} factory @returns {Promise<IDBDatabase>} */
@@ -120,40 +124,11 @@ class IndexedDatabase {
     const [value] = await Promise.all([write(), committed(transaction)]);
     return value;
   }
-}
 
-/**
- * The same for a page whose browser keeps nothing.
- * @implements {Database}
- */
-export class MemoryDatabase {
-  lasting = false;
-  /** @type {Record<StoreName, Map<IDBValidKey, any>>} */
-  #stores = { state: new Map(), outbox: new Map(), etags: new Map() };
-  #next = 1;
-
-  /** @param {StoreName} store @param {IDBValidKey} key */
-  async get(store, key) {
-    return this.#stores[store].get(key);
-  }
-
-  /** @param {StoreName} store */
-  async all(store) {
-    return [...this.#stores[store].values()];
-  }
-
-  /** @param {StoreName} store @param {any} value */
-  async add(store, value) {
-    const n = this.#next++;
-    this.#stores[store].set(n, { ...value, n });
-    return n;
-  }
-
-  /** @param {StoreName} store @param {IDBValidKey} key @param {(value: any) => any} change */
-  async change(store, key, change) {
-    const value = change(this.#stores[store].get(key));
-    if (value === undefined) this.#stores[store].delete(key);
-    else this.#stores[store].set(key, value);
-    return value;
+  /** @param {StoreName} store @param {string} prefix */
+  async erase(store, prefix) {
+    const transaction = await this.#begin(store, "readwrite");
+    transaction.objectStore(store).delete(IDBKeyRange.bound(prefix, `${prefix}\uffff`));
+    await committed(transaction);
   }
 }

@@ -18,6 +18,7 @@ const ASK_AGAIN = 30 * 86_400_000; // ms
 
 export class Saving {
   #outbox;
+  #shelf;
   #database;
   #sender;
   #delivery;
@@ -41,6 +42,7 @@ export class Saving {
     this.items = new Items({ outbox, shelf, person, book });
     this.events = new EventLog({ gateway, session, requests, outbox, delivery });
     this.waiting = new Waiting({ database, book, changed });
+    this.#shelf = shelf;
     this.#outbox = outbox;
     this.#sender = () => (session.confirmed ? person() : null);
     this.#database = database;
@@ -50,6 +52,12 @@ export class Saving {
   /** What the outbox sends with. @param {import("./outbox.js").Entry} entry */
   deliver(entry) {
     return this.#delivery.deliver(entry);
+  }
+
+  /** A reader has signed out: nothing of theirs stays on this device. @param {string} person */
+  async forget(person) {
+    await this.waiting.discard(person);
+    await this.#shelf.forget(person);
   }
 
   /** Makes ready for the end of the page, as long as something waits. */

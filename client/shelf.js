@@ -114,6 +114,12 @@ export class Shelf {
     return precondition(etag);
   }
 
+  /** A reader has signed out: what they saved, and that they did, is nobody else's business. @param {string} person */
+  async forget(person) {
+    this.#tags.clear();
+    await this.#database.erase("etags", `${person}\n`);
+  }
+
   /** @param {Place} place @param {string | null} etag */
   async remember(place, etag) {
     const known = { etag, kept: false };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { MemoryDatabase } from "../../client/database.js";
+import { MemoryDatabase } from "../../client/memory-database.js";
 import { Outbox } from "../../client/outbox.js";
 import { Waiting } from "../../client/waiting.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
-import { MemoryDatabase } from "../../client/database.js";
+import { MemoryDatabase } from "../../client/memory-database.js";
 import { Outbox } from "../../client/outbox.js";
 import { Requests } from "../../client/requests.js";
 import { Saving } from "../../client/saving.js";
