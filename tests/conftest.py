@@ -10,8 +10,9 @@ from gateway.store import Store
 from tests.redis_server import RedisServer
 from tests.sessions_parts import Parts
 
-# Its books are installed where `make test-real-books` runs, and nowhere else.
-collect_ignore = [] if "REAL_BOOKS_TOOLS" in os.environ else ["real_books"]
+# These books are built by tools that `make test-real-books` and `make test-guides` install.
+TOOLS = {"real_books": "REAL_BOOKS_TOOLS", "guides": "GUIDES_TOOLS"}
+collect_ignore = [folder for folder, variable in TOOLS.items() if variable not in os.environ]
 
 
 @pytest.fixture(scope="session")
