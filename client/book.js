@@ -12,11 +12,7 @@ import { Session, exclusively, tabStorage } from "./session.js";
 /** @typedef {import("./items.js").SaveOptions} SaveOptions */
 /** @typedef {import("./outbox.js").Status} Status */
 /** @typedef {import("./saving.js").Saving} Saving */
-/** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
-
-const CHANNEL = "bookgate-session"; // between the tabs of one origin
-const LOOKS = 60_000; // ms between two looks at who is signed in
-const LAST_CALL = 3000; // ms for the work of a guest to go out, before a code that lives for 60 s is exchanged
+/** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Guests: typeof import("./guests.js").Guests, Presence: typeof import("./presence.js").Presence, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
 
 export class Book extends EventTarget {
   /** @type {((event: Event) => void) | null} */ onchange = null;
@@ -33,12 +29,8 @@ export class Book extends EventTarget {
   /** @type {"consent" | null} what the gateway wants to be asked next */
   #prompt = null;
   #turn = 0;
-  #opened = Date.now();
-  #looked = 0;
-  /** @type {ReturnType<typeof setTimeout> | null} */ #timer = null;
-  #guestRefused = false;
-  /** @type {Promise<User> | null} */ #guest = null;
-  #channel = new BroadcastChannel(CHANNEL);
+  /** @type {import("./guests.js").Guests} */ #guests;
+  /** @type {import("./presence.js").Presence} */ #presence;
   /** @type {import("./authorization.js").Authorization} */ #authorization;
   /** @type {Session} */ #session;
   /** @type {Requests} */ #requests;
@@ -46,27 +38,37 @@ export class Book extends EventTarget {
   /** @type {Saving} */ #saving;
 
   /** Use `connect()`. @param {string} gateway @param {URL} returnPage @param {Parts} parts */
-  constructor(gateway, returnPage, { database, session, Authorization, Saving, tab }) {
+  constructor(gateway, returnPage, { database, session, Authorization, Guests, Presence, Saving, tab }) {
     super();
     this.gateway = gateway;
     const changed = () => void this.#sync();
     const requests = new Requests({ session, gateway, signingIn: () => this.#underWay, changed });
     const person = () => this.user?.sub ?? null;
-    const book = () => session.book;
+    const book = (page = session.page) => session.bookOf(page);
     const outbox = new Outbox({
       database,
       person: () => (session.confirmed ? person() : null),
       book,
+      page: () => session.page,
       deliver: (entry) => this.#saving.deliver(entry),
       changed,
       exclusive: (work) => exclusively(`bookgate-outbox ${gateway}`, work),
     });
     const conflicted = (/** @type {import("./saving.js").Conflict} */ detail) => void this.dispatchEvent(new CustomEvent("conflict", { detail }));
+    this.#presence = new Presence({
+      busy: () => this.signingIn,
+      online: () => void this.#resume(),
+      back: () => this.#back(),
+      leave: () => this.#saving.leave(),
+      hidden: () => void outbox.drain({ now: true }),
+      heard: (news) => void this.#heard(news),
+    });
     this.#session = session;
     this.#authorization = new Authorization({ gateway, returnPage, session, tab });
     this.#requests = requests;
     this.#outbox = outbox;
     this.#saving = new Saving({ gateway, database, session, requests, outbox, person, book, conflicted, changed });
+    this.#guests = new Guests({ gateway, session, outbox, waiting: this.#saving.waiting });
   }
 
   /** How requests prove who is signed in; null: nobody is, or the gateway is away. */
@@ -76,7 +78,7 @@ export class Book extends EventTarget {
 
   /** May a guest begin here now? */
   get guests() {
-    return this.#session.site?.guests ?? false;
+    return this.#guests.welcome;
   }
 
   /** Which of the origin's books this page is of; null: the origin has one. @returns {string | null} */
@@ -91,7 +93,7 @@ export class Book extends EventTarget {
 
   /** The end of a full-page redirect, and of step 0. @returns {Promise<this>} */
   async start() {
-    this.#watchPage();
+    this.#presence.watch();
     this.user = this.#session.user;
     try {
       const answer = this.#authorization.resume();
@@ -106,25 +108,21 @@ export class Book extends EventTarget {
     return this;
   }
 
-  #watchPage() {
-    addEventListener("online", () => void this.#resume());
-    addEventListener("focus", () => void this.#look());
-    addEventListener("pageshow", (event) => void (event.persisted && this.#look(0)));
-    addEventListener("pagehide", () => this.#saving.leave());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState !== "hidden") return void this.#look();
-      this.#saving.leave();
-      void this.#outbox.drain({ now: true });
-    });
-    this.#channel.onmessage = ({ data }) => void this.#resume(data === "signed-out");
-  }
-
-  /** Somebody is back at this page: who is signed in may have changed in another book, of which no tab here heard. @param {number} [pause] ms */
-  async #look(pause = LOOKS) {
-    if (document.visibilityState === "hidden" || this.signingIn || Date.now() - this.#looked < pause) return;
-    this.#looked = Date.now();
+  async #back() {
     if (this.user) await this.#leaving(); // what is unsaved is still this reader's
     await this.#resume(true);
+  }
+
+  /** Another tab signed in or out. @param {import("./presence.js").News} news */
+  async #heard(news) {
+    if (news !== "signed-out") {
+      this.#guests.merged = news.merged;
+      return this.#resume();
+    }
+    await this.#resume(true);
+    if (this.signingIn) return;
+    this.#session.dropKey(); // that tab erased it
+    await this.#authorization.renew();
   }
 
   /** @param {boolean} [clears] a reader who is not signed in any more leaves the page */
@@ -190,21 +188,14 @@ export class Book extends EventTarget {
 
   async #signedIn() {
     await this.#sync();
-    this.#channel.postMessage("signed-in");
+    this.#presence.tell({ merged: this.#guests.merged });
     void this.#outbox.drain({ now: true });
   }
 
-  /**
-   * A guest's work goes out as the guest's; what cannot is the next one's when the gateway says that the two are one.
-   * @param {Record<string, string>} grant
-   */
+  /** @param {Record<string, string>} grant */
   async #redeem(grant) {
-    const { user } = this;
     this.#prompt = null;
-    const guest = user?.guest ? user.sub : null;
-    if (guest) await Promise.race([this.#outbox.drain({ now: true }), new Promise((resolve) => setTimeout(resolve, LAST_CALL))]);
-    const merged = await this.#session.redeem(grant);
-    if (guest) await this.#saving.waiting.hand(guest, merged ? (this.#session.user?.sub ?? null) : null);
+    await this.#guests.redeem(grant);
   }
 
   /** @param {unknown} error */
@@ -239,7 +230,7 @@ export class Book extends EventTarget {
     }
     const signedOut = await this.#session.end(scope ?? null);
     if (person !== null) await this.#saving.forget(person);
-    this.#channel.postMessage("signed-out");
+    this.#presence.tell("signed-out");
     await this.#sync();
     this.dispatchEvent(new Event("signedout")); // pages take the reader's work off the screen
     void this.#authorization.renew();
@@ -264,8 +255,7 @@ export class Book extends EventTarget {
     this.#saving.prepare();
     void this.#outbox.drain();
     void this.#saving.persist();
-    const alone = this.user === null && !this.signingIn && !this.#guestRefused;
-    if (alone && this.guests && this.reachable) void this.beginGuest().catch(() => (this.#guestRefused = true));
+    if (this.user === null && !this.signingIn && this.#guests.unasked) void this.beginGuest().catch(() => this.#guests.refuse());
   }
 
   /** The newest value saved under an id, on any device. @param {string} id @param {{course?: string}} [options] @returns {Promise<any>} */
@@ -301,21 +291,10 @@ export class Book extends EventTarget {
 
   /**
    * Begins to save for a reader who has not signed in, where `guests` says that the gateway lets them.
-   * @param {{returnCode?: string, keep?: "yes" | "no"}} [how] returnCode: go on as the guest whom another device showed it to;
-   *   keep: what becomes of the work of the guest who is here @returns {Promise<User>}
+   * @param {import("./guests.js").How} [how] @returns {Promise<User>}
    */
-  beginGuest({ returnCode, keep } = {}) {
-    const more = { ...(returnCode && { return_code: returnCode }), ...(keep && { keep }) };
-    this.#guest ??= exclusively(`bookgate-guest ${this.gateway}`, () => this.#beginGuest(more)).finally(() => (this.#guest = null));
-    return this.#guest;
-  }
-
-  /** @param {Record<string, string>} more */
-  async #beginGuest(more) {
-    await this.#session.read(); // another tab may have begun
-    if (!this.#session.confirmed || more.return_code) await this.#redeem({ grant_type: "urn:bookgate:guest", ...more });
-    const user = /** @type {User} */ (this.#session.user);
-    await this.#saving.waiting.claim(user.sub, this.#opened);
+  async beginGuest(how = {}) {
+    const user = await this.#guests.begin(how);
     await this.#signedIn();
     return user;
   }
@@ -351,14 +330,14 @@ export class Book extends EventTarget {
     const turn = ++this.#turn;
     const before = this.user;
     this.user = this.#session.user;
-    const another = before && !before.guest && this.user && this.user.sub !== before.sub;
-    if (this.user && !this.user.guest) this.#guestRefused = true; // who was known and is not any more signs in again
+    const another = before && this.user && this.user.sub !== before.sub && this.#guests.merged !== before.sub;
+    if (this.user && !this.user.guest) this.#guests.refuse(); // who was known and is not any more signs in again
     const status = await this.#outbox.status(this.user?.sub ?? null);
-    if (another) this.dispatchEvent(new Event("signedout")); // the account was switched in another tab
+    if (another) this.dispatchEvent(new Event("signedout")); // switched in another tab, or a guest's work is not theirs
     if (turn !== this.#turn) return; // a later one knows better
     this.status = status;
     this.#saving.guard(status);
-    if (!this.reachable) this.#timer ??= setTimeout(() => (this.#timer = null, this.#look(0)), LOOKS); // it may be back
+    if (!this.reachable) this.#presence.again();
     this.#changed();
   }
 
@@ -370,7 +349,7 @@ export class Book extends EventTarget {
 }
 
 // Asked for now, because the gateway may be away when they are needed.
-const parts = Promise.all([import("./authorization.js"), import("./saving.js")]);
+const parts = Promise.all([import("./authorization.js"), import("./guests.js"), import("./presence.js"), import("./saving.js")]);
 parts.catch(() => null);
 
 /** @type {Map<string, Promise<Book>>} */
@@ -393,6 +372,6 @@ async function open(gateway, returnPage, book) {
   const database = await openDatabase(`bookgate ${gateway}`);
   const session = new Session({ gateway, database, tab, book });
   const [loaded] = await Promise.all([parts, session.read()]).catch((cause) => Promise.reject(unreachable(cause)));
-  const [{ Authorization }, { Saving }] = loaded;
-  return new Book(gateway, returnPage, { database, session, Authorization, Saving, tab }).start();
+  const [{ Authorization }, { Guests }, { Presence }, { Saving }] = loaded;
+  return new Book(gateway, returnPage, { database, session, Authorization, Guests, Presence, Saving, tab }).start();
 }

@@ -8,12 +8,14 @@ import { randomId } from "./base64url.js";
 import { BookgateError } from "./errors.js";
 
 /** @typedef {import("./database.js").Database} Database */
+/** @typedef {import("./session.js").Page} Page */
 
 /**
  * @typedef {object} Entry
  * @property {number} n order on this device, whatever its clock says
  * @property {string | null} person null: made while nobody was signed in; goes out only when a reader says that it is theirs
- * @property {string | null} book which of the origin's books it is for; null: the origin has one
+ * @property {string | null} book which of the origin's books it is for; null: the origin has one, or had not been heard of
+ * @property {Page} [page] where it was made, for the time when the origin's books are known
  * @property {string} key Idempotency-Key
  * @property {"item" | "events" | "write"} type
  * @property {string} path
@@ -28,7 +30,7 @@ import { BookgateError } from "./errors.js";
  */
 
 /** @typedef {{sent: true} | {later: number | null} | {refused: string}} Outcome later: seconds, null: a pause that grows */
-/** @typedef {Omit<Entry, "n" | "book" | "key" | "at" | "tries" | "refused">} Draft */
+/** @typedef {Omit<Entry, "n" | "book" | "page" | "key" | "at" | "tries" | "refused">} Draft */
 
 /**
  * @typedef {object} Status what the reader should always be able to see; events of the book do not count
@@ -52,6 +54,7 @@ export class Outbox {
   #database;
   #person;
   #book;
+  #page;
   #deliver;
   #changed;
   #exclusive;
@@ -72,15 +75,17 @@ export class Outbox {
    * @param {object} parts
    * @param {Database} parts.database
    * @param {() => string | null} parts.person who is signed in, confirmed by the gateway
-   * @param {() => string | null} [parts.book] which of the origin's books this page is of
+   * @param {(page?: Page) => string | null} [parts.book] which of the origin's books a page is of, or this one
+   * @param {() => Page | undefined} [parts.page] this one
    * @param {(entry: Entry) => Promise<Outcome>} parts.deliver
    * @param {() => void} parts.changed
    * @param {(work: () => Promise<void>) => Promise<void>} [parts.exclusive] one tab at a time
    */
-  constructor({ database, person, book = () => null, deliver, changed, exclusive = (work) => work() }) {
+  constructor({ database, person, book = () => null, page = () => undefined, deliver, changed, exclusive = (work) => work() }) {
     this.#database = database;
     this.#person = person;
     this.#book = book;
+    this.#page = page;
     this.#deliver = deliver;
     this.#changed = changed;
     this.#exclusive = exclusive;
@@ -92,7 +97,7 @@ export class Outbox {
    * @param {Draft} draft
    */
   async add(draft) {
-    const entry = { ...draft, n: Infinity, book: this.#book(), key: randomId(16), at: Date.now(), tries: 0, refused: null };
+    const entry = { ...draft, n: Infinity, book: this.#book(), page: this.#page(), key: randomId(16), at: Date.now(), tries: 0, refused: null };
     this.known.push(entry);
     const kept = this.#writes.then(() => this.#keep(entry));
     this.#writes = kept.catch(() => null);
@@ -197,7 +202,7 @@ export class Outbox {
 
   /** @param {Entry} listed @returns {Promise<boolean>} go on with the next? */
   async #attempt({ n }) {
-    const tried = (/** @type {Entry | undefined} */ entry) => entry && { ...entry, tries: entry.tries + 1 }; // frozen from here on
+    const tried = (/** @type {Entry | undefined} */ entry) => entry && { ...placed(entry, this.#book), tries: entry.tries + 1 }; // frozen from here on
     const asked = () => this.#database.get("outbox", n); // a full device takes not even that
     const entry = await this.#database.change("outbox", n, tried).catch(asked);
     if (!entry) return true; // another tab sent it
@@ -249,12 +254,18 @@ export class Outbox {
 
   /** @returns {Promise<Entry[]>} */
   async #entries() {
-    const entries = await this.#database.all("outbox");
+    const entries = (await this.#database.all("outbox")).map((entry) => placed(entry, this.#book));
     const keys = new Set(entries.map(({ key }) => key));
     this.known = [...entries, ...this.known.filter(({ n, key }) => n === Infinity && !keys.has(key))];
     return entries;
   }
 }
+
+/**
+ * What was made before the gateway had said which books there are belongs to that of its page; what was sent once stays as it was.
+ * @param {Entry} entry @param {(page: Page) => string | null} book @returns {Entry}
+ */
+export const placed = (entry, book) => (entry.book === null && entry.page && entry.tries === 0 ? { ...entry, book: book(entry.page) } : entry);
 
 /** What a write is about: of two writes about one thing the later counts. @param {Entry} entry */
 export const thing = ({ book, path, label }) => `${book}\n${path}\n${label}`;

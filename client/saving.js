@@ -32,7 +32,7 @@ export class Saving {
    * @param {Requests} parts.requests
    * @param {Outbox} parts.outbox
    * @param {() => string | null} parts.person who the book believes is signed in
-   * @param {() => string | null} parts.book which of the origin's books this page is of
+   * @param {(page?: import("./session.js").Page) => string | null} parts.book which of the origin's books a page is of, or this one
    * @param {(conflict: Conflict) => void} parts.conflicted
    * @param {() => void} parts.changed
    */

@@ -9,6 +9,7 @@ import { BookgateError, refusal, unreachable } from "./errors.js";
 /** @typedef {{next: string | null, rest: string | null}} SignedOut next: a page that must be visited to end it all; rest: one that ends the other books too */
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} TabStorage */
 /** @typedef {{guests: boolean, books: Record<string, string>}} Site what the gateway said about this origin; books: path prefix -> id, where there are several */
+/** @typedef {{path: string, named: string | null}} Page named: the page's own word on which of the origin's books it is of */
 /** @typedef {{token: string, ends: number}} Access ends: the gateway's time, seconds */
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -77,11 +78,21 @@ export class Session {
     return this.#database.lasting;
   }
 
-  /** Which of the origin's books the page is of: the longest prefix of its path; null: the origin has one. @returns {string | null} */
+  /** @returns {Page} */
+  get page() {
+    return { path: location.pathname, named: this.#named };
+  }
+
+  /** Which of the origin's books this page is of. */
   get book() {
+    return this.bookOf(this.page);
+  }
+
+  /** The longest prefix of a page's path says its book; null: the origin has one, or nobody said yet. @param {Page} page @returns {string | null} */
+  bookOf({ path, named }) {
     const listed = Object.entries(this.site?.books ?? {}).sort(([a], [b]) => b.length - a.length);
     if (listed.length === 0) return null;
-    return this.#named ?? listed.find(([prefix]) => location.pathname.startsWith(prefix))?.[1] ?? null;
+    return named ?? listed.find(([prefix]) => path.startsWith(prefix))?.[1] ?? null;
   }
 
   /** The gateway's time, in seconds. */
@@ -151,6 +162,8 @@ export class Session {
     const { mode, user, keep = false, refresh_token, merged, merge } = confirmed;
     if (!user || !mode) throw new BookgateError("bad_answer", "Confirmed, but as nobody.");
     this.mode = mode;
+    const key = await this.key();
+    await this.#database.change("state", "key", () => key); // a sign-out in another tab may have erased it meanwhile
     await this.#keep("refresh", refresh_token ?? null, keep);
     await this.#takeAccess(mode === "dpop" ? confirmed : null, keep);
     await this.#signedIn(user, keep);
@@ -200,8 +213,13 @@ export class Session {
     }
     await this.#forget();
     await this.#database.change("state", "key", () => undefined);
-    this.#key = null;
+    this.dropKey();
     return signedOut;
+  }
+
+  /** The key was erased: the next use makes another. */
+  dropKey() {
+    this.#key = null;
   }
 
   /** A ticket for a WebSocket in token mode; null: the cookie does it. @param {string} path without query @returns {Promise<string | null>} */

@@ -1,14 +1,17 @@
 /** What can be done with work that waits on this device, beside sending it: claimed, handed on, erased, tried again, written to a file. */
 
+import { placed } from "./outbox.js";
+
 /** @typedef {import("./database.js").Database} Database */
 /** @typedef {import("./outbox.js").Entry} Entry */
+/** @typedef {import("./session.js").Page} Page */
 
 export class Waiting {
   #database;
   #book;
   #changed;
 
-  /** @param {{database: Database, book: () => string | null, changed: () => void}} parts book: which of the origin's books this page is of */
+  /** @param {{database: Database, book: (page?: Page) => string | null, changed: () => void}} parts book: which of the origin's books a page is of, or this one */
   constructor({ database, book, changed }) {
     this.#database = database;
     this.#book = book;
@@ -58,7 +61,7 @@ export class Waiting {
    */
   async under(path, person) {
     const entries = await this.#database.all("outbox");
-    const theirs = entries.filter((entry) => entry.path.startsWith(path) && entry.person === person && entry.book === this.#book());
+    const theirs = entries.filter((entry) => entry.path.startsWith(path) && entry.person === person && placed(entry, this.#book).book === this.#book());
     return /** @type {Entry[]} */ (theirs);
   }
 
@@ -71,8 +74,8 @@ export class Waiting {
   }
 
   /** @param {Entry} entry */
-  #isUnclaimed({ person, book }) {
-    return person === null && book === this.#book();
+  #isUnclaimed(entry) {
+    return entry.person === null && placed(entry, this.#book).book === this.#book();
   }
 }
 

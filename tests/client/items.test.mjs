@@ -7,6 +7,8 @@ import { Saving } from "../../client/saving.js";
 import { Session } from "../../client/session.js";
 import { TabStorage, scriptedGateway } from "./scripted-gateway.mjs";
 
+globalThis.location = { pathname: "/" };
+
 const ADA = { sub: "p-ada", name: "Ada" };
 const stops = [];
 afterEach(async () => {
