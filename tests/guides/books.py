@@ -1,5 +1,6 @@
 """The books of the authors' guides, built by the real tools, each in a virtual environment of its own."""
 
+import shutil
 import subprocess
 import venv
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SECONDS = 300.0
+WRITTEN_ADDRESS = "http://localhost:8000/"
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "sphinx": (
@@ -28,25 +30,28 @@ class Book:
     """One book of one tool."""
 
     name: str
+    source: str  # a folder of examples/
     tool: str  # a key of PACKAGES; empty: plain files
-    command: tuple[str, ...]  # {to}: the folder to build into
+    command: tuple[str, ...]  # run in a copy of the source; {to}: the folder to build into
     pages: str = ""  # where the pages are, below that folder
     first: str = "index.html"  # has the question
     second: str = "chapter/words.html"  # has the text
 
 
 def sphinx(theme: str) -> Book:
-    options = ("-q", "-W", "-b", "html", "-D", f"html_theme={theme}")
-    return Book(theme, "sphinx", ("sphinx-build", *options, str(EXAMPLES / "sphinx"), "{to}"))
+    command = ("sphinx-build", "-q", "-W", "-b", "html", "-D", f"html_theme={theme}", ".", "{to}")
+    return Book(theme, "sphinx", "sphinx", command)
 
 
 def mkdocs(name: str, *options: str) -> Book:
     command = ("mkdocs", "build", "--quiet", "--site-dir", "{to}", *options)
-    return Book(name, "mkdocs", command, first="", second="chapter/words/")
+    return Book(name, "mkdocs", "mkdocs", command, first="", second="chapter/words/")
 
 
+PLAIN = Book("html", "html", "", ("cp", "-r", ".", "{to}"), second="index.html")
+MATERIAL = mkdocs("material", "--config-file", "material.yml")
 BOOKS = (
-    Book("html", "", ("cp", "-r", str(EXAMPLES / "html"), "{to}"), second="index.html"),
+    PLAIN,
     sphinx("furo"),
     sphinx("alabaster"),
     sphinx("pydata_sphinx_theme"),
@@ -54,23 +59,31 @@ BOOKS = (
     Book(
         "jupyter-book",
         "jupyter-book",
-        ("jupyter-book", "build", "--quiet", "--path-output", "{to}", str(EXAMPLES / "jupyter-book")),
+        "jupyter-book",
+        ("jupyter-book", "build", "--quiet", "--path-output", "{to}", "."),
         pages="_build/html",
         first="intro.html",
     ),
-    mkdocs("material", "--config-file", str(EXAMPLES / "mkdocs" / "material.yml")),
-    mkdocs("mkdocs", "--config-file", str(EXAMPLES / "mkdocs" / "mkdocs.yml")),
-    mkdocs("readthedocs", "--config-file", str(EXAMPLES / "mkdocs" / "mkdocs.yml"), "--theme", "readthedocs"),
+    MATERIAL,
+    mkdocs("mkdocs"),
+    mkdocs("readthedocs", "--theme", "readthedocs"),
 )
 
 
-def build(book: Book, tools: Path, to: Path) -> Path:
-    """The folder of the pages. `tools` keeps the environments for the next book."""
+def build(book: Book, tools: Path, folder: Path, address: str) -> Path:
+    """The folder of the pages.
+
+    tools: keeps the environments for the next book; folder: an empty one; address: where it will be read.
+    """
+    source, to = folder / "source", folder / "built"
+    shutil.copytree(EXAMPLES / book.source, source)
+    for config in source.glob("*.yml"):
+        config.write_text(config.read_text("utf-8").replace(WRITTEN_ADDRESS, address), "utf-8")
     programs = _install(book.tool, tools) if book.tool else Path("/usr/bin")
     command = [word.format(to=to) for word in book.command]
     done = subprocess.run(
         [str(programs / command[0]), *command[1:]],
-        check=False, capture_output=True, text=True, timeout=SECONDS,
+        check=False, capture_output=True, text=True, timeout=SECONDS, cwd=source,
         env={"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tools), "NO_MKDOCS_2_WARNING": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

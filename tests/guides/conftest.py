@@ -42,12 +42,13 @@ def serve(gateway: str, tools: Path, tmp_path_factory: pytest.TempPathFactory) -
     with ExitStack() as stack:
 
         def serve_book(book: Book) -> str:
-            pages, port = build(book, tools, tmp_path_factory.mktemp(book.name) / "built"), free_port()
+            port = free_port()
+            address = f"http://localhost:{port}/"
+            pages = build(book, tools, tmp_path_factory.mktemp(book.name), address)
             command = [sys.executable, "-m", "gateway.development.book", "--root", str(pages)]
             process = subprocess.Popen([*command, "--port", str(port), "--gateway", gateway])
             stack.callback(process.wait, 10)
             stack.callback(process.terminate)
-            address = f"http://localhost:{port}/"
             _until_answered(address)
             return address
 

@@ -5,7 +5,7 @@ import { keep } from "../keep.js";
 
 const editor = document.querySelector("#editor");
 const program = keep("turns", {
-  read: () => editor.textContent,
+  read: () => editor.innerText,
   show: (text) => (editor.textContent = text),
 });
 editor.addEventListener("input", () => program.changed());
@@ -14,7 +14,7 @@ editor.addEventListener("input", () => program.changed());
 
 const book = await connect();
 document.querySelector("#run").addEventListener("click", () => {
-  const turns = editor.textContent.trim().split(/\s+/).map(Number);
+  const turns = editor.innerText.trim().split(/\s+/).map(Number);
   const sum = turns.reduce((all, turn) => all + turn, 0);
   document.querySelector("#said").textContent = sum === 360 ? "All the way round." : `You turned by ${sum} degrees.`;
   book.log({ type: "Run.Program", item: "turns" });

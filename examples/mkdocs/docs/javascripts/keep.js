@@ -9,9 +9,10 @@
 
 const PAUSE = 800; // ms without a change before a text is saved
 
+let here = null; // the book, once it is connected
 /** The gateway's client, once its script is there; without a gateway nothing is kept, and the book works all the same. */
 const connected = new Promise((resolve) => {
-  const connect = () => resolve(globalThis.bookgate.connect());
+  const connect = () => resolve(globalThis.bookgate.connect().then((book) => (here = book)));
   if (globalThis.bookgate) connect();
   else document.addEventListener("bookgate-ready", connect, { once: true });
 });
@@ -57,7 +58,7 @@ class Kept {
     clearTimeout(this.#timer);
     this.#timer = null;
     const value = this.read();
-    const book = await connected;
+    const book = here ?? (await connected); // no pause: the page may be going
     await book.save(this.id, value, { kind: this.kind });
   }
 
@@ -129,6 +130,10 @@ function keepForm(form) {
   });
 }
 
+/* The page goes: saved before the book looks for what it can still send. */
+addEventListener("pagehide", finish, { capture: true });
+addEventListener("visibilitychange", () => document.visibilityState === "hidden" && finish(), { capture: true });
+
 /** Follows who reads: their work comes onto the page, and leaves it when they sign out. */
 async function follow() {
   const book = await connected;
@@ -141,7 +146,6 @@ async function follow() {
   });
   book.addEventListener("leaving", finish);
   book.addEventListener("signedout", () => all.forEach((item) => item.clear()));
-  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && finish());
 }
 
 find();
