@@ -37,7 +37,7 @@ test: $(VENV)/.test  ## every test but those in browsers and in books from elsew
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 2 $(PYTEST_ARGS)
 
 test-real-books: $(VENV)/.test $(VENV)/real-books  ## unmodified Runestone and PreTeXt books, installed from PyPI (not in CI)
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" REAL_BOOKS_TOOLS="$(CURDIR)/$(VENV)/real-books" \
