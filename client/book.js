@@ -115,12 +115,9 @@ export class Book extends EventTarget {
 
   /** Another tab signed in or out. @param {import("./presence.js").News} news */
   async #heard(news) {
-    if (news !== "signed-out") {
-      this.#guests.merged = news.merged;
-      return this.#resume();
-    }
-    await this.#resume(true);
-    if (this.signingIn) return;
+    if (news !== "signed-out") this.#guests.merged = news.merged;
+    await this.#resume(true); // on a shared device a token is for one tab alone: that of a sign-in leaves this one without
+    if (news !== "signed-out" || this.signingIn) return;
     this.#session.dropKey(); // that tab erased it
     await this.#authorization.renew();
   }

@@ -47,8 +47,9 @@ MENU = frozenset({"account", "save-file", "show-code", "sign-out", "sign-out-her
 PROVIDER_NAME = "input[name=name]"
 PROVIDER_CONTINUE = "#continue"
 OWN_DEVICE = "input[name=own_device]"
-ALLOW = "#allow, #keep"  # where a guest was at work: and keep that
-LEAVE = "#allow-leave, #leave"
+ALLOW = "button[value=allow]"
+KEEP = "button[value=allow-keep], button[value=keep]"  # where a guest was at work
+LEAVE = "button[value=allow-leave], button[value=leave]"
 GO_ON = "#go"
 DENY = "button[value=deny]"
 NOT_ME = "a[href*='not_you=1']"
@@ -260,8 +261,8 @@ class Reader:
         if ticks and not tick[0].is_selected():
             self.clicks += 1
             tick[0].click()
-        allowing = LEAVE if self._seen(LEAVE) and not self.keeps_guest_work else ALLOW
-        wanted = [allowing if allow else DENY, *([GO_ON] if hurried or ticks else [])]
+        allowing = [ALLOW, KEEP if self.keeps_guest_work else LEAVE]
+        wanted = [*(allowing if allow else [DENY]), *([GO_ON] if hurried or ticks else [])]
         buttons = [button for button in self._seen(", ".join(wanted)) if button.is_enabled()]
         if buttons and buttons[0] != self._pressed:  # a slow page stays for a moment
             self._pressed = buttons[0]
