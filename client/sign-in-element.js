@@ -152,7 +152,7 @@ class SignInElement extends HTMLElement {
   async #enterCode() {
     const input = /** @type {HTMLInputElement} */ (this.#id("code"));
     try {
-      await this.#book?.beginGuest({ returnCode: input.value.trim() });
+      await this.#book?.beginGuest({ returnCode: input.value.replace(/[\u2010-\u2015]/g, "-").trim() }); // as we show it, and as phones correct it
       input.value = "";
       this.#trouble = null;
       this.#askCode(false);
@@ -232,13 +232,13 @@ class SignInElement extends HTMLElement {
   }
 
   /** What there is to say, the most urgent first. @param {Book} book @returns {Message | null} */
-  #message({ status, error, user, reachable }) {
+  #message({ status, error, user, reachable, mode }) {
     if (this.#leftover && status.waiting + status.failed > 0) {
       return { words: this.text("leftover", { count: status.waiting + status.failed }), remedies: ["file", "give-up"] };
     }
     const trouble = this.#trouble ?? error?.code ?? null;
     if (trouble !== null && trouble !== "unreachable") return this.#explain(trouble);
-    if (this.#code !== null) return { words: this.text("codeIs", { name: this.#code }), mild: true, remedies: ["copy"] };
+    if (this.#code !== null) return { words: this.text("codeIs", { name: this.#code.replaceAll("-", "\u2011") }), mild: true, remedies: ["copy"] };
     if (this.#rest && user === null) {
       return { words: this.text("signedOutHere"), mild: true, link: { href: this.#rest, words: this.text("signOutEverywhere"), target: "_self" } };
     }
@@ -246,6 +246,7 @@ class SignInElement extends HTMLElement {
       const words = this.text(status.reason) || this.text("refused");
       return { words, remedies: status.failed + status.waiting > 0 ? ["file"] : [] };
     }
+    if (user?.guest && mode === "dpop" && !status.kept) return { words: this.text("guestUnkept") }; // its token goes with the page
     return reachable && trouble === null ? null : { words: this.text(status.kept ? "unreachable" : "unreachableUnkept") };
   }
 

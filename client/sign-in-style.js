@@ -16,6 +16,7 @@ export const STYLE = `
       --good: light-dark(#1a7f37, #56d364); --wait: light-dark(#9a5b00, #e3b341); --bad: light-dark(#c62828, #ff7b72);
     }
   }
+  :is(p, button, a, label, .status) { unicode-bidi: plaintext; } /* our words in their own direction, whichever the page's is */
   :host([hidden]), [hidden] { display: none !important; }
   .row { position: relative; display: flex; flex-wrap: wrap; align-items: center; justify-content: var(--bookgate-justify, start); gap: .5em .75em; }
   .note + .row { margin-block-start: .75em; }
@@ -40,7 +41,7 @@ export const STYLE = `
   .failed::before { background: var(--bad); border-radius: 0; }
   input {
     font: inherit; color: inherit; box-sizing: border-box; min-height: max(2.75em, 44px); width: 12em; max-width: 100%; padding: .25em .75em;
-    border: 1px solid var(--line); border-radius: var(--radius); background: transparent;
+    border: 1px solid var(--line); border-radius: var(--radius); background: transparent; direction: ltr;
   }
   .note { display: block; max-width: 34em; margin: 0; font-size: .9375em; }
   .box {

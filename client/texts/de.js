@@ -15,6 +15,7 @@ export const texts = {
   menu: ({ name }) => `${name}: Konto und Abmelden`,
   notYou: ({ name }) => `Angemeldet als ${name}. Nicht du? Dann melde dich ab.`,
   guestNote: "Du bist als Gast hier. Nach dem Abmelden führt nur der Code für ein anderes Gerät zu dieser Arbeit zurück.",
+  guestUnkept: "Dieses Fenster vergisst dich, wenn sich die Seite schließt. Um deine Arbeit wiederzufinden, melde dich an oder schreib dir den Code für ein anderes Gerät auf: Er steht im Menü.",
   showCode: "Code für ein anderes Gerät zeigen",
   codeIs: ({ name }) => `Um mit dieser Arbeit auf einem anderen Gerät weiterzumachen, gib dort diesen Code ein: ${name}. Wer ihn hat, sieht diese Arbeit.`,
   copyCode: "Code kopieren",

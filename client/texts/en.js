@@ -15,6 +15,7 @@ export const texts = {
   menu: ({ name }) => `${name}: account and signing out`,
   notYou: ({ name }) => `Signed in as ${name}. Not you? Then sign out.`,
   guestNote: "You are here as a guest. After signing out only the code for another device leads back to this work.",
+  guestUnkept: "This window forgets you when the page closes. To find your work again, sign in, or note down the code for another device: the menu shows it.",
   showCode: "Show the code for another device",
   codeIs: ({ name }) => `To go on with this work on another device, enter this code there: ${name}. Whoever has it sees this work.`,
   copyCode: "Copy the code",
