@@ -1,89 +1,23 @@
-"""Takes the pictures of the sign-in element in docs/pictures: `python -m tests.pictures` (bounded: a minute).
+"""Takes the pictures in docs/pictures: `python -m tests.pictures [STATE ...]`; no step waits over 40 s.
 
-No gateway is asked: the page gives the element books in every state.
+With names of states: those alone. The index is written anew from the same tables.
 """
 
-import base64
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Final
+import sys
 
-from selenium import webdriver
-from selenium.webdriver.support.wait import WebDriverWait
-
-ROOT: Final = Path(__file__).parents[2]
-PICTURES: Final = ROOT / "docs" / "pictures"
-PAGE: Final = "tests/pictures/sign-in-states.html"
-SECONDS: Final = 20.0
-SWITCHES: Final = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-lcd-text",
-)  # fmt: skip
-SIZES: Final = {"desktop": (1200, 900), "phone": (360, 740)}
-EVERY: Final = ""
-SHOTS: Final = tuple(
-    (language, scheme, device, state)
-    for language, scheme, device in (
-        ("en", "light", "desktop"),
-        ("en", "dark", "phone"),
-        ("de", "dark", "desktop"),
-        ("de", "light", "phone"),
-    )
-    for state in (EVERY, "menu", "guest menu")
-)
+from tests.pictures.element import PICTURES, take_element
+from tests.pictures.index import index
+from tests.pictures.pages import take_pages
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # ruff: ignore[builtin-argument-shadowing]  # its name there
-        """One line a request would hide what matters."""
-
-
-@contextmanager
-def files() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(ROOT))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def take(driver: webdriver.Chrome, page: str, scheme: str, size: tuple[int, int]) -> bytes:
-    """The whole page as one picture, however long it is."""
-    width, height = size
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    driver.get(page)
-    WebDriverWait(driver, SECONDS).until(lambda driver: driver.title == "ready")
-    tall = int(driver.execute_script("return document.body.offsetHeight + 32"))
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics | {"height": tall})
-    answer = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": 70})
-    return base64.b64decode(answer["data"])
-
-
-def main() -> None:
-    options = webdriver.ChromeOptions()
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    driver = webdriver.Chrome(options=options)
-    driver.set_page_load_timeout(SECONDS)
-    try:
-        with files() as address:
-            for language, scheme, device, state in SHOTS:
-                page = f"{address}/{PAGE}?lang={language}&state={state.replace(' ', '+')}"
-                picture = take(driver, page, scheme, (400, 740) if state else SIZES[device])
-                name = f"{state.replace(' ', '-') or 'states'}-{language}-{scheme}-{device}.webp"
-                (PICTURES / f"element-{name}").write_bytes(picture)
-    finally:
-        driver.quit()
+def main(names: list[str]) -> int:
+    (PICTURES / "README.md").write_text(index(), encoding="utf-8")
+    if not names:
+        take_element()
+    missed = take_pages(names)
+    sys.stdout.writelines(f"not reached: {words}\n" for words in missed)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,47 @@
+"""Every page and state by the rules of WCAG 2.2 AA, as axe-core reads them: light desk and dark phone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pictures.house import open_house
+from tests.pictures.pages import STATES
+from tests.pictures.states import State
+from tests.pictures.visitor import SCHEMES, Visitor, visitor
+
+AXE = Path(__file__).parents[1] / "axe-core" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LOOK = """
+const done = arguments[arguments.length - 1];
+const rules = {runOnly: {type: 'tag', values: arguments[0]}, resultTypes: ['violations']};
+const fails = (error) => done([{id: String(error), nodes: []}]);
+axe.run(document, rules).then(({violations}) => done(violations), fails);
+"""
+WITHOUT_SCRIPT = frozenset({"deliver-no-script", "signing-out"})  # nothing can look around there
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+    folder = tmp_path_factory.mktemp("accessibility")
+    with open_house(folder) as house, visitor(house, folder / "profile") as made:
+        yield made
+
+
+@pytest.mark.parametrize("state", [pytest.param(state, id=state.name) for state in STATES])
+def test_a_page_for_everybody(reader: Visitor, state: State) -> None:
+    with state.shown(reader):
+        for device in SCHEMES if state.name not in WITHOUT_SCRIPT else ():
+            with reader.on(device):
+                reader.until_live()
+                assert broken(reader) == [], device
+
+
+def broken(reader: Visitor) -> list[str]:
+    """The rules that the page breaks, with where and why."""
+    reader.driver.execute_script(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = reader.driver.execute_async_script(LOOK, RULES)
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]
+    ] + [one["id"] for one in found if not one["nodes"]]
