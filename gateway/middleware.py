@@ -27,6 +27,7 @@ from gateway.errors import (
 )
 from gateway.expectation import meet_expectation
 from gateway.origins import PolicyTable
+from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
 from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
 from gateway.telemetry import Log, request_line
@@ -209,30 +210,13 @@ def _json(request: web.Request, refusal: GatewayError, public_url: str) -> web.R
     )
 
 
-_TITLES = {
-    "invalid_grant": "This page is too old",
-    "not_found": "There is nothing here",
-    "directory_unavailable": "Signing in does not work at the moment",
-    "sessions_unavailable": "Signing in does not work at the moment",
-    "too_many_requests": "Too many tries",
-    "provider_unavailable": "The sign-in service does not answer",
-    "provider_refused": "You were not signed in",
-}
-_LINES = {
-    "invalid_grant": "It was open for more than ten minutes, was used already, or belongs to another "
-    "browser. Close it and sign in from the book again.",
-    "invalid_request": "The book sent a request that cannot be understood here. Close this window and try "
-    "again; if it happens again, tell the people who made the book.",
-    "not_found": "This is where books let their readers sign in. Open your book and sign in from there.",
-    "forbidden": "Close this window and sign in from the book again.",
-}
-
-
 def _page(renderer: Renderer, request: web.Request, refusal: GatewayError) -> web.Response:
+    title, line = REFUSALS.get(refusal.code, ("That did not work", refusal.description))
     values = {
-        "title": _TITLES.get(refusal.code, "That did not work"),
-        "lines": [_LINES.get(refusal.code, refusal.description)],
+        "title": title,
+        "lines": [line],
         "origin": None,
+        "book": "" if isinstance(refusal, InvalidRequestError) else None,
         "request_id": None if isinstance(refusal, NotFoundError) else request[REQUEST_ID],
     }
     response = renderer.page("message.html", values, status=refusal.status)

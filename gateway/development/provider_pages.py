@@ -143,7 +143,8 @@ class ProviderPages:
             return _redirect(reply.headers["Location"])
         # The address to go back to is not proved, so the fault is told here (RFC 6749 section 4.1.2.1).
         body = reply.body if isinstance(reply.body, Mapping) else {}
-        return self._page("refused", 400, reason=str(body.get("error_description") or body.get("error")))
+        fault = str(body.get("error_description") or body.get("error")).rstrip(".")
+        return self._page("refused", 400, reason=f"What asked for a sign-in made a mistake: {fault}.")
 
     def _page(self, template: str, status: int = 200, **values: object) -> web.Response:
         nonce = secrets.token_urlsafe(16)

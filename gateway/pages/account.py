@@ -55,6 +55,7 @@ def _signed_out(parts: Parts) -> web.Response:
         "title": "You are signed out",
         "lines": ["Nobody is signed in to this service in this browser. Work that was saved stays."],
         "origin": None,
+        "book": None,
         "request_id": None,
     }
     return parts.renderer.page("message.html", values, in_flow=False)
@@ -114,8 +115,9 @@ async def _go_on_to_provider(parts: Parts, mark: str) -> web.Response:
 async def _leave(parts: Parts, provider: str) -> web.Response:
     """Where the provider's block says so, on to its own sign-out; by a page, as the answer to a form."""
     way = parts.ways.get(provider)
-    url = None if way is None else await way.provider.logout_url(None, f"{parts.public_url}/auth/logout")
+    if way is None:
+        return _signed_out(parts)
+    url = await way.provider.logout_url(None, f"{parts.public_url}/auth/logout")
     if url is None:
         return _signed_out(parts)
-    answer = {"message": {}, "origin": parts.public_url, "target": url, "by_message": False}
-    return parts.renderer.page("deliver.html", {"answer": answer, "target": url})
+    return parts.renderer.page("leave.html", {"provider": way.label, "target": url})

@@ -208,7 +208,12 @@ def sign_in_page(
 
 def unavailable(way: Way) -> str:
     """What the sign-in page says of a provider that is down, slow or answers garbage."""
-    return f"{way.label} does not answer at the moment. Try again in a minute, or choose another way."
+    return f"{way.label} does not answer at the moment. Nobody was signed in."
+
+
+def declined(way: Way) -> str:
+    """What it says of a provider that answered no, or what must not be trusted."""
+    return f"{way.label} did not confirm who you are. Nobody was signed in."
 
 
 async def start_login(
@@ -269,8 +274,11 @@ def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response
     listed = None if parsed is None else request[POLICIES].listed(parsed)
     values = {
         "title": "This book is not connected here",
-        "lines": ["The people who run this sign-in service have not allowed the book at this address:"],
+        "lines": [
+            "Nobody was signed in: the people who run this service have not allowed the book at this address:"
+        ],
         "origin": origin,
+        "book": origin,
         "contact": (listed and listed.contact) or parts.renderer.contact,
         "request_id": request[REQUEST_ID],
     }
@@ -282,8 +290,12 @@ def plain_refusal(request: web.Request, parts: Parts) -> web.Response:
     request[REASON] = "consent_required: prompt=none"
     values = {
         "title": "Sign in from the book",
-        "lines": ["Close this window and use the book's own sign-in button."],
+        "lines": [
+            "This book may not sign anybody in without a question.",
+            "Close this window and use the book's own sign-in button.",
+        ],
         "origin": None,
+        "book": None,
         "request_id": None,
     }
     return parts.renderer.page("message.html", values, status=403)

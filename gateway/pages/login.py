@@ -20,6 +20,7 @@ from gateway.pages.flow import (
     Parts,
     Way,
     ask_who,
+    declined,
     policy_of,
     proceed,
     sign_in_page,
@@ -143,10 +144,7 @@ async def _offer_again(
     error: ProviderUnavailableError | ProviderRefusedError,
 ) -> web.Response:
     """The sign-in page once more, saying what went wrong and offering the others."""
-    if isinstance(error, ProviderUnavailableError):
-        trouble = unavailable(way)
-    else:
-        trouble = f"{way.label} did not confirm who you are. Nobody was signed in."
+    trouble = unavailable(way) if isinstance(error, ProviderUnavailableError) else declined(way)
     if login.authorization is None:
         ways = ways_in(parts, None)
         return sign_in_page(parts, ways, origin=None, transaction="", trouble=trouble)

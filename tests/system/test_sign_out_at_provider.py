@@ -17,7 +17,7 @@ async def leaving(tmp_path: Path, redis_url: str) -> AsyncGenerator[House]:
 
 
 def goes_to_provider(house: House, got: Got) -> bool:
-    target = got.text.partition('"target":"')[2].partition('"')[0].replace("\\u0026", "&")
+    target = got.text.partition('id="target">"')[2].partition('"')[0].replace("\\u0026", "&")
     if not target.startswith(f"{house.liar.issuer}/leave?"):
         return False
     return parse_qs(urlsplit(target).query)["post_logout_redirect_uri"] == [f"{house.url}/auth/logout"]
