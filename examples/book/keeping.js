@@ -2,9 +2,10 @@
 
 const PAUSE = 800; // ms without a change before a text is saved
 
+let here = null; // the book, once it is connected
 /** The gateway's client, once its script is there; a book without a gateway waits for ever, and works all the same. */
 const connected = new Promise((resolve) => {
-  const connect = () => resolve(globalThis.bookgate.connect());
+  const connect = () => resolve(globalThis.bookgate.connect().then((book) => (here = book)));
   if (globalThis.bookgate) connect();
   else document.addEventListener("bookgate-ready", connect, { once: true });
 });
@@ -28,7 +29,7 @@ class Kept {
   }
 
   async save(value) {
-    const book = await connected;
+    const book = here ?? (await connected); // no pause: the page may be going
     await book.save(this.id, value, { kind: this.kind });
   }
 
@@ -71,6 +72,10 @@ function finishAll() {
   for (const item of items) item.finish();
 }
 
+/* The page goes: saved before the book looks for what it can still send. */
+addEventListener("pagehide", finishAll, { capture: true });
+addEventListener("visibilitychange", () => document.visibilityState === "hidden" && finishAll(), { capture: true });
+
 /** Follows who reads: their work comes onto the page, and leaves it when they sign out on purpose. */
 async function begin() {
   const book = await connected;
@@ -84,7 +89,6 @@ async function begin() {
   book.addEventListener("change", follow);
   book.addEventListener("leaving", finishAll);
   book.addEventListener("signedout", () => items.forEach((item) => item.cleared()));
-  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && finishAll());
   await follow();
 }
 void begin();
