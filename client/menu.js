@@ -26,6 +26,7 @@ export class Menu {
     document.addEventListener("pointerdown", away);
     document.addEventListener("focusin", away); // a click into a frame moves the focus only
     addEventListener("blur", () => this.close(false));
+    addEventListener("resize", () => this.open && this.#place()); // a phone is turned, a page zoomed
   }
 
   /** @param {0 | -1} focused which of its items */

@@ -9,7 +9,7 @@ import pytest
 from tests.pictures.house import open_house
 from tests.pictures.pages import STATES
 from tests.pictures.states import State
-from tests.pictures.visitor import SCHEMES, Visitor, visitor
+from tests.pictures.visitor import PICTURED, SIZES, Visitor, visitor
 
 AXE = Path(__file__).parents[1] / "axe-core" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -18,6 +18,13 @@ const done = arguments[arguments.length - 1];
 const rules = {runOnly: {type: 'tag', values: arguments[0]}, resultTypes: ['violations']};
 const fails = (error) => done([{id: String(error), nodes: []}]);
 axe.run(document, rules).then(({violations}) => done(violations), fails);
+"""
+# WCAG 1.4.10: no scrolling sideways, at 320 pixels either.
+TOO_WIDE = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+MENU = """
+const menu = document.querySelector('bookgate-sign-in').shadowRoot.querySelector('[part=menu]');
+const {left, right} = menu.getBoundingClientRect();
+return [left, right];
 """
 WITHOUT_SCRIPT = frozenset({"deliver-no-script", "signing-out"})  # nothing can look around there
 
@@ -32,10 +39,21 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
 @pytest.mark.parametrize("state", [pytest.param(state, id=state.name) for state in STATES])
 def test_a_page_for_everybody(reader: Visitor, state: State) -> None:
     with state.shown(reader):
-        for device in SCHEMES if state.name not in WITHOUT_SCRIPT else ():
+        for device in SIZES:
             with reader.on(device):
                 reader.until_live()
-                assert broken(reader) == [], device
+                assert reader.driver.execute_script(TOO_WIDE) == 0, device
+                if device in PICTURED and state.name not in WITHOUT_SCRIPT:
+                    assert broken(reader) == [], device
+
+
+def test_an_open_menu_stays_in_a_window_that_changes(reader: Visitor) -> None:
+    (menu,) = (state for state in STATES if state.name == "book-menu")
+    with menu.shown(reader):
+        for device, (width, _) in SIZES.items():
+            with reader.on(device, whole=False):
+                left, right = reader.driver.execute_script(MENU)
+                assert 0 <= left < right <= width, device
 
 
 def broken(reader: Visitor) -> list[str]:

@@ -12,7 +12,7 @@ from tests.pictures.element import PICTURES
 from tests.pictures.house import open_house
 from tests.pictures.other_states import ACCOUNT, DOCTOR, REFUSALS
 from tests.pictures.states import BACK, QUESTIONS, SIGN_IN, State, WrongPageError
-from tests.pictures.visitor import SCHEMES, Visitor, visitor
+from tests.pictures.visitor import PICTURED, Visitor, visitor
 
 PAGES: Final = PICTURES / "pages"
 GROUPS: Final[Mapping[str, Sequence[State]]] = {
@@ -44,7 +44,7 @@ def take_pages(names: Collection[str]) -> list[str]:
 def _take(reader: Visitor, state: State) -> list[str]:
     try:
         with state.shown(reader):
-            for device in SCHEMES:
+            for device in PICTURED:
                 (PAGES / f"{state.name}-{device}.webp").write_bytes(reader.picture(device, whole=state.whole))
     except (WebDriverException, WrongPageError) as error:
         return [f"{state.name}: {error}"]

@@ -19,8 +19,9 @@ from tests.pictures.house import READER, TRUSTED, House
 from tests.system.reader import Flow
 
 SECONDS: Final = 40.0
-SIZES: Final = {"desktop": (960, 640), "phone": (390, 700)}
-SCHEMES: Final = {"desktop": "light", "phone": "dark"}
+SIZES: Final = {"desktop": (960, 640), "phone": (390, 700), "narrow": (320, 640)}
+SCHEMES: Final = {"desktop": "light", "phone": "dark", "narrow": "light"}
+PICTURED: Final = ("desktop", "phone")
 TALLEST: Final = 1600  # pixels
 TALL: Final = "return document.documentElement.scrollHeight"
 WAY: Final = "[data-way]"

@@ -3,13 +3,14 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.middleware import on_prepare
-from tests.system.house import CONSENT, TRUSTED, House, open_house
+from tests.system.house import CONSENT, DENIED, TRUSTED, House, open_house
 from tests.system.reader import Flow, no_cors
 
 ITEM = "/storage/v1/items/a"
@@ -45,6 +46,18 @@ async def test_an_address_that_leads_nowhere_is_a_page_for_people_and_json_for_b
         assert "frame-ancestors 'none'" in (page.one("Content-Security-Policy") or "")
         got = await ada.fetch(TRUSTED, "GET", "/nothing/here")
         assert (got.status, got.error) == (404, "not_found")
+
+
+async def test_a_refusal_says_whose_fault_it_is_whom_to_ask_and_its_number(house: House) -> None:
+    async with house.reader() as ada:
+        page = await ada.navigate("/auth/authorize?client_id=odd")
+        assert page.status == 400
+        assert "The fault is the book&#39;s, not yours." in page.text
+        assert 'href="/auth/doctor"' in page.text
+        assert "mailto:help@example.edu" in page.text
+        assert f"<code>{page.one('X-Request-Id')}</code>" in page.text
+        page = await ada.ask(Flow(DENIED))
+        assert f"/auth/doctor?{urlencode({'book': DENIED})}" in page.text
 
 
 async def test_a_form_s_nonce_is_new_on_every_page(house: House) -> None:
