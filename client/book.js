@@ -117,6 +117,7 @@ export class Book extends EventTarget {
   async #heard(news) {
     if (news !== "signed-out") this.#guests.merged = news.merged;
     await this.#resume(true); // on a shared device a token is for one tab alone: that of a sign-in leaves this one without
+    if (news !== "signed-out" && !this.user) this.#guests.refuse(); // somebody is signed in, though not for this tab
     if (news !== "signed-out" || this.signingIn) return;
     this.#session.dropKey(); // that tab erased it
     await this.#authorization.renew();

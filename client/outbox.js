@@ -256,6 +256,9 @@ export class Outbox {
   async #entries() {
     const entries = (await this.#database.all("outbox")).map((entry) => placed(entry, this.#book));
     const keys = new Set(entries.map(({ key }) => key));
+    const places = new Set(entries.map(({ n }) => n));
+    const sent = this.known.findLast(({ n, person, type }) => n !== Infinity && !places.has(n) && person !== null && type !== "events");
+    if (sent) this.#saved = { person: sent.person, at: new Date() }; // by another tab
     this.known = [...entries, ...this.known.filter(({ n, key }) => n === Infinity && !keys.has(key))];
     return entries;
   }

@@ -70,6 +70,7 @@ def elsewhere(house: House, new_reader: NewReader, name: str, ada: str) -> Reade
 
 
 def until_loads(reader: Reader, value: object) -> None:
+    """At once, unless storage was away or slow: then what was a guest's comes later."""
     reader.wait(lambda: reader.book(LOAD) == value, f"{value} is loaded")
 
 
@@ -94,7 +95,7 @@ def test_the_work_of_a_guest_who_signs_in_is_theirs(
     reader.sign_in(ada)
     assert reader.clicks == 2, "the button, and what becomes of the work"
     assert reader.driver.title != "cleared", "it is the reader's: it stays"
-    assert reader.book(LOAD) == "first"
+    until_loads(reader, "first")
     assert_reader(reader, ada)
     assert reader.book(LOAD) == "first"
     assert elsewhere(house, new_reader, OPEN, ada).book(LOAD) == "first"
@@ -206,10 +207,14 @@ def test_a_second_tab_of_a_guest_who_signs_in(house: House, reader: Reader, ada:
     reader.wait(lambda: reader.name() == ada or not reader.book("book.user"), "the other tab knows")
     if reader.name() is None:
         assert reader.setting is Setting.WEBKIT_ITP, "its heuristic may give the cookie to one tab alone"
-        reader.sign_in()
+        reader.book("book.save('second', 2)")
+        reader.wait(lambda: reader.shown("status").text == "Kept on this device only")
+        reader.driver.switch_to.window(first)
+        assert_reader(reader, ada)  # no guest began in the other
+        return
     reader.book("book.save('second', 2)")
     reader.until_saved()
-    assert reader.book(LOAD) == "of two tabs"
+    until_loads(reader, "of two tabs")
 
     key = reader.book(JKT)
     reader.driver.switch_to.window(first)

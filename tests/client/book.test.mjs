@@ -288,6 +288,16 @@ test("a guest who signed in in another tab keeps the work on the screen, unless 
   await until(() => book.user?.name === "Ada" && cleared === 2);
 });
 
+test("no guest begins unasked in a tab that cannot see who signed in in another", async () => {
+  const { book, state, sent } = await opened(undefined, { user: GUEST, guests: true });
+  state.user = null;
+  new BroadcastChannel("bookgate-session").postMessage({ merged: GUEST.sub });
+  await until(() => book.user === null);
+  await book.save("a", 1);
+  await until(() => book.status.unclaimed === 1);
+  assert.equal(sent("/auth/token").length, 0);
+});
+
 test("a gateway that answers HTML is away: said, and nothing lost", async () => {
   let hotel = true;
   const page = { headers: { "Content-Type": "text/html" }, body: "<h1>Welcome to our hotel</h1>" };

@@ -42,6 +42,18 @@ test("writes are sent in order, each once, and then forgotten", async () => {
   assert.equal((await box.status("bob")).savedAt, null, "not the time of the reader before");
 });
 
+test("what another tab sent for this one is saved here too", async () => {
+  const { box, seen } = outbox({ outcomes: [{ later: 60 }] });
+  const other = outbox({ database: seen.database });
+  await box.add(item("a", "1"));
+  await box.drain();
+  assert.equal((await box.status("ada")).state, "waiting");
+  await other.box.drain();
+  assert.deepEqual([bodies(other.seen), (await box.status("ada")).waiting], [["1"], 0]);
+  assert.equal((await box.status("ada")).state, "saved");
+  await box.drain({ now: true }); // no pause outlives the test
+});
+
 test("a program that was never tried is replaced; an answer never is", async () => {
   const { box, seen } = outbox();
   await box.add(item("p", "one"));
