@@ -319,6 +319,6 @@ async def test_a_book_that_names_its_ways_in(house: House) -> None:
             got = await ada.fetch(MIRROR, "GET", ITEM)
             assert (got.status, got.error) == (401, "login_required")
             page = await ada.ask(Flow(MIRROR))
-            assert "This book offers no way to sign in" in page.text
+            assert "The book offers no way to sign in" in page.text
         finally:
             house.set_origins(ORIGINS)
