@@ -294,7 +294,7 @@ test("no guest begins unasked in a tab that cannot see who signed in in another"
   new BroadcastChannel("bookgate-session").postMessage({ merged: GUEST.sub });
   await until(() => book.user === null);
   await book.save("a", 1);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await new Promise((resolve) => setTimeout(resolve, 200));
   assert.deepEqual([sent("/auth/token").length, book.status.unclaimed], [0, 1]);
 });
 
