@@ -66,7 +66,7 @@ async def independent_provider(
     client["post_logout_redirect_uris"] = list(post_logout_redirect_uris)
     words = [json.dumps(client)] if own is None else [json.dumps(client), json.dumps(asdict(own))]
     process = await asyncio.create_subprocess_exec(
-        NODE, SERVER, *words, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+        NODE, SERVER, *words, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.PIPE
     )
     provider = IndependentProvider("", "bookgate", "independent-secret", process)
     try:

@@ -1,7 +1,7 @@
 // A certified OpenID provider (npm oidc-provider) with one page that asks for a name.
 // node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris"}' ['{"address", "host", "certificate", "key", "headers"}']
 // With the second: over TLS, on that address, under that name, those headers on every answer. It
-// prints one line, "ready ISSUER", and serves until it is ended.
+// prints one line, "ready ISSUER", and serves until it is ended, or whoever started it is gone.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -82,4 +82,5 @@ server.on('request', (request, response) => {
   }
   interact(request, response).catch((error) => response.writeHead(400).end(String(error)));
 });
+process.stdin.on('end', () => process.exit()).resume();
 console.log(`ready ${issuer}`);
