@@ -176,6 +176,17 @@ async def test_several_workers_may_open_at_once(file: Path, clock: Clock) -> Non
         await each.close()
 
 
+async def test_a_worker_waits_for_the_one_that_migrates(file: Path, clock: Clock) -> None:
+    other = sqlite3.connect(file)
+    other.execute("BEGIN EXCLUSIVE")
+    opening = asyncio.create_task(Directory.open(url(file), KEY, clock))
+    await asyncio.sleep(1.5)  # longer than a sign-in would wait for the lock
+    assert not opening.done()
+    other.rollback()
+    other.close()
+    await (await opening).close()
+
+
 CALLS: list[Callable[[Directory], Awaitable[object]]] = [
     ada,
     lambda directory: directory.approve(person_id(KEY, ISSUER, "ada"), BOOK),

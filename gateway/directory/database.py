@@ -1,6 +1,8 @@
 """The directory's engine: opened, migrated, and its errors turned into ours, in one place."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -18,6 +20,7 @@ from gateway.errors import DirectoryUnavailableError
 
 RETRY_AFTER = 5  # seconds
 _LOCKED = 1.0  # seconds that SQLite waits for another writer
+_PAUSE = 0.1  # seconds between two looks at a database that another worker migrates
 _DEADLINE = 4.0  # seconds for a whole operation: a sign-in that hangs helps nobody
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -41,15 +44,33 @@ async def transaction(
         raise DirectoryUnavailableError(f"directory: {error!r}", retry_after=RETRY_AFTER) from error
 
 
-async def migrate(engine: AsyncEngine) -> None:
-    """Bring the tables up to this version's; a newer database than this code knows is refused."""
-    try:
-        async with transaction(engine, deadline=60) as connection:
-            # The write lock first: of several workers that start together, one migrates.
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            await connection.run_sync(_upgrade)
-    except CommandError as error:
-        raise DirectoryUnavailableError(f"directory: {error}", retry_after=RETRY_AFTER) from error
+async def migrate(engine: AsyncEngine, patience: float = 60) -> None:
+    """Bring the tables up to this version's, after any other worker that is doing the same.
+
+    `patience`: seconds to wait for that worker. SQLite's own wait does not do: it is made for one
+    sign-in, and it is not kept at all while a new file becomes one with a write-ahead log.
+    DirectoryUnavailableError: still locked then; or the database is newer than this code.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            async with transaction(engine, deadline=patience) as connection:
+                # The write lock first: of several workers that start together, one migrates.
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                await connection.run_sync(_upgrade)
+        except CommandError as error:
+            raise DirectoryUnavailableError(f"directory: {error}", retry_after=RETRY_AFTER) from error
+        except DirectoryUnavailableError as error:
+            if not _is_locked(error.__cause__) or time.monotonic() > end:
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
+
+
+def _is_locked(error: BaseException | None) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _upgrade(connection: Connection) -> None:
