@@ -102,7 +102,9 @@ test("no request names more than the storage service takes, and another course i
   const long = Array.from({ length: 11 }, (_, number) => items.load(`${number}`.padStart(199, "n"), { course: "cs1" }));
   await Promise.all([...many, ...long]);
   const asked = received.slice(before).map(({ path }) => new URL(path, "http://gw").searchParams);
-  assert.deepEqual(asked.map((query) => [query.get("course"), query.get("ids").split(",").length]), [[null, 100], [null, 1], ["cs1", 10], ["cs1", 1]]);
+  // they go out together, so they may arrive in any order
+  const sizes = asked.map((query) => `${query.get("course")} ${query.get("ids").split(",").length}`);
+  assert.deepEqual(sizes.sort(), ["cs1 1", "cs1 10", "null 1", "null 100"]);
 });
 
 test("a read that is refused says so to everyone who asked", async () => {
