@@ -5,6 +5,7 @@ origins            an origin and its policy
 routes             backends and the paths that lead to them
 identity           who a request is made as, and how backends are told
 records            what Redis holds, as values
+revocation_rules   what ends sessions, as values
 session_limits     how long sessions live
 sealing            how ids are hashed and values sealed
 session_ids        the form of ids, keys and tokens
@@ -17,7 +18,7 @@ doctor_rules       what an author is told about a book's address
 client_address     who the client is, as trusted proxies say
 access             which credential counts, and whether a session serves an origin
 request_context    what the middlewares know about a request
-store              the one way to Redis
+store/             the one way to Redis
 telemetry          log lines
 sessions           sign-in sessions and their children, the book sessions
 grants             what is exchanged once or for a short time

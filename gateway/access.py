@@ -93,6 +93,7 @@ def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:
         and policy.credentials
         and offers(policy, book.provider)
         and _agreed(book, policy)
+        and book.began >= policy.since
         and book.mode is not Mode.PENDING
         and now < book.ends
     )
@@ -113,9 +114,9 @@ def _agreed(book: Book, policy: Policy) -> bool:
 
     A guest is nobody whose name or other work a book could reach: there is nothing to consent to.
     """
-    return policy.trust is Trust.TRUSTED or (
-        policy.trust is Trust.CONSENT and (book.approved or book.is_guest)
-    )
+    if policy.trust is Trust.TRUSTED:
+        return book.approved or book.is_guest or book.began >= policy.trusted_since
+    return policy.trust is Trust.CONSENT and (book.approved or book.is_guest)
 
 
 def _authorized(lines: Sequence[str]) -> Credential:

@@ -84,6 +84,10 @@ class Policy:
     expires: date | None
     contact: str | None
     file: str = ""  # the file of that line
+    # Unix seconds: the origin's sessions that began before have ended, for it was taken away in between;
+    # `trusted_since` speaks of those that nobody approved.
+    since: int = 0
+    trusted_since: int = 0
 
     def book_ids(self, origin: Origin) -> tuple[str, ...]:
         """The books of one of the policy's origins, the first one first."""

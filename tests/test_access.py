@@ -196,6 +196,21 @@ UNLISTED = replace(POLICY, line=0)
         pytest.param(
             SESSION, BOOK, replace(POLICY, sign_in=frozenset({"google"})), 150, False, id="another way"
         ),
+        pytest.param(SESSION, BOOK, replace(POLICY, since=100), 150, True, id="began when the origin came"),
+        pytest.param(
+            SESSION, BOOK, replace(POLICY, since=101), 150, False, id="the origin was taken away since"
+        ),
+        pytest.param(
+            SESSION, BOOK, replace(POLICY, trusted_since=101), 150, False, id="it needed consent in between"
+        ),
+        pytest.param(
+            msgspec.structs.replace(SESSION, approved=True),
+            BOOK,
+            replace(POLICY, trusted_since=101),
+            150,
+            True,
+            id="it needed consent in between, which was given",
+        ),
         pytest.param(SESSION, BOOK, POLICY, 199, True, id="the last second"),
         pytest.param(SESSION, BOOK, POLICY, 200, False, id="ended"),
     ],

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # Each room imports only from rows above its own, and nothing of its own row.
 ROWS = (
     ("errors",),
-    ("origins", "routes", "records", "sealing", "session_limits", "client_address"),
+    ("origins", "routes", "records", "revocation_rules", "sealing", "session_limits", "client_address"),
     ("identity", "session_ids"),
     ("cookies", "cors", "grant_rules", "dpop"),
     ("access", "authorize_rules", "doctor_rules"),
@@ -53,6 +53,7 @@ PURE = (
     "proxy.head",
     "proxy.path",
     "records",
+    "revocation_rules",
     "routes",
     "sealing",
     "session_ids",
