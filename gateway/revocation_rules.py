@@ -1,7 +1,7 @@
 """What ends sessions, as values: acts that a directory keeps, and marks that a load compares.
 
-An act is done to what Redis holds now, and can be done again: after a fail-over it is. By a mark nothing has to
-be looked for: whatever began before it has ended.
+An act is done to what Redis holds now, and can be done again: after a fail-over it is. By a mark nothing has
+to be looked for: whatever began before it has ended.
 """
 
 from collections.abc import Mapping
