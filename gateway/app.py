@@ -110,10 +110,19 @@ def client_folder() -> Path:
 
 
 @asynccontextmanager
-async def build(settings: Settings, origins: Origins, redis_url: str, log: Log) -> AsyncGenerator[Gateway]:
-    """Open every part, yield the applications, close the parts again in reverse order."""
+async def build(
+    settings: Settings,
+    origins: Origins,
+    redis_url: str,
+    log: Log,
+    clock: Callable[[], float] = time.time,
+) -> AsyncGenerator[Gateway]:
+    """Open every part, yield the applications, close the parts again in reverse order.
+
+    clock: Unix seconds, which may be stepped while it runs.
+    """
     async with AsyncExitStack() as stack:
-        core = await _core(stack, settings, origins, redis_url, log)
+        core = await _core(stack, settings, origins, redis_url, log, clock)
         session = await stack.enter_async_context(open_session(settings.outbound.proxy, settings.outbound.ca))
         providers = build_providers(settings.providers, session, core.clock)
         ways = {block.id: Way(block.id, block.label, providers[block.id]) for block in settings.providers}
@@ -145,9 +154,14 @@ async def build(settings: Settings, origins: Origins, redis_url: str, log: Log) 
 
 
 async def _core(
-    stack: AsyncExitStack, settings: Settings, origins: Origins, redis_url: str, log: Log
+    stack: AsyncExitStack,
+    settings: Settings,
+    origins: Origins,
+    redis_url: str,
+    log: Log,
+    clock: Callable[[], float],
 ) -> _Core:
-    clock, token = time.time, secrets.token_bytes
+    token = secrets.token_bytes
     keys = settings.keys
     sealer = Sealer(keys.root, keys.previous, token)
     store = Store.open(redis_url, settings.redis.prefix, settings.redis.deadline)
