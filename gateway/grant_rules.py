@@ -52,12 +52,14 @@ def redirect_uri_ok(redirect_uri: str, origin: Origin, policy: Policy) -> bool:
     """One of the origin's `redirects`, byte for byte, or a return page of ours on it.
 
     A fragment survives a redirect: an open redirector on the book's own origin would hand the code on, so
-    nothing but a page of that one name is taken unlisted.
+    nothing but a page of that one name is taken unlisted. An origin whose redirectors can take that name as
+    their last segment lists its return page: then no other is one.
     """
-    if is_return_page(redirect_uri, origin):
-        return True
     # a group's list may name pages of other origins
-    return redirect_uri.startswith(f"{origin}/") and redirect_uri in policy.redirects
+    listed = [page for page in policy.redirects if page.startswith(f"{origin}/")]
+    if redirect_uri in listed:
+        return True
+    return is_return_page(redirect_uri, origin) and not any(is_return_page(page, origin) for page in listed)
 
 
 def is_return_page(redirect_uri: str, origin: Origin) -> bool:

@@ -95,6 +95,15 @@ def test_return_pages(path: str) -> None:
     assert redirect_uri_ok(f"https://book.example{path}", BOOK, LISTED)
 
 
+def test_an_origin_that_lists_its_return_page_has_no_other() -> None:
+    mine = "https://book.example/a/bookgate-return.html"
+    named = replace(POLICY, redirects=frozenset({mine, "https://other.example/bookgate-return.html"}))
+    assert redirect_uri_ok(mine, BOOK, named)
+    assert not redirect_uri_ok("https://book.example/go/evil.example/bookgate-return.html", BOOK, named)
+    elsewhere = replace(POLICY, redirects=frozenset({"https://other.example/bookgate-return.html"}))
+    assert redirect_uri_ok(mine, BOOK, elsewhere), "another origin's page says nothing of this one"
+
+
 @pytest.mark.parametrize(
     "redirect_uri",
     [
