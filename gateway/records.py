@@ -157,6 +157,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authorization: str | None
     own_device: bool
     browser: str = ""
+    provider_session: str | None = None  # hash of the issuer and its `sid`
 
 
 class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,6 +25,11 @@ def short_hash(text: str) -> str:
     return hashed(text)[:_HASH_CHARS]
 
 
+def provider_session(issuer: str, session: str) -> str:
+    """How a session at a provider is kept: by a hash of its `sid`, which is unique at its issuer alone."""
+    return hashed(f"{issuer} {session}")  # an issuer is a URL: there is no blank in it
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """An id of ours and its key."""

@@ -48,6 +48,8 @@ PURE = (
     "grant_rules",
     "identity",
     "origins",
+    "providers.logout_token",
+    "providers.signed_token",
     "proxy.answer",
     "proxy.decide",
     "proxy.head",

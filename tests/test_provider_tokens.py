@@ -108,6 +108,17 @@ async def test_headers_that_lie(campus: Campus, header: Json) -> None:
     assert (await refused(campus)).startswith("ID token")
 
 
+@pytest.mark.parametrize(
+    ("sid", "expected"),
+    [("sid-1", "sid-1"), (None, None), ("", None), (7, None), (["sid-1"], None), ("a" * 256, None)],
+)
+async def test_the_providers_own_session_is_known_by_its_sid(
+    campus: Campus, sid: object, expected: str | None
+) -> None:
+    campus.liar.claims = {"sid": sid}
+    assert (await campus.sign_in()).session == expected
+
+
 async def test_a_long_header_with_unknown_words_is_fine(campus: Campus) -> None:
     campus.liar.header = {"urn:example": "x" * 2000}
     assert (await campus.sign_in()).subject == "ada"

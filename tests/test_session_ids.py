@@ -1,4 +1,5 @@
 import os
+from itertools import starmap
 
 import pytest
 
@@ -7,6 +8,7 @@ from gateway.session_ids import (
     Issued,
     book_id,
     parse_book_id,
+    provider_session,
     short_hash,
     slot_of,
     store_key,
@@ -23,6 +25,14 @@ def test_an_issued_id_parses_to_the_same_key() -> None:
     assert issued.id[:43] not in issued.key
     assert slot_of(issued.key) == SLOT
     assert Issued.mint(SLOT, os.urandom) != issued
+
+
+def test_a_session_at_a_provider_is_told_from_the_same_name_at_another() -> None:
+    here = provider_session("https://idp.example", "sid-1")
+    assert here == provider_session("https://idp.example", "sid-1")
+    others = [("https://idp.example", "sid-2"), ("https://other.example", "sid-1")]
+    assert here not in set(starmap(provider_session, others))
+    assert len(here) == 43
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from gateway.pages.transactions import forget
 from gateway.providers import Expected
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import REASON
+from gateway.session_ids import provider_session
 
 ACCOUNT = "/auth/account"
 
@@ -124,6 +125,7 @@ def callback_handler(parts: Parts) -> Handler:
             auth_time=identity.auth_time,
             authorization=login.authorization,
             own_device=login.own_device,
+            provider_session=identity.session and provider_session(identity.issuer, identity.session),
         )
         begun = await parts.transactions.begin(continuation, request)
         # A navigation of its own, where the SameSite=Lax cookie is visible again.

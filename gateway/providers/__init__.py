@@ -1,19 +1,31 @@
 """Identity providers: one contract, and the ways to keep it.
 
-contract.py    what the rest of the house calls, and the values that travel
-addresses.py   which addresses a provider may have
-transport.py   the one place that speaks to providers: deadlines and size limits
-metadata.py    discovery: what a provider says about itself, proved
-keys.py        a provider's signing keys, those that we take
-id_token.py    whether an ID token may be believed
-profile.py     what is told about a person, as our words; who is let in
-remembered.py  documents kept for an hour and not asked for too often
-oidc.py        the provider: OpenID Connect's code flow
-registry.py    the `providers:` blocks as providers
+contract.py      what the rest of the house calls, and the values that travel
+addresses.py     which addresses a provider may have
+transport.py     the one place that speaks to providers: deadlines and size limits
+metadata.py      discovery: what a provider says about itself, proved
+keys.py          a provider's signing keys, those that we take
+signed_token.py  whether an issuer signed a token
+id_token.py      whether an ID token may be believed
+logout_token.py  whether a logout token may be believed
+profile.py       what is told about a person, as our words; who is let in
+remembered.py    documents kept for an hour and not asked for too often
+oidc.py          the provider: OpenID Connect's code flow
+registry.py      the `providers:` blocks as providers
 """
 
 from gateway.providers.contract import Expected, LoginRequest, Provider, ProviderIdentity, single
+from gateway.providers.logout_token import LogoutToken
 from gateway.providers.registry import build
 from gateway.providers.transport import open_session
 
-__all__ = ["Expected", "LoginRequest", "Provider", "ProviderIdentity", "build", "open_session", "single"]
+__all__ = [
+    "Expected",
+    "LoginRequest",
+    "LogoutToken",
+    "Provider",
+    "ProviderIdentity",
+    "build",
+    "open_session",
+    "single",
+]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import ProviderRefusedError
+from gateway.providers.logout_token import LogoutToken
 
 
 class Allow(Protocol):
@@ -67,6 +68,7 @@ class ProviderIdentity:
     claims: Mapping[str, str]  # our names, as the block maps them
     auth_time: int
     id_token: str  # a hint for signing out, no credential
+    session: str | None = None  # the claim `sid`: by it the provider says that this session ended there
 
 
 class Provider(Protocol):
@@ -77,6 +79,9 @@ class Provider(Protocol):
 
     async def finish(self, params: Mapping[str, str], expected: Expected) -> ProviderIdentity:
         """The person that the callback's parameters stand for. A MultiDict shows its duplicates."""
+
+    async def read_logout_token(self, token: str) -> LogoutToken:
+        """Whom the provider says it signed out (OpenID Connect Back-Channel Logout section 2.6)."""
 
     async def logout_url(self, id_token_hint: str | None, post_logout_redirect_uri: str) -> str | None:
         """Where the provider's own session ends; None: the block says `here`, or it has no such place."""

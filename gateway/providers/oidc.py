@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import quote_plus
 
 from authlib.common.urls import add_params_to_uri
@@ -11,12 +12,17 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.providers.contract import Block, Expected, LoginRequest, ProviderIdentity, single
-from gateway.providers.id_token import UnknownKeyError, Wanted, verify
+from gateway.providers.id_token import Wanted, session_of, verify
 from gateway.providers.keys import SigningKeys, parse_jwks
+from gateway.providers.logout_token import LogoutToken
+from gateway.providers.logout_token import verify as verify_logout
 from gateway.providers.metadata import Metadata, parse_metadata, well_known
 from gateway.providers.profile import display_name, let_in, mapped, verified_email
 from gateway.providers.remembered import Remembered
+from gateway.providers.signed_token import UnknownKeyError
 from gateway.providers.transport import Answer, Transport
+
+T = TypeVar("T")
 
 SCOPE = "openid profile email"
 
@@ -65,7 +71,7 @@ class OidcProvider:
         id_token, access_token = tokens
         now = int(self._clock())
         wanted = Wanted(metadata.issuer, self._block.client_id, expected.nonce, access_token, now)
-        claims = await self._verify(id_token, wanted)
+        claims = await self._with_keys(lambda keys: verify(id_token, keys, wanted))
         told = {**await self._userinfo(metadata, access_token, str(claims["sub"])), **claims}
         let_in(told, self._block.claims, self._block.allow)
         auth_time = claims.get("auth_time")
@@ -77,6 +83,7 @@ class OidcProvider:
             claims=mapped(told, self._block.claims),
             auth_time=int(auth_time) if isinstance(auth_time, int | float) else now,
             id_token=id_token,
+            session=session_of(claims),
         )
 
     async def logout_url(self, id_token_hint: str | None, post_logout_redirect_uri: str) -> str | None:
@@ -97,6 +104,12 @@ class OidcProvider:
             params.append(("id_token_hint", id_token_hint))
         url: str = add_params_to_uri(metadata.end_session_endpoint, params)
         return url
+
+    async def read_logout_token(self, token: str) -> LogoutToken:
+        now = int(self._clock())
+        return await self._with_keys(
+            lambda keys: verify_logout(token, keys, self._block.issuer, self._block.client_id, now)
+        )
 
     async def _fetch_metadata(self) -> Metadata:
         issuer = self._block.issuer
@@ -128,13 +141,12 @@ class OidcProvider:
         # RFC 6749 section 2.3.1: form-encoded first, which authlib leaves out.
         return ClientAuth(quote_plus(client_id), quote_plus(secret), "client_secret_basic")
 
-    async def _verify(self, id_token: str, wanted: Wanted) -> Mapping[str, object]:
+    async def _with_keys(self, verified: Callable[[SigningKeys], T]) -> T:
         keys = await self._keys.get()
         try:
-            return verify(id_token, keys, wanted)
+            return verified(keys)
         except UnknownKeyError:
-            newer = await self._keys.newer(keys)
-            return verify(id_token, newer, wanted)
+            return verified(await self._keys.newer(keys))
 
     async def _userinfo(
         self, metadata: Metadata, access_token: str | None, subject: str
