@@ -39,7 +39,23 @@ class EndAtProvider:
     not_before: int
 
 
-Act = EndSignIn | EndBook | EndPerson | EndAtProvider
+@dataclass(frozen=True, slots=True)
+class EndAtOrigin:
+    """One person's book sessions of one origin that began before a second: consent was withdrawn."""
+
+    slot: str
+    origin: str
+    not_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndProviderSession:
+    """Whatever sign-in sessions a session at a provider led to; none follows that is on its way."""
+
+    session: str  # hash of issuer and sid
+
+
+Act = EndSignIn | EndBook | EndPerson | EndAtProvider | EndAtOrigin | EndProviderSession
 
 
 @dataclass(frozen=True, slots=True)
