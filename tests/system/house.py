@@ -3,8 +3,9 @@
 import io
 import json
 import socket
+import time
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,7 @@ async def open_house(
     storage_url: str | None = None,
     guests: str = "true",
     guest_limits: str = "{}",
+    clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
@@ -191,7 +193,8 @@ async def open_house(
         loaded = Origins(settings.origins, settings.routes.backends)
         loaded.load()
         log = io.StringIO()
-        gateway = await stack.enter_async_context(build(settings, loaded, redis_url, make_log(log)))
+        built = build(settings, loaded, redis_url, make_log(log), clock)
+        gateway = await stack.enter_async_context(built)
         runner = public_runner(gateway.public, settings.max_head, grace=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

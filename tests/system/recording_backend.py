@@ -127,9 +127,13 @@ class RecordingBackend:
         """Away: from now on connections are refused, and those that are open end."""
         if self.server is not None:
             self.server.close()
+        self.drop()
+        await asyncio.sleep(0)
+
+    def drop(self) -> None:
+        """Every connection ends."""
         for writer in self.writers:
             writer.transport.abort()
-        await asyncio.sleep(0)
 
     @property
     def last(self) -> Received:
