@@ -85,6 +85,7 @@ class Surface(Enum):
     PAGE = "page"  # our pages: no origin but ours reads them or posts to them
     PUBLIC = "public"  # documents that every origin may read
     CALLBACK = "callback"  # providers post to it, exempt by exact path
+    SERVER = "server"  # a provider's server calls it, no browser does: exempt by exact path
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +284,7 @@ def admit(verdict: Verdict, surface: Surface, method: str, sec_fetch_site: str |
 
     Called before a body is read and before a backend is asked; WebSocket handshakes too.
     """
-    if surface in {Surface.PUBLIC, Surface.CALLBACK}:
+    if surface in {Surface.PUBLIC, Surface.CALLBACK, Surface.SERVER}:
         return
     if verdict.standing is Standing.REFUSED:
         raise OriginRefusedError(verdict.reason or "")

@@ -20,6 +20,7 @@ Once = TypeVar("Once", Ticket, WebSocketTicket)
 CODE_LIFE: Final = 60
 TICKET_LIFE: Final = 30
 TRANSACTION_LIFE: Final = 600
+LOGOUT_TOKEN_LIFE: Final = 660  # a logout token is taken for 630 s at most (providers/logout_token.py)
 PROOF_LIFE: Final = 130  # a proof is taken for 120 s at most (60 s to each side), a nonce as long
 
 
@@ -148,6 +149,22 @@ class Grants:
         """The same of a refresh token. Whose key it is bound to (`Book.jkt`) is for the caller to compare."""
         bearer = Bearer.parse(token)
         return None if bearer is None else (bearer.key, bearer.parent_key, f"r:{bearer.field}")
+
+    # -- what providers say that they ended
+
+    async def refuse_provider_session(self, session: str) -> None:
+        """No sign-in that is on its way begins by this session of a provider's any more."""
+        await self._store.put_new(f"x:{session}", TRANSACTION_LIFE)
+
+    async def refuses_provider_session(self, session: str) -> bool:
+        return await self._store.get(f"x:{session}") is not None
+
+    async def remember_logout_token(self, issuer: str, token: str) -> None:
+        await self._store.put_new(f"y:{hashed(f'{issuer} {token}')}", LOGOUT_TOKEN_LIFE)
+
+    async def knows_logout_token(self, issuer: str, token: str) -> bool:
+        """Whether a logout token with this `jti` was done before."""
+        return await self._store.get(f"y:{hashed(f'{issuer} {token}')}") is not None
 
     # -- once and so often
 

@@ -43,6 +43,7 @@ _PROTOCOL = frozenset(
 )  # fmt: skip
 _PREFLIGHT = web.RequestKey("preflight", bool)
 _CALLBACK = re.compile(r"/auth/callback/[a-z0-9-]+", re.ASCII)
+_SERVER = re.compile(r"/auth/backchannel-logout/[a-z0-9-]+", re.ASCII)
 
 
 class Policies(Protocol):
@@ -58,6 +59,8 @@ def surface_of(path: str) -> Surface:
         return Surface.PROTOCOL
     if _CALLBACK.fullmatch(path):
         return Surface.CALLBACK
+    if _SERVER.fullmatch(path):
+        return Surface.SERVER
     if path == "/auth" or path.startswith("/auth/"):
         return Surface.PAGE
     if path == "/bookgate.js" or path.startswith(("/client/", "/.well-known/")):

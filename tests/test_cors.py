@@ -161,6 +161,7 @@ def test_is_preflight(method: str, origins: list[str], asked: list[str], *, expe
         pytest.param(REFUSED, Surface.PROTOCOL, (VARY, NOSNIFF, SAME), id="protocol refused"),
         pytest.param(GRANTED, Surface.PAGE, (VARY, NOSNIFF, SAME), id="page"),
         pytest.param(GRANTED, Surface.CALLBACK, (VARY, NOSNIFF, SAME), id="callback"),
+        pytest.param(GRANTED, Surface.SERVER, (VARY, NOSNIFF, SAME), id="for a provider's server"),
         *(
             pytest.param(
                 verdict,
@@ -331,6 +332,7 @@ ADMITTED = None
         pytest.param(REFUSED, Surface.PAGE, "GET", None, OriginRefusedError, id="refused at a page"),
         pytest.param(REFUSED, Surface.PUBLIC, "GET", "cross-site", ADMITTED, id="public document"),
         pytest.param(REFUSED, Surface.CALLBACK, "POST", "cross-site", ADMITTED, id="callback"),
+        pytest.param(NONE, Surface.SERVER, "POST", None, ADMITTED, id="a provider's server"),
         pytest.param(NONE, Surface.PROXIED, "GET", "cross-site", ADMITTED, id="image"),
         pytest.param(NONE, Surface.PROXIED, "POST", None, ADMITTED, id="not a browser"),
         pytest.param(NONE, Surface.PROXIED, "POST", "same-origin", ADMITTED, id="same origin"),

@@ -203,3 +203,14 @@ async def test_counts(parts: Parts) -> None:
     assert await parts.grants.count("login", "ada", 2, 1)
     await asyncio.sleep(1.1)
     assert await parts.grants.count("silent", "ada", 2, 1)
+
+
+async def test_what_a_provider_said_is_remembered_for_each_issuer(parts: Parts) -> None:
+    assert not await parts.grants.knows_logout_token("https://idp.example", "jti")
+    await parts.grants.remember_logout_token("https://idp.example", "jti")
+    assert await parts.grants.knows_logout_token("https://idp.example", "jti")
+    assert not await parts.grants.knows_logout_token("https://idp.example", "jti2")
+    assert not await parts.grants.knows_logout_token("https://other.example", "jti")
+    await parts.grants.refuse_provider_session("hash")
+    assert await parts.grants.refuses_provider_session("hash")
+    assert not await parts.grants.refuses_provider_session("other")

@@ -7,8 +7,9 @@ from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
 from gateway.errors import ProviderRefusedError
+from gateway.grants import LOGOUT_TOKEN_LIFE
 from gateway.providers.keys import SigningKeys, parse_jwks
-from gateway.providers.logout_token import EVENT, LIFE, LogoutToken, verify
+from gateway.providers.logout_token import EVENT, LogoutToken, verify
 from gateway.providers.signed_token import LONGEST, UnknownKeyError
 from tests.lying_provider import base64url, over
 
@@ -194,4 +195,4 @@ def test_a_token_is_remembered_for_as_long_as_it_could_be_taken() -> None:
     longest = telling(iat=NOW + 30, exp=NOW + 99_999)
     assert read(longest, now=NOW + 30 + 600).id == "token-1"
     with pytest.raises(ProviderRefusedError):
-        read(longest, now=NOW + LIFE)
+        read(longest, now=NOW + LOGOUT_TOKEN_LIFE)

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from gateway.errors import ProviderRefusedError
 from gateway.providers.keys import SigningKeys
-from gateway.providers.signed_token import OLDEST, SKEW, is_identifier, opened, party_fault, time_fault
+from gateway.providers.signed_token import is_identifier, opened, party_fault, time_fault
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-LIFE = OLDEST + 2 * SKEW  # seconds: no token is taken for longer, so for so long its id is remembered
-
 # Section 2.4 recommends the first; providers that are older than that advice send the second or none.
 _TYPES = frozenset({"LOGOUT+JWT", "JWT"})
 
