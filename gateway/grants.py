@@ -152,13 +152,6 @@ class Grants:
 
     # -- what providers say that they ended
 
-    async def refuse_provider_session(self, session: str) -> None:
-        """No sign-in that is on its way begins by this session of a provider's any more."""
-        await self._store.put_new(f"x:{session}", TRANSACTION_LIFE)
-
-    async def refuses_provider_session(self, session: str) -> bool:
-        return await self._store.get(f"x:{session}") is not None
-
     async def remember_logout_token(self, issuer: str, token: str) -> None:
         await self._store.put_new(f"y:{hashed(f'{issuer} {token}')}", LOGOUT_TOKEN_LIFE)
 
