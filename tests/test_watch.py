@@ -330,3 +330,53 @@ async def test_it_ends_when_it_is_cancelled(tmp_path: Path) -> None:
     with suppress(asyncio.CancelledError):
         await task
     assert task.done()
+
+
+# --- what another process has read
+
+
+async def test_what_another_process_let_pass_is_taken(tmp_path: Path) -> None:
+    reading = loaded(tmp_path / "origins.yaml", "a", "b", "c")
+    taking = Origins(tmp_path / "not there", BACKENDS, lambda: date(2027, 1, 10))
+    taking.begin(reading.files)
+    assert taking.current == reading.current
+    heard: list[Reloaded] = []
+    taking.on_reload.append(heard.append)
+    files = {"origins.yaml": content("a").encode()}
+    took = await taking.take(files)
+    assert (took.changed, hosts(taking), taking.files) == (True, ["a"], files)
+    assert not (await taking.take(files)).changed
+    assert heard == [took, taking.last]
+
+
+async def test_what_another_process_refused_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "origins.yaml"
+    reading, taking = loaded(path, "a"), loaded(tmp_path / "same.yaml", "a")
+    path.write_text(content("a/"))
+    faults = reading.reload().faults
+    kept = taking.keep(faults)
+    assert (kept.changed, kept.faults, taking.last, hosts(taking)) == (False, faults, kept, ["a"])
+    assert codes(await taking.take({path.name: b""})) == ["empty-file"]
+    assert hosts(taking) == ["a"]
+
+
+async def test_of_two_reloads_aside_the_later_counts(tmp_path: Path) -> None:
+    path = tmp_path / "origins.yaml"
+    origins = loaded(path, "a")
+    heard: list[Reloaded] = []
+    origins.on_reload.append(heard.append)
+    path.write_text(content("a", "b"))
+    await asyncio.gather(origins.reload_aside(), origins.reload_aside())
+    assert ([reloaded.changed for reloaded in heard], hosts(origins)) == ([True], ["a", "b"])
+
+
+def test_backends_may_change_their_names_unless_one_is_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "origins.yaml"
+    origins = loaded(path, "a")
+    with pytest.raises(ConfigError):
+        origins.rename_backends(["grades"])
+    more = content("a", "b").replace("[storage]", "[storage, grades]")
+    path.write_text(more)
+    assert not origins.reload().changed
+    origins.rename_backends(["storage", "grades"])
+    assert origins.reload().changed

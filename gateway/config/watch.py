@@ -33,6 +33,17 @@ class Reloaded:
     diff: tuple[str, ...] = ()  # what changes for each origin, or would
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Another table than the one in force, and what it changes."""
+
+    parsed: Parsed
+    files: Mapping[str, bytes]
+    listed: int  # entries of the table in force
+    gone: int  # of them, those that would be in no group any more
+    diff: tuple[str, ...]
+
+
 def read_files(path: Path) -> Mapping[str, bytes]:
     """The file's bytes, or those of every .yaml and .yml in the folder; ConfigError where it cannot."""
     try:
@@ -83,7 +94,8 @@ class Origins:
         self._backend_names = frozenset(backend_names)
         self._today = today
         self._current: PolicyTable | None = None
-        self._unconfirmed: Parsed | None = None
+        self._unconfirmed: _Found | None = None
+        self.files: Mapping[str, bytes] = {}  # the bytes that are in force
         self._stamp: _Stamp = ()
         self._attempts = 0
         self.last: Reloaded | None = None  # for health: its faults are those of the file as it lies there
@@ -98,20 +110,46 @@ class Origins:
     def load(self) -> tuple[Fault, ...]:
         """Read the file for the first time and return its warnings; ConfigError with all of its faults."""
         self._stamp = _stamp(self._path)
-        parsed = parse_origins(read_files(self._path), self._backend_names, self._today())
-        self._current = parsed.table
+        return self.begin(read_files(self._path))
+
+    def begin(self, files: Mapping[str, bytes]) -> tuple[Fault, ...]:
+        """The same with bytes that another process has read."""
+        parsed = parse_origins(files, self._backend_names, self._today())
+        self._current, self.files = parsed.table, files
         self.last = Reloaded(changed=True, generation=parsed.table.generation, warnings=parsed.warnings)
         return parsed.warnings
+
+    def rename_backends(self, backend_names: Collection[str]) -> None:
+        """From now on these backends are there; ConfigError where what is in force names another one."""
+        parse_origins(self.files, backend_names)
+        self._backend_names = frozenset(backend_names)
 
     def reload(self) -> Reloaded:
         """Read the file again; whatever is wrong with it, the old generation stays."""
         self._attempts += 1
         return self._take(self._check())
 
+    async def reload_aside(self) -> None:
+        """The same in a thread: thousands of origins take a while."""
+        self._attempts += 1
+        attempt = self._attempts
+        outcome = await asyncio.to_thread(self._check)
+        if attempt == self._attempts:  # else a newer file was read meanwhile
+            self._take(outcome)
+
+    async def take(self, files: Mapping[str, bytes]) -> Reloaded:
+        """Have in force what another process has read and let pass, parsed in a thread."""
+        outcome = await asyncio.to_thread(self._prove, files)
+        return self._swap(outcome) if isinstance(outcome, _Found) else self._take(outcome)
+
+    def keep(self, faults: tuple[Fault, ...]) -> Reloaded:
+        """Another process has refused the file as it lies there."""
+        return self._report(Reloaded(changed=False, generation=self.current.generation, faults=faults))
+
     def confirm(self, generation: str) -> Reloaded:
         """Take the generation that was refused because it had lost more than half of the origins."""
         unconfirmed = self._unconfirmed
-        if unconfirmed is None or unconfirmed.table.generation != generation:
+        if unconfirmed is None or unconfirmed.parsed.table.generation != generation:
             message = f"No generation {generation} waits to be confirmed."
             fault = Fault(
                 self._path.name, 0, "not-waiting", message, "Reload, and confirm what it then names."
@@ -148,11 +186,7 @@ class Origins:
         if _stamp(self._path) == self._stamp:
             return
         await self._settle()
-        self._attempts += 1
-        attempt = self._attempts
-        outcome = await asyncio.to_thread(self._check)  # thousands of origins take a while
-        if attempt == self._attempts:  # else a SIGHUP has read a newer file meanwhile
-            self._take(outcome)
+        await self.reload_aside()
 
     async def _settle(self) -> None:
         """Wait for a save to end: the file may be half written, or renamed away for a moment."""
@@ -162,46 +196,52 @@ class Origins:
             if before and _stamp(self._path) == before:
                 return
 
-    def _check(self) -> Parsed | ConfigError | None:
-        """The file's table; None: it is the one in force."""
+    def _check(self) -> _Found | ConfigError | None:
+        """What the file would change; None: it is the one in force."""
         self._stamp = _stamp(self._path)
         try:
-            data = read_files(self._path)
-            if generation_of(data) == self.current.generation:
-                return None
-            return parse_origins(data, self._backend_names, self._today())
+            return self._prove(read_files(self._path))
         except ConfigError as error:
             return error
 
-    def _take(self, outcome: Parsed | ConfigError | None) -> Reloaded:
+    def _prove(self, files: Mapping[str, bytes]) -> _Found | ConfigError | None:
+        current, today = self.current, self._today()
+        if generation_of(files) == current.generation:
+            return None
+        try:
+            parsed = parse_origins(files, self._backend_names, today)
+        except ConfigError as error:
+            return error
+        gone, listed = len(lost(current, parsed.table)), len(entries(current))
+        return _Found(parsed, files, listed, gone, diff(current, parsed.table, today))
+
+    def _take(self, outcome: _Found | ConfigError | None) -> Reloaded:
         self._unconfirmed = None
         current = self.current
         if outcome is None:
             return self._report(Reloaded(changed=False, generation=current.generation))
         if isinstance(outcome, ConfigError):
-            return self._report(Reloaded(changed=False, generation=current.generation, faults=outcome.faults))
-        gone, listed = len(lost(current, outcome.table)), len(entries(current))
-        if gone * 2 > listed:
+            return self.keep(outcome.faults)
+        if outcome.gone * 2 > outcome.listed:
             self._unconfirmed = outcome
-            generation = outcome.table.generation
+            generation = outcome.parsed.table.generation
             message = (
-                f"{gone} of {listed} origins would be gone; generation {generation} waits to be confirmed."
+                f"{outcome.gone} of {outcome.listed} origins would be gone; "
+                f"generation {generation} waits to be confirmed."
             )
             remedy = "If that is what you want, restart the gateway: a start takes any file without a fault."
             fault = Fault(self._path.name, 0, "lost-origins", message, remedy)
-            changes = diff(current, outcome.table, self._today())
-            refused = Reloaded(changed=False, generation=current.generation, faults=(fault,), diff=changes)
+            refused = Reloaded(
+                changed=False, generation=current.generation, faults=(fault,), diff=outcome.diff
+            )
             return self._report(refused)
         return self._swap(outcome)
 
-    def _swap(self, parsed: Parsed) -> Reloaded:
-        changes = diff(self.current, parsed.table, self._today())
+    def _swap(self, found: _Found) -> Reloaded:
         self._unconfirmed = None
-        self._current = parsed.table
-        generation = parsed.table.generation
-        return self._report(
-            Reloaded(changed=True, generation=generation, warnings=parsed.warnings, diff=changes)
-        )
+        self._current, self.files = found.parsed.table, found.files
+        generation, warnings = found.parsed.table.generation, found.parsed.warnings
+        return self._report(Reloaded(changed=True, generation=generation, warnings=warnings, diff=found.diff))
 
     def _report(self, reloaded: Reloaded) -> Reloaded:
         self.last = reloaded
