@@ -5,10 +5,21 @@ schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
 guests.py      `Guests`: their return codes, and whose work their work became
+revocations.py `Revocations`: what ended sessions, and marks
 people.py      `Directory`: what the rest of the house calls
 """
 
 from gateway.directory.guests import DecidedMerge, Guests
 from gateway.directory.people import Approval, Directory, Person, StoredKey
+from gateway.directory.revocations import NotedAct, Revocations
 
-__all__ = ["Approval", "DecidedMerge", "Directory", "Guests", "Person", "StoredKey"]
+__all__ = [
+    "Approval",
+    "DecidedMerge",
+    "Directory",
+    "Guests",
+    "NotedAct",
+    "Person",
+    "Revocations",
+    "StoredKey",
+]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.directory import database, ids
 from gateway.directory.guests import Guests
+from gateway.directory.revocations import Revocations
 from gateway.directory.schema import approvals, identities, people, signing_keys
 
 DAY = 86400
@@ -51,6 +52,7 @@ class Directory:
         self._people_key = people_key
         self._clock = clock
         self.guests = Guests(engine, people_key, clock)
+        self.revocations = Revocations(engine, clock)
 
     @classmethod
     async def open(cls, url: str, people_key: bytes, clock: Callable[[], float]) -> Self:
@@ -95,6 +97,14 @@ class Directory:
                 set_={"name": func.coalesce(row.excluded.name, people.c.name), "seen": now},
             ).returning(people.c.name)
             return Person(person, (await connection.execute(kept)).scalar_one())
+
+    async def person_of(self, issuer: str, subject: str) -> str | None:
+        """The id of the person behind an identity; None: nobody has signed in by it."""
+        query = select(identities.c.person).where(
+            identities.c.issuer == issuer, identities.c.subject == subject
+        )
+        async with database.transaction(self._engine) as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def approved(self, person: str, origin: str) -> bool:
         """Whether an approval stands; asking is using it, noted at most once a day."""

@@ -1,6 +1,16 @@
 """The directory's tables. A change here needs a migration beside it; a test compares the two."""
 
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -79,4 +89,40 @@ signing_keys = Table(
     Column("kid", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("created", Integer, nullable=False),
+)
+
+# What ended sessions, in the order in which it was noted; a row lives until that would have ended by itself.
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("target", Text, nullable=False),  # a session's key, or a person's slot
+    Column("place", Text),  # a provider or an origin
+    Column("value", Integer),  # an epoch, or the second before which sessions have ended
+    Column("at", Integer, nullable=False),
+    Column("ends", Integer, nullable=False, index=True),
+    Index("ix_revocations_target", "target", "kind"),
+    sqlite_autoincrement=True,  # a number is never given twice, also when the last row is gone
+)
+
+# Sessions that began before have ended: of everybody (an empty target), by a provider, of an origin.
+marks = Table(
+    "marks",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("not_before", Integer, nullable=False),
+    PrimaryKeyConstraint("kind", "target"),
+)
+
+# What each entry of origins.yaml granted when it was read last, and since when.
+origin_entries = Table(
+    "origin_entries",
+    metadata,
+    Column("entry", Text, primary_key=True),
+    Column("trust", Text, nullable=False),
+    Column("expires", Text),  # the last day, as in the file
+    Column("since", Integer, nullable=False),
+    Column("trusted_since", Integer, nullable=False),
 )
