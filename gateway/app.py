@@ -314,7 +314,7 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core, u
     await stack.enter_async_context(_task(streams.watch()))
 
     async def end_streams(_: web.Application) -> None:
-        streams.cut_all()
+        streams.end_all()
 
     app.on_shutdown.append(end_streams)
     wiring = Wiring(

@@ -18,7 +18,6 @@ async def test_a_stream_is_forgotten_when_it_ends() -> None:
         streams.cut([book.key])
         assert cut == ["ada"]
     streams.cut(book.ended_by)
-    streams.cut_all()
     assert cut == ["ada"]
 
 
@@ -50,3 +49,18 @@ async def test_two_streams_of_one_session_end_together() -> None:
         await asyncio.sleep(0.1)
         watching.cancel()
     assert set(cut) == {1, 2}
+
+
+async def test_what_does_not_end_by_itself_is_ended_once_also_when_it_comes_late() -> None:
+    async def alive(_: LiveBook) -> bool:
+        return True
+
+    streams, ended = Streams(alive), list[str]()
+    with streams.endless(lambda: ended.append("over")):
+        pass
+    with streams.open(live("ada"), lambda: ended.append("cut")), streams.endless(lambda: ended.append("one")):
+        streams.end_all()
+        streams.end_all()
+        assert ended == ["one"]
+        with streams.endless(lambda: ended.append("late")):
+            assert ended == ["one", "late"]

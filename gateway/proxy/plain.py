@@ -54,7 +54,7 @@ async def _forward(
                     response.raw_headers,
                     minor=1 if response.version is None else response.version.minor,
                 )
-                return await _relay(request, passed, response, made, place)
+                return await _relay(wiring, request, passed, response, made, place)
 
 
 async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -> Upload | None:
@@ -73,7 +73,12 @@ async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -
 
 
 async def _relay(
-    request: web.Request, passed: Passed, response: ClientResponse, made: Answer, place: Place
+    wiring: Wiring,
+    request: web.Request,
+    passed: Passed,
+    response: ClientResponse,
+    made: Answer,
+    place: Place,
 ) -> web.StreamResponse:
     if made.is_event_stream:
         place.leave()  # it may stay for hours; the bulkhead is for backends that hang
@@ -82,11 +87,30 @@ async def _relay(
         relayed.content_length = made.length
     await relayed.prepare(request)
     try:
-        await _copy(response, relayed, passed)
+        if made.is_event_stream and made.length is None:
+            await _copy_events(wiring, response, relayed, passed)
+        else:
+            await _copy(response, relayed, passed)
     except (aiohttp.ClientError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
         _cut(request)()
     return relayed
+
+
+async def _copy_events(
+    wiring: Wiring, response: ClientResponse, relayed: web.StreamResponse, passed: Passed
+) -> None:
+    """When the gateway stops the stream ends as if it were over: its reader connects again (HTML, 9.2.3)."""
+    ending = asyncio.timeout(None)
+    try:
+        async with ending:
+            with wiring.streams.endless(lambda: ending.reschedule(0)):
+                await _copy(response, relayed, passed)
+    except TimeoutError:
+        if not ending.expired():
+            raise
+        relayed.force_close()
+        await relayed.write_eof()
 
 
 async def _copy(response: ClientResponse, relayed: web.StreamResponse, passed: Passed) -> None:

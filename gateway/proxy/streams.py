@@ -1,4 +1,4 @@
-"""What is being relayed under a session, so that it is cut when the session ends."""
+"""What is being relayed, so that it is cut when its session ends, and ended when the gateway stops."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable
@@ -31,6 +31,8 @@ class Streams:
         self._still_alive = still_alive
         self._every = every
         self._open: dict[str, set[Stream]] = {}
+        self._endless: set[Callable[[], None]] = set()
+        self._ended = False
 
     @contextmanager
     def open(self, live: LiveBook | None, cut: Callable[[], None]) -> Generator[None, None, None]:
@@ -53,8 +55,27 @@ class Streams:
             for stream in tuple(self._open.get(key, ())):
                 stream.cut()
 
-    def cut_all(self) -> None:
-        self.cut(tuple(self._open))
+    @contextmanager
+    def endless(self, end: Callable[[], None]) -> Generator[None, None, None]:
+        """Registers what does not end by itself while the block runs, whoever's it is.
+
+        end: ends it politely, so that the other side comes again; called once, at once when all were ended.
+        """
+        self._endless.add(end)
+        try:
+            if self._ended:
+                end()
+            yield
+        finally:
+            self._endless.discard(end)
+
+    def end_all(self) -> None:
+        """The gateway stops: whatever would keep it from that ends, and so does what comes yet."""
+        if self._ended:
+            return
+        self._ended = True
+        for end in tuple(self._endless):
+            end()
 
     async def watch(self) -> None:
         """Runs until cancelled: finds sessions that ended elsewhere, and origins that lost their grant."""

@@ -12,6 +12,7 @@ from gateway.proxy.upstream import CLOSING, HEARTBEAT, MESSAGE
 from gateway.proxy.wiring import Headers, Passed, Wiring
 
 SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
+_STOPS = WSCloseCode.SERVICE_RESTART  # 1012 of IANA's registry: come again, another worker is there
 _UNSENDABLE = frozenset({1004, 1005, 1006, 1015})  # RFC 6455 section 7.4.1: never on the wire
 
 Socket = web.WebSocketResponse | ClientWebSocketResponse
@@ -42,16 +43,37 @@ async def relay_websocket(
             timeout=CLOSING,
         )
         await client.prepare(request)
-        ending = asyncio.Event()
-        with wiring.streams.open(passed.live, ending.set):
+        ending = _Ending()
+        with (
+            wiring.streams.open(passed.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")),
+            wiring.streams.endless(lambda: ending.come(_STOPS, b"the gateway restarts")),
+        ):
             await _relay(client, backend, ending, passed.spend)
         return client
 
 
-async def _relay(
-    client: Socket, backend: Socket, ending: asyncio.Event, spend: Callable[[int], None]
-) -> None:
-    """Both ways until one side ends, or the session does."""
+class _Ending:
+    """What the gateway itself ends a socket with: the first word counts."""
+
+    def __init__(self) -> None:
+        self._come = asyncio.Event()
+        self.code = 0
+        self.message = b""
+
+    def come(self, code: int, message: bytes) -> None:
+        if not self._come.is_set():
+            self.code, self.message = code, message
+            self._come.set()
+
+    def is_here(self) -> bool:
+        return self._come.is_set()
+
+    async def wait(self) -> None:
+        await self._come.wait()
+
+
+async def _relay(client: Socket, backend: Socket, ending: _Ending, spend: Callable[[int], None]) -> None:
+    """Both ways until one side ends, or the session does, or the gateway stops."""
     tasks = [
         asyncio.create_task(_pump(client, backend, spend)),
         asyncio.create_task(_pump(backend, client, spend)),
@@ -63,11 +85,11 @@ async def _relay(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not ending.is_set():  # also when the client's connection is gone and this task cancelled with it
+        if not ending.is_here():  # also when the client's connection is gone and this task cancelled with it
             await backend.close(code=_close_code(client.close_code))
-    if ending.is_set():
+    if ending.is_here():
         await asyncio.gather(
-            client.close(code=SESSION_ENDED, message=b"the session has ended"),
+            client.close(code=ending.code, message=ending.message),
             backend.close(code=WSCloseCode.GOING_AWAY),
         )
 

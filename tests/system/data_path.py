@@ -250,7 +250,7 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
     try:
         yield DataPath(runner.addresses[0][1], sessions, streams, app)
     finally:
-        streams.cut_all()
+        streams.end_all()
         await runner.cleanup()
         await upstreams.close()
 

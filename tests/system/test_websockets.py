@@ -275,7 +275,48 @@ async def test_an_event_stream_is_cut_when_its_session_ends(
 
 async def test_streams_of_nobody_stay(path: DataPath) -> None:
     async with opened(path, person=None, target="/public/live") as socket:
-        path.streams.cut_all()
+        path.streams.cut(path.sessions.living["ada"].ended_by)
         await asyncio.sleep(0.1)
         await socket.send_str("x")
         assert (await socket.receive()).data == "x"
+
+
+# -- streams end when the gateway stops
+
+
+async def test_every_socket_is_told_to_come_again_when_the_gateway_stops(path: DataPath) -> None:
+    async with opened(path) as ada, opened(path, person=None, target="/public/live") as nobody:
+        path.streams.end_all()
+        for socket in (ada, nobody):
+            await asyncio.wait_for(socket.receive(), 10)
+            assert socket.close_code == aiohttp.WSCloseCode.SERVICE_RESTART
+        async with opened(path) as late:
+            await asyncio.wait_for(late.receive(), 10)
+            assert late.close_code == aiohttp.WSCloseCode.SERVICE_RESTART
+
+
+async def test_an_event_stream_is_over_when_the_gateway_stops_and_an_answer_is_not(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    async def events(connection: Connection) -> None:
+        if connection.received.target.endswith("slow"):
+            await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+            await asyncio.sleep(0.3)
+            await connection.say(b"lf")
+            return
+        await connection.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        if not await connection.reader.read(1):
+            raise ConnectionResetError
+
+    recorder.script = events
+    stream, slow = await RawClient.connect(path.port), await RawClient.connect(path.port)
+    await stream.send(head("/storage/events"))
+    await stream.reader.readuntil(b"data: 1\n\n\r\n")
+    await slow.send(head("/storage/slow"))
+    await slow.reader.readuntil(b"ha")
+    path.streams.end_all()
+    assert await asyncio.wait_for(stream.reader.read(), 10) == b"0\r\n\r\n"
+    assert await asyncio.wait_for(slow.reader.readexactly(2), 10) == b"lf"
+    await asyncio.wait_for(recorder.left.wait(), 10)
+    stream.close()
+    slow.close()
