@@ -43,8 +43,11 @@ class RedisServer:
     def unix_url(self) -> str:
         return f"unix://{self._folder / 'redis.sock'}"
 
-    def start(self) -> Self:
-        """On the same port as before, if it ran before: whoever knew it finds it again."""
+    def start(self, *options: str) -> Self:
+        """On the same port as before, if it ran before: whoever knew it finds it again.
+
+        options: of the command line, after ours.
+        """
         for _ in range(5):  # somebody may take the port between the look and the start
             self.port = self.port or _free_port()
             self._process = subprocess.Popen(
@@ -60,6 +63,7 @@ class RedisServer:
                     "",
                     "--appendonly",
                     "no",
+                    *options,
                 ],
                 cwd=self._folder,
                 stdout=subprocess.DEVNULL,

@@ -82,7 +82,14 @@ class Roamer(Reader):
     def __init__(self, workers: Workers, subject: str) -> None:
         super().__init__(workers.house.url, lambda url: workers.house.at_provider(url, subject))
         self._workers = workers
+        self._subject = subject
         self.at: int | None = None
+
+    def again(self) -> "Roamer":
+        """The same browser, with connections of its own."""
+        other = Roamer(self._workers, self._subject)
+        other.first_party, other.partitions = self.first_party, self.partitions
+        return other
 
     async def raw(
         self, method: str, url: str, headers: Headers, data: str | bytes | None = None
