@@ -84,6 +84,7 @@ class Backend:
     tls: BackendTls
     guests: bool = False  # whether it takes requests of guests
     merges: bool = False  # whether it is told when two people became one
+    provider_token: str | None = None  # the provider whose access token it is given
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,14 @@ class Campus:
         self.provider = self.configured()
 
     def configured(
-        self, claims: dict[str, str] | None = None, allow: Allow | None = None, *, logout: bool = True
+        self,
+        claims: dict[str, str] | None = None,
+        allow: Allow | None = None,
+        *,
+        logout: bool = True,
+        scopes: tuple[str, ...] | None = None,
+        keeps_tokens: bool = False,
+        asks_consent: bool = False,
     ) -> OidcProvider:
         block = ProviderSettings(
             id="campus",
@@ -55,6 +62,9 @@ class Campus:
             claims=MappingProxyType(claims or {}),
             allow=allow or Allow(),
             logout_at_provider=logout,
+            scopes=scopes,
+            keeps_tokens=keeps_tokens,
+            asks_consent=asks_consent,
         )
         return OidcProvider(block, self._transport, self.clock)
 

@@ -20,6 +20,7 @@ Trouble = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 CLIENT_ID = "gate way:1"  # RFC 6749 section 2.3.1: both are encoded, or arrive as something else
 SECRET = "s+cret%41"
+LIFE = 300  # seconds, of an access token
 REDIRECT = "http://127.0.0.1:8080/auth/callback/campus"
 
 
@@ -42,6 +43,9 @@ class LyingProvider:
     asked: list[web.BaseRequest] = field(default_factory=list)
     logins: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    grants: Counter[str] = field(default_factory=Counter)  # by grant_type, refused ones too
+    refreshable: dict[str, dict[str, str]] = field(default_factory=dict)  # each token is good once
+    before_refreshed: Callable[[], Awaitable[None]] | None = None  # after the old token was used up
 
     def authorize(self, url: str, subject: str = "ada") -> dict[str, str]:
         """What the browser would bring to the callback after a person agreed."""
@@ -87,7 +91,8 @@ class LyingProvider:
             "/token": self._token,
             "/userinfo": self._userinfo,
         }
-        return web.json_response(await handlers[request.path](request))
+        answer = await handlers[request.path](request)
+        return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
 
     async def _configuration(self, _request: web.BaseRequest) -> Json:
         return over(
@@ -107,20 +112,44 @@ class LyingProvider:
     async def _jwks(self, _request: web.BaseRequest) -> Json:
         return {"keys": [*self.more_keys, (self.published or self.key).as_dict(private=False)]}
 
-    async def _token(self, request: web.BaseRequest) -> Json:
+    async def _token(self, request: web.BaseRequest) -> Json | web.StreamResponse:
         form = await request.post()
-        login = self.logins.pop(str(form["code"]))
         assert credentials(request, {name: str(value) for name, value in form.items()}) == (CLIENT_ID, SECRET)
+        self.grants[str(form["grant_type"])] += 1
+        if form["grant_type"] == "refresh_token":
+            return await self._refresh(str(form["refresh_token"]))
+        login = self.logins.pop(str(form["code"]))
         assert form["redirect_uri"] == login["redirect_uri"] == self.redirect
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         assert base64url(digest) == login["code_challenge"]
+        return self._hand_out({**login, "family": str(form["code"])})
+
+    async def _refresh(self, token: str) -> Json | web.StreamResponse:
+        """Each token once; whoever comes with a used one ends all of its family (RFC 9700 section 4.14.2)."""
+        login = self.refreshable.pop(token, None)
+        if login is None:
+            family = token.partition(" ")[0]
+            self.refreshable = {key: it for key, it in self.refreshable.items() if it["family"] != family}
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        if self.before_refreshed is not None:
+            await self.before_refreshed()
+        return self._hand_out(login)
+
+    def _hand_out(self, login: dict[str, str]) -> Json:
         access_token = f"access-{len(self.tokens)}"
         self.tokens[access_token] = login["subject"]
         claims = over(self.honest_claims(login, access_token), self.claims)
         id_token = self.make_token(self, claims) if self.make_token else self.signed(claims)
-        return over(
-            {"access_token": access_token, "token_type": "Bearer", "id_token": id_token}, self.token_answer
-        )
+        refresh_token = f"{login['family']} {len(self.tokens)}"
+        self.refreshable[refresh_token] = login
+        honest: Json = {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "id_token": id_token,
+            "expires_in": LIFE,
+            "refresh_token": refresh_token,
+        }
+        return over(honest, self.token_answer)
 
     async def _userinfo(self, request: web.BaseRequest) -> Json:
         subject = self.tokens[request.headers["Authorization"].removeprefix("Bearer ")]

@@ -90,7 +90,6 @@ LATER = [
     ("health: {path: /healthz}", "backend"),
     ("host: notebooks.example.edu", "backend"),
     ("response: {html: allow}", "backend"),
-    ("identity: {provider_token: campus}", "backend"),
     ("identity: {assertion: {claims: [email]}}", "backend"),
     ("allow: {roles: [teacher]}", "route"),
     ("step_up: {max_age: 8h}", "route"),

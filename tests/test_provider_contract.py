@@ -82,6 +82,7 @@ async def test_a_whole_login(running: Running) -> None:
         claims={"username": "ada"},
         auth_time=identity.auth_time,
         id_token=identity.id_token,
+        tokens=identity.tokens,
     )
     assert identity.subject
     assert identity.email is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.config.faults import Faults
-from gateway.config.gateway_readers import backend_url, block, header_name, is_word, not_built, part, word_of
+from gateway.config.gateway_readers import backend_url, block, header_name, not_built, part, word_of
 from gateway.config.gateway_secrets import Sources, file_path
 from gateway.config.nodes import (
     Block,
@@ -51,8 +51,8 @@ _OURS = frozenset(
     {
         "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "forwarded",
         "host", "keep-alive", "origin", "proxy-authorization", "te", "trailer", "transfer-encoding",
-        "upgrade", "x-bookgate-book", "x-bookgate-person", "x-forwarded-for", "x-forwarded-host",
-        "x-forwarded-proto", "x-request-id",
+        "upgrade", "x-bookgate-book", "x-bookgate-person", "x-bookgate-provider-token",
+        "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id",
     }
 )  # fmt: skip
 
@@ -105,7 +105,7 @@ def _keys(entry: Entry, faults: Faults) -> Block:
 
 def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
     url = _url(keys, reading)
-    subject, assertion, headers = _identity(entry, keys, reading)
+    subject, assertion, headers, provider_token = _identity(entry, keys, reading)
     origin, host, request_cookies = _request(keys, reading.faults)
     response_cookies, rewrite_location = _response(keys, reading.faults)
     tls = _tls(keys, reading)
@@ -115,8 +115,8 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
             keys.line_of("tls"), "tls-without-https", message, "Write https:// or remove `tls`."
         )
     guests = keys.get("guests", boolean, default=False)
-    if guests and headers:
-        message = "A guest has no name of a provider to be told in `headers`."
+    if guests and (headers or provider_token):
+        message = "A guest has no provider: neither a name for `headers` nor a `provider_token`."
         reading.faults.add(keys.line_of("guests"), "guest-without-name", message, "Remove one of the two.")
     lifecycle = word_of(("merge",), ("export", "delete"))
     return Backend(
@@ -137,6 +137,7 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         tls=tls,
         guests=guests,
         merges="merge" in (keys.find("lifecycle", list_of(lifecycle)) or ()),
+        provider_token=provider_token,
     )
 
 
@@ -153,19 +154,31 @@ def _url(keys: Block, reading: _Reading) -> str:
 # --- what the backend is told
 
 
-def _identity(entry: Entry, keys: Block, reading: _Reading) -> tuple[Subject, AssertionRule, dict[str, str]]:
+def _identity(
+    entry: Entry, keys: Block, reading: _Reading
+) -> tuple[Subject, AssertionRule, dict[str, str], str | None]:
     faults = reading.faults
-    identity = part(keys, "identity", faults, ("subject", "assertion", "headers", "provider_token"), later=())
-    token = identity.node("provider_token")
-    if token is not None and not is_word(token, "none"):
-        not_built(faults, token.line, "Passing on a provider's token", "Write `none`, or remove it.")
+    identity = part(keys, "identity", faults, ("subject", "assertion", "headers", "provider_token"))
     subject = Subject(identity.get("subject", one_of([subject.value for subject in Subject]), "person"))
     rule = _assertion(entry.key, identity, faults)
     headers = _headers(identity, reading)
     if rule.header.lower() in {name.lower() for name in headers}:
         message = f"{rule.header} carries the assertion already."
         faults.add(identity.line_of("headers"), "duplicate-header", message, "Give one of them another name.")
-    return subject, rule, headers
+    return subject, rule, headers, _provider_token(identity, reading)
+
+
+def _provider_token(identity: Block, reading: _Reading) -> str | None:
+    node = identity.node("provider_token")
+    listed = None if node is None else text(node, reading.faults, "provider_token")
+    known = [provider.id for provider in reading.providers]
+    if node is None or listed is None or listed == "none":
+        return None
+    if listed in known:
+        return listed
+    remedy = f"{did_you_mean(listed, known)} Write the name of a provider, or `none`."
+    reading.faults.add(node.line, "unknown-provider", f"There is no provider `{listed}`.", remedy)
+    return None
 
 
 def _assertion(backend: str, identity: Block, faults: Faults) -> AssertionRule:

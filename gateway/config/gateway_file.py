@@ -8,7 +8,7 @@ from types import MappingProxyType
 from gateway.config.document import read_document
 from gateway.config.faults import ConfigError, Faults
 from gateway.config.gateway_backends import read_backends
-from gateway.config.gateway_providers import read_providers
+from gateway.config.gateway_providers import kept_where_asked, read_providers
 from gateway.config.gateway_readers import (
     address,
     block,
@@ -96,7 +96,9 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     state = top.get("state", folder_path(sources), Path("/var/lib/bookgate"))
     providers_node, backends_node = top.node("providers"), top.node("backends")
     providers = () if providers_node is None else read_providers(providers_node, faults)
-    empty = RouteTable((), MappingProxyType({}))
+    routes = RouteTable((), MappingProxyType({}))
+    if backends_node is not None:
+        routes = read_backends(backends_node, faults, sources, providers)
     limits = part(
         top, "limits", faults, ("head", "guests"), ("connections_per_address", "sign_in", "requests")
     )
@@ -113,8 +115,8 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         directory_url=_directory(top, faults, state),
         keys=_keys(top, faults, sources, state),
         sessions=_sessions(top, faults),
-        providers=providers,
-        routes=empty if backends_node is None else read_backends(backends_node, faults, sources, providers),
+        providers=kept_where_asked(providers, routes),
+        routes=routes,
         guests=_guests(top, limits, faults),
         max_head=limits.get("head", size(8000, 65536), 16384),
         pages=_pages(top, faults),

@@ -1,10 +1,14 @@
 """The `providers:` of gateway.yaml: whom the sign-in page offers."""
 
+import re
+from dataclasses import replace
+
 from gateway.config.faults import Faults
 from gateway.config.gateway_readers import block, secure_url, word_of
 from gateway.config.gateway_secrets import secret
-from gateway.config.nodes import Entry, Node, list_of, named, text
+from gateway.config.nodes import Block, Entry, Node, list_of, matching, named, text
 from gateway.config.settings import Allow, ProviderSettings
+from gateway.routes import RouteTable
 
 _BUILT = (
     "preset",
@@ -15,7 +19,12 @@ _BUILT = (
     "claims",
     "allow",
     "logout",
+    "scopes",
+    "tokens",
+    "prompt",
 )
+# RFC 6749 section 3.3
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,200}", re.ASCII)
 _NO_PROVIDERS = frozenset({"class_card", "guest", "lti", "passkey"})
 _PRESETS_LATER = (
     "google",
@@ -63,7 +72,30 @@ def _provider(entry: Entry, faults: Faults) -> ProviderSettings | None:
         claims=keys.get("claims", texts, {}),
         allow=keys.get("allow", _allow, Allow()),
         logout_at_provider=keys.get("logout", word_of(("here", "provider"), ()), "here") == "provider",
+        scopes=_scopes(keys, faults),
+        keeps_tokens=keys.get("tokens", word_of(("none", "refresh"), ()), "none") == "refresh",
+        asks_consent=keys.get("prompt", word_of(("none", "consent"), ()), "none") == "consent",
     )
+
+
+def kept_where_asked(
+    providers: tuple[ProviderSettings, ...], routes: RouteTable
+) -> tuple[ProviderSettings, ...]:
+    """The providers as they are when backends have been read: whose tokens one asks for are kept."""
+    asked = {backend.provider_token for backend in routes.backends.values()}
+    return tuple(
+        replace(provider, keeps_tokens=provider.keeps_tokens or provider.id in asked)
+        for provider in providers
+    )
+
+
+def _scopes(keys: Block, faults: Faults) -> tuple[str, ...] | None:
+    one = matching(_SCOPE, "bad-scope", "Write a scope without blanks and quotes.")
+    scopes = keys.find("scopes", list_of(one))
+    if scopes is not None and "openid" not in scopes:
+        message = "Without `openid` a provider says nothing of who signed in."
+        faults.add(keys.line_of("scopes"), "no-openid", message, "Add it.")
+    return scopes
 
 
 def texts(node: Node, faults: Faults, what: str) -> dict[str, str] | None:

@@ -76,6 +76,9 @@ class ProviderSettings:
     claims: Mapping[str, str]  # our name -> the provider's claim
     allow: Allow
     logout_at_provider: bool
+    scopes: tuple[str, ...] | None = None  # None: the usual ones
+    keeps_tokens: bool = False  # the block says so, or a backend asks for them
+    asks_consent: bool = False  # prompt=consent
 
 
 _A_SCHOOL = Rate(1000, 3600)  # may have one address

@@ -6,6 +6,7 @@ transport.py     the one place that speaks to providers: deadlines and size limi
 metadata.py      discovery: what a provider says about itself, proved
 keys.py          a provider's signing keys, those that we take
 signed_token.py  whether an issuer signed a token
+token_answer.py  what a token endpoint answered
 id_token.py      whether an ID token may be believed
 logout_token.py  whether a logout token may be believed
 profile.py       what is told about a person, as our words; who is let in
@@ -14,7 +15,16 @@ oidc.py          the provider: OpenID Connect's code flow
 registry.py      the `providers:` blocks as providers
 """
 
-from gateway.providers.contract import Expected, LoginRequest, Provider, ProviderIdentity, single
+from gateway.providers.contract import (
+    Expected,
+    LoginRequest,
+    Original,
+    Provider,
+    ProviderIdentity,
+    SubjectChangedError,
+    TokenSet,
+    single,
+)
 from gateway.providers.logout_token import LogoutToken
 from gateway.providers.registry import build
 from gateway.providers.transport import open_session
@@ -23,8 +33,11 @@ __all__ = [
     "Expected",
     "LoginRequest",
     "LogoutToken",
+    "Original",
     "Provider",
     "ProviderIdentity",
+    "SubjectChangedError",
+    "TokenSet",
     "build",
     "open_session",
     "single",

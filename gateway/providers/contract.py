@@ -1,6 +1,6 @@
 """What a provider is to the house: a way to begin a login, to finish it, and to leave."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +34,12 @@ class Block(Protocol):
     def allow(self) -> Allow: ...
     @property
     def logout_at_provider(self) -> bool: ...
+    @property
+    def scopes(self) -> Sequence[str] | None: ...
+    @property
+    def keeps_tokens(self) -> bool: ...
+    @property
+    def asks_consent(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,29 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSet:
+    """What a token endpoint handed out. Times are Unix seconds by our clock."""
+
+    access_token: str | None  # a bearer's, fit for a header
+    refresh_token: str | None
+    id_token: str | None
+    issued: int  # when it was asked for
+    expires: int  # when the access token ends
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What the first ID token of a sign-in said: a later one must say the same (Core section 12.2)."""
+
+    subject: str
+    nonce: str
+
+
+class SubjectChangedError(ProviderRefusedError):
+    """A refresh was answered with the ID token of another subject."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderIdentity:
     """Who signed in, as the provider vouches for it. A person is (issuer, subject), nothing else."""
 
@@ -68,17 +97,29 @@ class ProviderIdentity:
     claims: Mapping[str, str]  # our names, as the block maps them
     auth_time: int
     id_token: str  # a hint for signing out, no credential
+    tokens: TokenSet
     session: str | None = None  # the claim `sid`: by it the provider says that this session ended there
 
 
 class Provider(Protocol):
     """Raises ProviderUnavailableError (try another way in) or ProviderRefusedError (not this person)."""
 
+    @property
+    def issuer(self) -> str: ...
+
     async def begin(self, login: LoginRequest) -> str:
         """The address that the browser goes to."""
 
     async def finish(self, params: Mapping[str, str], expected: Expected) -> ProviderIdentity:
         """The person that the callback's parameters stand for. A MultiDict shows its duplicates."""
+
+    async def refresh(self, refresh_token: str, original: Original) -> TokenSet:
+        """New tokens for an old one (RFC 6749 section 6); no new refresh token: the old one stays good.
+
+        Raises ProviderUnavailableError: no answer, or none that can be believed; it may have used up the old
+        token all the same. ProviderRefusedError: the grant is over there. SubjectChangedError: it is now
+        another person's.
+        """
 
     async def read_logout_token(self, token: str) -> LogoutToken:
         """Whom the provider says it signed out (OpenID Connect Back-Channel Logout section 2.6)."""

@@ -19,7 +19,7 @@ class Wanted:
 
     issuer: str
     client_id: str
-    nonce: str
+    nonce: str | None  # None: of a refresh, where none is asked for (Core section 12.2)
     access_token: str | None
     now: int
 

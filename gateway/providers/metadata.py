@@ -18,6 +18,7 @@ class Metadata:
     userinfo_endpoint: str | None
     end_session_endpoint: str | None
     token_auth_methods: frozenset[str]
+    scopes: frozenset[str]  # those that it says it has
     answers_with_iss: bool  # RFC 9207 section 3
 
 
@@ -43,7 +44,11 @@ def parse_metadata(document: Mapping[str, object], issuer: str) -> Metadata:
         jwks_uri=_endpoint(document, "jwks_uri", issuer),
         userinfo_endpoint=_optional(document, "userinfo_endpoint", issuer),
         end_session_endpoint=_optional(document, "end_session_endpoint", issuer),
-        token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
+        token_auth_methods=_names(
+            document.get("token_endpoint_auth_methods_supported"),
+            default="client_secret_basic",  # Discovery section 3
+        ),
+        scopes=_names(document.get("scopes_supported"), default="openid"),
         answers_with_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -59,7 +64,7 @@ def _optional(document: Mapping[str, object], name: str, issuer: str) -> str | N
     return None if document.get(name) is None else _endpoint(document, name, issuer)
 
 
-def _names(value: object) -> frozenset[str]:
+def _names(value: object, default: str) -> frozenset[str]:
     if not isinstance(value, list):
-        return frozenset({"client_secret_basic"})  # Discovery section 3: the default
+        return frozenset({default})
     return frozenset(name for name in value if isinstance(name, str))

@@ -11,7 +11,16 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
-from gateway.providers.contract import Block, Expected, LoginRequest, ProviderIdentity, single
+from gateway.providers.contract import (
+    Block,
+    Expected,
+    LoginRequest,
+    Original,
+    ProviderIdentity,
+    SubjectChangedError,
+    TokenSet,
+    single,
+)
 from gateway.providers.id_token import Wanted, session_of, verify
 from gateway.providers.keys import SigningKeys, parse_jwks
 from gateway.providers.logout_token import LogoutToken
@@ -20,22 +29,15 @@ from gateway.providers.metadata import Metadata, parse_metadata, well_known
 from gateway.providers.profile import display_name, let_in, mapped, verified_email
 from gateway.providers.remembered import Remembered
 from gateway.providers.signed_token import UnknownKeyError
+from gateway.providers.token_answer import refreshed, refusal, signed_in
 from gateway.providers.transport import Answer, Transport
 
 T = TypeVar("T")
 
-SCOPE = "openid profile email"
+SCOPES = ("openid", "profile", "email")
+OFFLINE = "offline_access"  # Core section 11: with it a provider hands out refresh tokens
 
-# RFC 6749 sections 4.1.2.1 and 5.2: the provider's trouble or our registration, not the person's fault.
-_TROUBLE = frozenset(
-    {
-        "server_error",
-        "temporarily_unavailable",
-        "invalid_client",
-        "unauthorized_client",
-        "unsupported_grant_type",
-    }
-)
+LONGEST_HINT = 4096  # characters of an ID token that fit into an address everywhere
 
 
 class OidcProvider:
@@ -48,6 +50,10 @@ class OidcProvider:
         self._metadata = Remembered(self._fetch_metadata, clock)
         self._keys = Remembered(self._fetch_keys, clock)
 
+    @property
+    def issuer(self) -> str:
+        return self._block.issuer
+
     async def begin(self, login: LoginRequest) -> str:
         metadata = await self._metadata.get()
         url: str = prepare_grant_uri(
@@ -55,24 +61,24 @@ class OidcProvider:
             self._block.client_id,
             "code",
             redirect_uri=login.redirect_uri,
-            scope=SCOPE,
+            scope=" ".join(self._scopes(metadata)),
             state=login.state,
             nonce=login.nonce,
             code_challenge=create_s256_code_challenge(login.verifier),
             code_challenge_method="S256",
-            prompt="select_account" if login.select_account else None,
+            prompt=self._prompt(login),
         )
         return url
 
     async def finish(self, params: Mapping[str, str], expected: Expected) -> ProviderIdentity:
         metadata = await self._metadata.get()
         code = _code(single(params.items()), metadata, expected.state)
-        tokens = _tokens(await self._redeem(metadata, code, expected))
-        id_token, access_token = tokens
+        asked = int(self._clock())
+        id_token, tokens = signed_in(await self._redeem(metadata, code, expected), asked)
         now = int(self._clock())
-        wanted = Wanted(metadata.issuer, self._block.client_id, expected.nonce, access_token, now)
+        wanted = Wanted(metadata.issuer, self._block.client_id, expected.nonce, tokens.access_token, now)
         claims = await self._with_keys(lambda keys: verify(id_token, keys, wanted))
-        told = {**await self._userinfo(metadata, access_token, str(claims["sub"])), **claims}
+        told = {**await self._userinfo(metadata, tokens.access_token, str(claims["sub"])), **claims}
         let_in(told, self._block.claims, self._block.allow)
         auth_time = claims.get("auth_time")
         return ProviderIdentity(
@@ -83,8 +89,31 @@ class OidcProvider:
             claims=mapped(told, self._block.claims),
             auth_time=int(auth_time) if isinstance(auth_time, int | float) else now,
             id_token=id_token,
+            tokens=tokens,
             session=session_of(claims),
         )
+
+    async def refresh(self, refresh_token: str, original: Original) -> TokenSet:
+        metadata = await self._metadata.get()
+        asked = int(self._clock())
+        body = prepare_token_request("refresh_token", refresh_token=refresh_token)
+        tokens = refreshed(await self._ask_for_tokens(metadata, body), asked)
+        if tokens.id_token is not None:
+            await self._require_same(tokens.id_token, tokens.access_token, original)
+        return tokens
+
+    async def _require_same(self, id_token: str, access_token: str | None, original: Original) -> None:
+        """Core section 12.2: the same issuer, audience and subject, made just now; no nonce, or the same."""
+        wanted = Wanted(self._block.issuer, self._block.client_id, None, access_token, int(self._clock()))
+        try:
+            claims = await self._with_keys(lambda keys: verify(id_token, keys, wanted))
+        except ProviderRefusedError as error:
+            # a token that proves nothing is no word of the provider's that this person is gone
+            raise ProviderUnavailableError(f"refresh: {error.detail}") from error
+        if claims["sub"] != original.subject:
+            raise SubjectChangedError("refresh: the ID token is of another subject")
+        if claims.get("nonce", original.nonce) != original.nonce:
+            raise ProviderUnavailableError("refresh: the ID token is of another sign-in")
 
     async def logout_url(self, id_token_hint: str | None, post_logout_redirect_uri: str) -> str | None:
         """OpenID Connect RP-Initiated Logout section 2."""
@@ -100,7 +129,7 @@ class OidcProvider:
             ("client_id", self._block.client_id),
             ("post_logout_redirect_uri", post_logout_redirect_uri),
         ]
-        if id_token_hint is not None:
+        if id_token_hint is not None and len(id_token_hint) <= LONGEST_HINT:
             params.append(("id_token_hint", id_token_hint))
         url: str = add_params_to_uri(metadata.end_session_endpoint, params)
         return url
@@ -126,10 +155,25 @@ class OidcProvider:
             redirect_uri=expected.redirect_uri,
             code_verifier=expected.verifier,
         )
+        return await self._ask_for_tokens(metadata, body)
+
+    async def _ask_for_tokens(self, metadata: Metadata, body: str) -> Answer:
         uri, headers, body = self._client_auth(metadata).prepare(
             "POST", metadata.token_endpoint, {"Content-Type": "application/x-www-form-urlencoded"}, body
         )
         return await self._transport.post(uri, headers, body)
+
+    def _scopes(self, metadata: Metadata) -> tuple[str, ...]:
+        """As the block says; else the usual ones, and what refresh tokens take where they are kept."""
+        if self._block.scopes is not None:
+            return tuple(self._block.scopes)
+        wanted = self._block.keeps_tokens and OFFLINE in metadata.scopes
+        return (*SCOPES, OFFLINE) if wanted else SCOPES
+
+    def _prompt(self, login: LoginRequest) -> str | None:
+        """Core section 3.1.2.1: several prompts with blanks between them."""
+        asked = (("select_account", login.select_account), ("consent", self._block.asks_consent))
+        return " ".join(name for name, wanted in asked if wanted) or None
 
     def _client_auth(self, metadata: Metadata) -> ClientAuth:
         client_id, secret = self._block.client_id, self._block.client_secret
@@ -171,34 +215,14 @@ def _code(params: Mapping[str, str], metadata: Metadata, state: str) -> str:
     if issuer != metadata.issuer and (issuer is not None or metadata.answers_with_iss):
         raise ProviderRefusedError(f"callback: iss {issuer!r:.200}")
     if "error" in params:
-        raise _refusal("callback", params["error"])
+        raise refusal("callback", params["error"])
     code = params.get("code", "")
     if not 0 < len(code) <= 8192:
         raise ProviderRefusedError("callback: no code")
     return code
 
 
-def _tokens(answer: Answer) -> tuple[str, str | None]:
-    """The ID token and the access token of a token response."""
-    if answer.status != 200:
-        raise _refusal(f"token endpoint: {answer.status}", answer.body.get("error"))
-    id_token, access_token = answer.body.get("id_token"), answer.body.get("access_token")
-    if not isinstance(id_token, str):
-        raise ProviderUnavailableError("token endpoint: no ID token")
-    bearer = str(answer.body.get("token_type")).lower() == "bearer"
-    if not isinstance(access_token, str) or not bearer or not access_token.isprintable():
-        return id_token, None
-    return id_token, access_token
-
-
 def _document(answer: Answer, place: str) -> Mapping[str, object]:
     if answer.status != 200:
         raise ProviderUnavailableError(f"{place}: {answer.status}")
     return answer.body
-
-
-def _refusal(place: str, error: object) -> ProviderRefusedError | ProviderUnavailableError:
-    said = f"{place}: {error!r:.100}"
-    if not isinstance(error, str) or error in _TROUBLE:
-        return ProviderUnavailableError(said)
-    return ProviderRefusedError(said)
