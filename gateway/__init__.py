@@ -28,6 +28,7 @@ directory/         people, approvals, the key ring: SQL
 providers/         identity providers: one contract, and OpenID Connect
 config/            gateway.yaml and origins.yaml as proved values; reload
 authentication     who a request is from
+keyring            the keys in use, followed while they change
 proxy/             how a request is forwarded
 merges             a guest's work becomes a person's, told to every backend until it knows
 expectation        Expect: 100-continue, answered when the body is wanted

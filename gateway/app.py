@@ -26,6 +26,7 @@ from gateway.directory.ids import pairwise, pseudonym
 from gateway.errors import MethodNotAllowedError, StoreUnavailableError
 from gateway.expectation import expect_handler
 from gateway.grants import Grants
+from gateway.keyring import RootKeys
 from gateway.merges import Merges, Telling
 from gateway.middleware import PROXIED_PATHS, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
@@ -59,7 +60,7 @@ from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
 from gateway.routes import Subject
-from gateway.sealing import Sealer, derive, encoded
+from gateway.sealing import Sealer, encoded
 from gateway.sessions import Sessions
 from gateway.store import Store
 from gateway.telemetry import Log
@@ -94,7 +95,6 @@ class _Core:
     authenticator: Authenticator
     directory: Directory
     assertions: Assertions
-    nonce_key: bytes
     clock: Callable[[], float]
     token: Callable[[int], bytes]
 
@@ -164,13 +164,13 @@ async def _core(
     token = secrets.token_bytes
     keys = settings.keys
     sealer = Sealer(keys.root, keys.previous, token)
+    await stack.enter_async_context(_task(RootKeys(keys, sealer, time.monotonic, log).watch()))
     store = Store.open(redis_url, settings.redis.prefix, settings.redis.deadline)
     stack.push_async_callback(store.close)
     sessions = Sessions(store, sealer, settings.sessions, clock, token)
     grants = Grants(store, sealer, clock, token, settings.sessions.access)
     directory = await Directory.open(settings.directory_url, keys.people, clock)
     stack.push_async_callback(directory.close)
-    nonce_key = derive(keys.root, "dpop nonce")
     ring = await open_ring(directory, sealer, int(clock()))
     return _Core(
         settings=settings,
@@ -180,10 +180,9 @@ async def _core(
         sealer=sealer,
         sessions=sessions,
         grants=grants,
-        authenticator=Authenticator(sessions, grants, clock, nonce_key),
+        authenticator=Authenticator(sessions, grants, clock, sealer),
         directory=directory,
         assertions=Assertions(ring, settings.public_url, clock, token, settings.research_cap),
-        nonce_key=nonce_key,
         clock=clock,
         token=token,
     )
@@ -259,7 +258,7 @@ def _add_protocol(app: web.Application, core: _Core, merges: Merges) -> None:
         sessions=core.sessions,
         grants=core.grants,
         authenticator=core.authenticator,
-        nonce_key=core.nonce_key,
+        sealer=core.sealer,
         clock=core.clock,
         pairwise=partial(pairwise, core.settings.keys.people),
         logout_at_provider=frozenset(
@@ -368,7 +367,7 @@ def _private(core: _Core) -> web.Application:
         last = core.origins.last
         faults = [] if last is None else [str(fault) for fault in last.faults]
         origins = {"generation": core.origins.current.generation, "faults": faults}
-        return web.json_response({"status": "ok", "origins": origins})
+        return web.json_response({"status": "ok", "origins": origins, "keys": core.sealer.key_ids})
 
     app = web.Application()
     app.add_routes(

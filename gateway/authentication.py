@@ -17,6 +17,7 @@ from gateway.errors import InvalidProofError, LoginRequiredError, UseNonceError,
 from gateway.grants import Grants
 from gateway.origins import Policy
 from gateway.records import LiveBook, Mode
+from gateway.sealing import Sealer
 from gateway.sessions import Sessions
 
 Clock = Callable[[], float]
@@ -25,11 +26,11 @@ _REPLAYABLE = frozenset({"GET", "HEAD"})  # safe: a replay reads what its maker 
 
 
 class Authenticator:
-    def __init__(self, sessions: Sessions, grants: Grants, clock: Clock, nonce_key: bytes) -> None:
+    def __init__(self, sessions: Sessions, grants: Grants, clock: Clock, sealer: Sealer) -> None:
         self._sessions = sessions
         self._grants = grants
         self._clock = clock
-        self._nonce_key = nonce_key
+        self._sealer = sealer
 
     async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
         """The book session that the request is made in; None: anonymous.
@@ -77,7 +78,7 @@ class Authenticator:
                 facts.url,
                 now,
                 access_token=token,
-                nonce_key=self._nonce_key,
+                nonce_keys=self._sealer.derived(dpop.NONCE),
             )
         except UseNonceError as error:
             raise UseNonceOnResourceError(error.nonce, error.detail) from error

@@ -19,6 +19,7 @@ from gateway.errors import InvalidProofError, UseNonceError
 from gateway.sealing import encoded
 
 MAX_PROOF: Final = 2048
+NONCE: Final = "dpop nonce"  # the purpose of the keys that nonces are made with
 SKEW: Final = 60  # seconds to each side
 NONCE_LIFE: Final = 120  # with SKEW: no proof is good for longer than its jti is remembered
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -64,12 +65,19 @@ class Proof:
 
 
 def verify(
-    lines: Sequence[str], method: str, url: str, now: int, *, access_token: str | None, nonce_key: bytes
+    lines: Sequence[str],
+    method: str,
+    url: str,
+    now: int,
+    *,
+    access_token: str | None,
+    nonce_keys: Sequence[bytes],
 ) -> Proof:
     """Every check of RFC 9449 section 4.3 but the replay of jti, which needs memory.
 
     url: as the client sees it, without query and fragment. access_token: what the proof must be for; None: at
-    the token endpoint. UseNonceError: all is well but the clock.
+    the token endpoint. nonce_keys: a nonce by any of them is taken, the first makes new ones.
+    UseNonceError: all is well but the clock.
     """
     if len(lines) != 1:
         raise InvalidProofError(f"{len(lines)} DPoP headers")
@@ -82,8 +90,8 @@ def verify(
     if ath is not None and claims.ath != ath:
         raise InvalidProofError("the proof is for another token")
     # Only a client whose clock is off needs a nonce (section 8); an old one beside a good time does no harm.
-    if abs(now - claims.iat) > SKEW and not _good_nonce(claims.nonce, nonce_key, now):
-        raise UseNonceError(mint_nonce(nonce_key, now), "the client's clock is off")
+    if abs(now - claims.iat) > SKEW and not any(_good_nonce(claims.nonce, key, now) for key in nonce_keys):
+        raise UseNonceError(mint_nonce(nonce_keys[0], now), "the client's clock is off")
     return Proof(thumbprint(header.jwk), claims.jti, int(claims.iat))
 
 

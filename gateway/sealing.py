@@ -2,9 +2,10 @@
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -38,39 +39,96 @@ def hashed(text: str) -> str:
     return encoded(sha256(text.encode()).digest())
 
 
+OnMissing = Callable[[str], bool]
+
+
+def key_id(root: bytes) -> str:
+    """What tells one root from another, and nothing about it: eight hexadecimal digits, for people."""
+    return derive(root, "key id", _KEY_ID_BYTES).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    """Root keys by id, the one that seals first, and what was made of them already."""
+
+    roots: Mapping[bytes, bytes]
+    ciphers: dict[tuple[bytes, str], AESGCMSIV] = field(default_factory=dict)
+    keys: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, roots: Sequence[bytes]) -> Self:
+        if any(len(root) < ROOT_BYTES for root in roots):
+            raise ValueError("a root key has at least 32 bytes")
+        return cls({bytes.fromhex(key_id(root)): root for root in dict.fromkeys(roots)})
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        made = self.keys.get(purpose)
+        if made is None:
+            made = tuple(derive(root, purpose) for root in self.roots.values())
+            self.keys[purpose] = made
+        return made
+
+    def cipher(self, kid: bytes, purpose: str) -> AESGCMSIV:
+        cipher = self.ciphers.get((kid, purpose))
+        if cipher is None:
+            cipher = AESGCMSIV(derive(self.roots[kid], f"seal {purpose}"))
+            self.ciphers[kid, purpose] = cipher
+        return cipher
+
+
 class Sealer:
     """Seals with the root key, opens with it or a previous one: the header says which.
 
     AES-256-GCM-SIV (RFC 8452): a nonce that repeats reveals no more than that two values are equal.
+
+    on_missing: told the id of a key that sealed what came and that is not in the ring; answers whether the
+    ring has it now.
     """
 
-    def __init__(self, root: bytes, previous: tuple[bytes, ...], token: Token) -> None:
-        if any(len(key) < ROOT_BYTES for key in (root, *previous)):
-            raise ValueError("a root key has at least 32 bytes")
-        self._current = derive(root, "key id", _KEY_ID_BYTES)
-        self._roots = {derive(key, "key id", _KEY_ID_BYTES): key for key in (*previous, root)}
-        self._slot_keys = tuple(derive(key, "slot") for key in (root, *previous))
-        self._ciphers: dict[tuple[bytes, str], AESGCMSIV] = {}
+    def __init__(self, root: bytes, previous: Sequence[bytes], token: Token) -> None:
+        self._ring = _Ring.of((root, *previous))
         self._token = token
+        self.on_missing: OnMissing = _stays_missing
+
+    def replace(self, root: bytes, previous: Sequence[bytes]) -> None:
+        """Other keys from now on. ValueError: one is too short, and all stay what they were."""
+        self._ring = _Ring.of((root, *previous))
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The keys of the ring; the first seals."""
+        return tuple(kid.hex() for kid in self._ring.roots)
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """A key of each root for one purpose; the first is today's, the others are still accepted."""
+        return self._ring.derived(purpose)
 
     def seal(self, purpose: str, key: str, plain: bytes) -> bytes:
         """`plain` under lock, of use only for this purpose and under this store key."""
+        ring = self._ring
+        kid = next(iter(ring.roots))
         nonce = self._token(_NONCE_BYTES)
-        box = self._cipher(self._current, purpose).encrypt(nonce, plain, _bound(purpose, key))
-        return _VERSION + self._current + nonce + box
+        return _VERSION + kid + nonce + ring.cipher(kid, purpose).encrypt(nonce, plain, _bound(purpose, key))
 
     def open(self, purpose: str, key: str, sealed: bytes) -> bytes | None:
-        """What was sealed; None: not ours, tampered with, moved from another key, or its root is gone."""
+        """What was sealed; None: not ours, tampered with, moved from another key, or its root is not here."""
         if len(sealed) < _HEADER_BYTES or not sealed.startswith(_VERSION):
             return None
-        key_id = sealed[1 : 1 + _KEY_ID_BYTES]
-        if key_id not in self._roots:
+        kid = sealed[len(_VERSION) : len(_VERSION) + _KEY_ID_BYTES]
+        if kid not in self._ring.roots and not self.on_missing(kid.hex()):
             return None
-        nonce, box = sealed[1 + _KEY_ID_BYTES : _HEADER_BYTES], sealed[_HEADER_BYTES:]
+        ring = self._ring  # after the call, which may have put another here
+        if kid not in ring.roots:
+            return None
+        nonce, box = sealed[len(_VERSION) + _KEY_ID_BYTES : _HEADER_BYTES], sealed[_HEADER_BYTES:]
         try:
-            return self._cipher(key_id, purpose).decrypt(nonce, box, _bound(purpose, key))
+            return ring.cipher(kid, purpose).decrypt(nonce, box, _bound(purpose, key))
         except InvalidTag:
             return None
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether today's key sealed it."""
+        return sealed.startswith(_VERSION + next(iter(self._ring.roots)))
 
     def seal_record(self, purpose: str, key: str, record: msgspec.Struct) -> bytes:
         return self.seal(purpose, key, msgspec.msgpack.encode(record))
@@ -90,15 +148,12 @@ class Sealer:
         the others belong to previous roots and still have sessions.
         """
         return tuple(
-            encoded(hmac.digest(key, person.encode(), sha256))[:SLOT_CHARS] for key in self._slot_keys
+            encoded(hmac.digest(key, person.encode(), sha256))[:SLOT_CHARS] for key in self.derived("slot")
         )
 
-    def _cipher(self, key_id: bytes, purpose: str) -> AESGCMSIV:
-        cipher = self._ciphers.get((key_id, purpose))
-        if cipher is None:
-            cipher = AESGCMSIV(derive(self._roots[key_id], f"seal {purpose}"))
-            self._ciphers[key_id, purpose] = cipher
-        return cipher
+
+def _stays_missing(_: str) -> bool:
+    return False
 
 
 def _bound(purpose: str, key: str) -> bytes:

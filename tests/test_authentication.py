@@ -6,7 +6,7 @@ import pytest
 from gateway.access import Facts
 from gateway.authentication import Authenticator
 from gateway.cookies import book_name
-from gateway.dpop import mint_nonce
+from gateway.dpop import NONCE, mint_nonce
 from gateway.errors import InvalidRequestError, LoginRequiredError, UseNonceOnResourceError
 from gateway.grants import Tokens
 from gateway.origins import Trust
@@ -18,7 +18,6 @@ from tests.sessions_parts import BOOK, Parts
 
 OWN = "https://gate.example"
 URL = f"{OWN}/storage/items"
-NONCE_KEY = b"n" * 32
 KEY = ProofKey()
 FACTS = Facts(
     method="GET",
@@ -36,7 +35,7 @@ FACTS = Facts(
 
 @pytest.fixture
 def authenticator(parts: Parts) -> Authenticator:
-    return Authenticator(parts.sessions, parts.grants, parts.clock, NONCE_KEY)
+    return Authenticator(parts.sessions, parts.grants, parts.clock, parts.sealer)
 
 
 def with_cookie(live: LiveBook, origin: str = BOOK) -> Facts:
@@ -174,7 +173,7 @@ class TestToken:
         with pytest.raises(UseNonceOnResourceError) as refused:
             await authenticator.authenticate(with_token(parts, tokens.access, iat=wrong), POLICY)
         assert refused.value.status == 401
-        assert refused.value.nonce == mint_nonce(NONCE_KEY, int(parts.clock()))
+        assert refused.value.nonce == mint_nonce(parts.sealer.derived(NONCE)[0], int(parts.clock()))
         again = with_token(parts, tokens.access, "POST", iat=wrong, nonce=refused.value.nonce)
         assert await authenticator.authenticate(again, POLICY) is not None
         with pytest.raises(LoginRequiredError):

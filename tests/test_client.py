@@ -46,26 +46,26 @@ async def test_modules(script: Path) -> None:
 
 async def test_the_gateway_verifies_the_proofs() -> None:
     facts = await made("POST", URL + "?not=part", NOW)
-    proof = verify([facts["proof"]], "POST", URL, NOW, access_token=None, nonce_key=NONCE_KEY)
+    proof = verify([facts["proof"]], "POST", URL, NOW, access_token=None, nonce_keys=[NONCE_KEY])
     assert proof.jkt == facts["jkt"]
     with pytest.raises(InvalidProofError):
-        verify([facts["proof"]], "GET", URL, NOW, access_token=None, nonce_key=NONCE_KEY)
+        verify([facts["proof"]], "GET", URL, NOW, access_token=None, nonce_keys=[NONCE_KEY])
 
 
 async def test_the_gateway_verifies_the_access_tokens_hash() -> None:
     facts = await made("GET", "https://gw.test/storage/v1/items/a", NOW, "", "token-1")
     lines, url = [facts["proof"]], "https://gw.test/storage/v1/items/a"
-    assert verify(lines, "GET", url, NOW, access_token="token-1", nonce_key=NONCE_KEY).jkt == facts["jkt"]
+    assert verify(lines, "GET", url, NOW, access_token="token-1", nonce_keys=[NONCE_KEY]).jkt == facts["jkt"]
     with pytest.raises(InvalidProofError):
-        verify(lines, "GET", url, NOW, access_token="token-2", nonce_key=NONCE_KEY)
+        verify(lines, "GET", url, NOW, access_token="token-2", nonce_keys=[NONCE_KEY])
 
 
 async def test_a_nonce_makes_up_for_a_wrong_clock() -> None:
     late = await made("POST", URL, NOW - 3600)
     with pytest.raises(UseNonceError):
-        verify([late["proof"]], "POST", URL, NOW, access_token=None, nonce_key=NONCE_KEY)
+        verify([late["proof"]], "POST", URL, NOW, access_token=None, nonce_keys=[NONCE_KEY])
     again = await made("POST", URL, NOW - 3600, mint_nonce(NONCE_KEY, NOW))
-    proof = verify([again["proof"]], "POST", URL, NOW, access_token=None, nonce_key=NONCE_KEY)
+    proof = verify([again["proof"]], "POST", URL, NOW, access_token=None, nonce_keys=[NONCE_KEY])
     assert proof.jkt == again["jkt"]
 
 

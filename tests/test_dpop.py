@@ -18,7 +18,7 @@ OTHER = ProofKey()
 
 
 def verify(*lines: str, token: str | None = TOKEN, now: int = NOW) -> dpop.Proof:
-    return dpop.verify(lines, "POST", URL, now, access_token=token, nonce_key=NONCE_KEY)
+    return dpop.verify(lines, "POST", URL, now, access_token=token, nonce_keys=[NONCE_KEY])
 
 
 def proof(token: str | None = TOKEN, header: dict[str, object] | None = None, **claims: object) -> str:
@@ -65,7 +65,7 @@ def test_the_rfcs_own_proof() -> None:
         "https://server.example.com/token",
         1562262616,
         access_token=None,
-        nonce_key=NONCE_KEY,
+        nonce_keys=[NONCE_KEY],
     )
     assert found == dpop.Proof("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "-BwC3ESc6acc2lTc", 1562262616)
 
@@ -173,6 +173,16 @@ def test_a_wrong_nonce_helps_nobody(nonce: str, now: int) -> None:
     with pytest.raises(UseNonceError) as refused:
         verify(proof(iat=NOW - 1000, nonce=nonce), now=now)
     assert refused.value.nonce == dpop.mint_nonce(NONCE_KEY, now)
+
+
+def test_a_nonce_by_a_key_before_todays_is_taken_and_todays_makes_the_next() -> None:
+    today = b"t" * 32
+    sent = proof(iat=NOW - 1000, nonce=GOOD)
+    keys = [today, NONCE_KEY]
+    assert dpop.verify([sent], "POST", URL, NOW, access_token=None, nonce_keys=keys).jkt == KEY.jkt
+    with pytest.raises(UseNonceError) as refused:
+        dpop.verify([proof(iat=0)], "POST", URL, NOW, access_token=None, nonce_keys=keys)
+    assert refused.value.nonce == dpop.mint_nonce(today, NOW)
 
 
 def test_an_old_nonce_beside_a_good_clock_does_no_harm() -> None:

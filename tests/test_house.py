@@ -22,7 +22,7 @@ ROWS = (
     ("forms", "request_context", "expectation"),
     ("store", "telemetry"),
     ("sessions", "grants", "budgets", "assertions", "directory", "providers", "config"),
-    ("authentication",),
+    ("authentication", "keyring"),
     ("proxy",),
     ("merges",),
     ("protocol", "pages"),

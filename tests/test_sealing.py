@@ -3,10 +3,11 @@ import os
 import msgspec
 import pytest
 
-from gateway.sealing import Sealer, derive, encoded, hashed
+from gateway.sealing import Sealer, derive, encoded, hashed, key_id
 
 ROOT = b"r" * 32
 OLD = b"o" * 32
+OTHER = b"t" * 32
 
 
 class Thing(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +61,50 @@ def test_a_previous_root_still_opens_and_a_gone_one_does_not() -> None:
     assert sealer(ROOT, OLD).open("book", "k", sealed) == b"plain"
     assert sealer(ROOT).open("book", "k", sealed) is None
     assert sealer(OLD).open("book", "k", sealer(ROOT, OLD).seal("book", "k", b"plain")) is None
+
+
+def test_a_ring_is_swapped_in_place() -> None:
+    one = sealer(OLD)
+    before = one.seal("book", "k", b"plain")
+    one.replace(ROOT, [OLD])
+    after = one.seal("book", "k", b"plain")
+    assert (one.open("book", "k", before), one.open("book", "k", after)) == (b"plain", b"plain")
+    assert (one.is_current(before), one.is_current(after)) == (False, True)
+    assert list(one.key_ids) == [key_id(ROOT), key_id(OLD)]
+    one.replace(ROOT, [ROOT])
+    assert list(one.key_ids) == [key_id(ROOT)]
+    assert one.open("book", "k", before) is None
+    with pytest.raises(ValueError, match="32 bytes"):
+        one.replace(b"short", [])
+    assert one.open("book", "k", after) == b"plain"
+
+
+def test_a_missing_key_is_asked_for_and_what_it_sealed_opens_when_it_came() -> None:
+    sealed, one, asked = sealer(OLD).seal("book", "k", b"plain"), sealer(), list[str]()
+
+    def bring(kid: str) -> bool:
+        asked.append(kid)
+        if len(asked) > 1:
+            one.replace(ROOT, [OLD])
+        return len(asked) != 3
+
+    one.on_missing = bring
+    assert one.open("book", "k", sealed[:-1]) is None
+    assert one.open("book", "k", sealed) == b"plain"
+    assert one.open("book", "k", sealed) == b"plain"
+    one.open("book", "k", sealer(OTHER).seal("book", "k", b"plain"))
+    one.on_missing = lambda _: True
+    assert one.open("book", "k", sealer(OTHER).seal("book", "k", b"plain")) is None
+    assert asked == [key_id(OLD), key_id(OLD), key_id(OTHER)]
+
+
+def test_keys_for_a_purpose_are_one_for_each_root_todays_first() -> None:
+    both = sealer(ROOT, OLD)
+    assert both.derived("nonce") == both.derived("nonce") == (derive(ROOT, "nonce"), derive(OLD, "nonce"))
+    one = sealer(OLD)
+    one.derived("nonce")
+    one.replace(ROOT, [])
+    assert one.derived("nonce") == (derive(ROOT, "nonce"),)
 
 
 def test_records_keep_their_form_or_are_none() -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gateway.config.document import read_document
 from gateway.config.faults import ConfigError, Faults
 from gateway.config.gateway_backends import read_backends
+from gateway.config.gateway_keys import read_keys
 from gateway.config.gateway_providers import kept_where_asked, read_providers
 from gateway.config.gateway_readers import (
     address,
@@ -21,16 +22,14 @@ from gateway.config.gateway_readers import (
     secret_url,
     word_of,
 )
-from gateway.config.gateway_secrets import Sources, file_path, is_missing, key_bytes
+from gateway.config.gateway_secrets import Sources, file_path
 from gateway.config.nodes import (
     Block,
     Entry,
     MappingNode,
     Node,
-    ScalarNode,
     boolean,
     duration,
-    items,
     list_of,
     matching,
     named,
@@ -44,7 +43,6 @@ from gateway.config.nodes import (
 from gateway.config.settings import (
     Address,
     Guests,
-    Keys,
     Listen,
     ListenerTls,
     Outbound,
@@ -113,7 +111,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         outbound=_outbound(top, faults, sources),
         redis=_redis(top, faults),
         directory_url=_directory(top, faults, state),
-        keys=_keys(top, faults, sources, state),
+        keys=read_keys(top, faults, sources, state),
         sessions=_sessions(top, faults),
         providers=kept_where_asked(providers, routes),
         routes=routes,
@@ -199,35 +197,6 @@ def _directory(top: Block, faults: Faults, state: Path) -> str:
     if url is None:
         return f"sqlite+aiosqlite:///{state / 'directory.sqlite3'}"
     return "sqlite+aiosqlite:" + url.partition(":")[2]
-
-
-def _keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys:
-    """The secrets; one that is not named is the file of its name in STATE/keys."""
-    keys = part(top, "keys", faults, ("root", "previous", "people", "research"), ("assertion",))
-
-    def key(name: str) -> bytes:
-        node = keys.node(name) or sources.fetch(_file(keys.line, state / "keys" / name), faults)
-        return b"" if is_missing(node) else key_bytes(node, faults, name) or b""
-
-    previous = keys.node("previous")
-    older = () if previous is None else items(previous, faults, "previous") or ()
-    read = Keys(
-        root=key("root"),
-        # not `list_of`: its message would show a key that stands there twice
-        previous=tuple(found for node in older if (found := key_bytes(node, faults, "a previous key"))),
-        people=key("people"),
-        research=key("research"),
-    )
-    kinds = [found for found in (read.root, read.people, read.research) if found]
-    if len(set(kinds)) < len(kinds):
-        message = "root, people and research must not be one key."
-        faults.add(keys.line, "same-key", message, "Let `bookgate init` make them.")
-    return read
-
-
-def _file(line: int, path: Path) -> MappingNode:
-    """`{file: PATH}` as if it stood there."""
-    return MappingNode(line, (Entry("file", line, ScalarNode(line, str(path))),))
 
 
 # --- how long, how it looks, how much

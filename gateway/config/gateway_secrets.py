@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.config.faults import Faults
+from gateway.config.key_file import MIN_KEY_BYTES
 from gateway.config.nodes import Entry, MappingNode, Node, Reader, ScalarNode, SequenceNode, text
-
-MIN_KEY_BYTES = 32
 
 # Here {file: PATH} means the file itself, not what is in it.
 _FILES = frozenset({"ca", "certificate", "key", "logo", "origins"})
@@ -19,6 +18,7 @@ class FetchedNode(ScalarNode):
     """A scalar that was read from the environment or a file."""
 
     source: str = ""
+    file: Path | None = None  # None: the environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,10 @@ class Sources:
         name = text(reference.value, faults, reference.key)
         if name is None:
             return node
-        found = self._variable(name) if reference.key == "env" else self._content(self.path(name))
+        file = None if reference.key == "env" else self.path(name)
+        found = self._variable(name) if file is None else self._content(file)
         if isinstance(found, str):
-            return FetchedNode(node.line, found, source=f"{reference.key}: {name}")
+            return FetchedNode(node.line, found, source=f"{reference.key}: {name}", file=file)
         faults.add(node.line, found.code, found.message, found.remedy)
         return FetchedNode(node.line, "", source="missing")
 

@@ -48,12 +48,18 @@ class RedisSettings:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Secrets as bytes (32 or more each)."""
+    """Secrets as bytes (32 or more each).
+
+    root: seals. previous: open only. root_file: where `root` and the first of `previous` stand, a line each,
+    and may be changed while the gateway runs; None: in the environment. apart: the rest of `previous`.
+    """
 
     root: bytes
     previous: tuple[bytes, ...]
     people: bytes
     research: bytes
+    root_file: Path | None = None
+    apart: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

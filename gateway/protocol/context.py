@@ -10,12 +10,13 @@ from gateway.authentication import Authenticator
 from gateway.config.settings import Guests
 from gateway.cookies import Jar, parse
 from gateway.directory import Guests as GuestRecords
-from gateway.dpop import Proof, verify
+from gateway.dpop import NONCE, Proof, verify
 from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedError, PersonChangedError
 from gateway.grants import Grants
 from gateway.merges import Merges
 from gateway.origins import Policy
 from gateway.request_context import VERDICT
+from gateway.sealing import Sealer
 from gateway.sessions import LiveBook, Sessions
 
 
@@ -32,7 +33,7 @@ class Parts:
     sessions: Sessions
     grants: Grants
     authenticator: Authenticator
-    nonce_key: bytes
+    sealer: Sealer
     clock: Callable[[], float]
     pairwise: Callable[[str, str], str]
     logout_at_provider: frozenset[str]
@@ -119,7 +120,7 @@ async def proof_of(request: web.Request, parts: Parts) -> Proof | None:
         parts.public_url + request.raw_path.partition("?")[0],
         parts.now(),
         access_token=None,
-        nonce_key=parts.nonce_key,
+        nonce_keys=parts.sealer.derived(NONCE),
     )
     if not await parts.grants.proof_is_new(proof.jkt, proof.jti):
         raise InvalidProofError("proof replayed")

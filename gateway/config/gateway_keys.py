@@ -1,0 +1,63 @@
+"""The `keys` block of gateway.yaml: the secrets, and when the keys of assertions change."""
+
+from pathlib import Path
+
+from gateway.config.faults import Faults
+from gateway.config.gateway_readers import part
+from gateway.config.gateway_secrets import FetchedNode, Sources, is_missing, key_bytes
+from gateway.config.key_file import KeyFileError, ShortKeyError, parse
+from gateway.config.nodes import Block, Entry, MappingNode, Node, ScalarNode, items
+from gateway.config.settings import Keys
+
+_REMEDY = "Let `bookgate init` make it, and `bookgate keys` change it."
+
+
+def read_keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys:
+    """The secrets; one that is not named is the file of its name in STATE/keys."""
+    keys = part(top, "keys", faults, ("root", "previous", "people", "research"), ("assertion",))
+
+    def node_of(name: str) -> Node:
+        return keys.node(name) or sources.fetch(_file(keys.line, state / "keys" / name), faults)
+
+    def key(name: str) -> bytes:
+        node = node_of(name)
+        return b"" if is_missing(node) else key_bytes(node, faults, name) or b""
+
+    root, previous = node_of("root"), keys.node("previous")
+    ring = _ring(root, faults, "root")
+    older = () if previous is None else items(previous, faults, "previous") or ()
+    # not `list_of`: its message would show a key that stands there twice
+    apart = tuple(found for node in older for found in _ring(node, faults, "a previous key"))
+    read = Keys(
+        root=ring[0] if ring else b"",
+        previous=(*ring[1:], *apart),
+        people=key("people"),
+        research=key("research"),
+        root_file=root.file if isinstance(root, FetchedNode) else None,
+        apart=apart,
+    )
+    kinds = [found for found in (*dict.fromkeys((*ring, *apart)), read.people, read.research) if found]
+    if len(set(kinds)) < len(kinds):
+        message = "root, people and research must not be one key."
+        faults.add(keys.line, "same-key", message, "Let `bookgate init` make them.")
+    return read
+
+
+def _ring(node: Node, faults: Faults, what: str) -> tuple[bytes, ...]:
+    """The keys of a file, one a line; a key of the environment is one."""
+    if is_missing(node):
+        return ()
+    if not isinstance(node, FetchedNode) or node.file is None:
+        found = key_bytes(node, faults, what)
+        return () if found is None else (found,)
+    try:
+        return tuple(line.key for line in parse(node.text))
+    except KeyFileError as error:
+        code = "short-key" if isinstance(error, ShortKeyError) else "bad-key-file"
+        faults.add(node.line, code, f"{what}: {node.file}: {error}.", _REMEDY)
+        return ()
+
+
+def _file(line: int, path: Path) -> MappingNode:
+    """`{file: PATH}` as if it stood there."""
+    return MappingNode(line, (Entry("file", line, ScalarNode(line, str(path))),))

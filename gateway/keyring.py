@@ -1,0 +1,95 @@
+"""The keys that a running gateway uses, followed: a change of their file is in force a second later."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.config import key_file
+from gateway.config.key_file import KeyFileError
+from gateway.config.settings import Keys
+from gateway.sealing import Sealer, key_id
+from gateway.telemetry import Log
+
+EVERY: Final = 1.0  # seconds between two looks at the file
+QUIET: Final = 600.0  # seconds until the same missing key is told again
+_KNOWN: Final = 100  # missing keys that are remembered as told
+
+_Stamp = tuple[int, int, int] | None
+
+
+class RootKeys:
+    """What stands in the file of the root keys is what the sealer has.
+
+    A file with a fault, or with none of the keys in force, is not taken: a wrong mount must not end every
+    session. clock: seconds that never run backwards.
+    """
+
+    def __init__(self, keys: Keys, sealer: Sealer, clock: Callable[[], float], log: Log) -> None:
+        self._file = keys.root_file
+        self._apart = keys.apart
+        self._roots = (keys.root, *keys.previous[: len(keys.previous) - len(keys.apart)])  # those of the file
+        self._sealer = sealer
+        self._clock = clock
+        self._log = log
+        self._stamp: _Stamp = None
+        self._told: dict[str, float] = {}
+        sealer.on_missing = self.miss
+
+    async def watch(self) -> None:
+        """Never returns. Polls: notifications do not reach every file system that secrets are kept on."""
+        while True:
+            self.look()
+            await asyncio.sleep(EVERY)
+
+    def look(self) -> None:
+        """Take the file if it is another than the one read last."""
+        if self._file is None:
+            return
+        stamp = _stamp(self._file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            ring = key_file.read(self._file)
+        except (OSError, KeyFileError) as error:
+            self._log.error("keys", fault=f"{self._file}: {error}", kept=True)
+            return
+        self._take(tuple(line.key for line in ring))
+
+    def miss(self, key: str) -> bool:
+        """For `Sealer.on_missing`: look at once, the key may just have been added; tell if it was not.
+
+        A session that it sealed is signed out here and alive where the key is.
+        """
+        self.look()
+        if key in self._sealer.key_ids:
+            return True
+        now = self._clock()
+        if now - self._told.get(key, -QUIET) >= QUIET:
+            if len(self._told) >= _KNOWN:
+                self._told.clear()
+            self._told[key] = now
+            self._log.warning(
+                "keys", fault="a session's root key is not here", missing=key, ring=self._sealer.key_ids
+            )
+        return False
+
+    def _take(self, roots: tuple[bytes, ...]) -> None:
+        if not set(roots) & set(self._roots):
+            fault = f"{self._file}: none of its keys was in force; a restart takes it, and ends all sessions"
+            self._log.error("keys", fault=fault, kept=True)
+            return
+        if roots != self._roots:
+            self._sealer.replace(roots[0], (*roots[1:], *self._apart))
+            self._roots = roots
+            self._told.clear()
+            self._log.info("keys", seals=key_id(roots[0]), ring=self._sealer.key_ids)
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from tests.gateway_texts import MINIMAL, faults, make_site, parse, with_state
+
+A, B, C = (letter * 43 for letter in "abc")
+SINCE = "2026-11-22T19:04:05Z"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return make_site(tmp_path)
+
+
+def with_keys(block: str) -> str:
+    return with_state(MINIMAL) + f"keys: {block}\n"
+
+
+def test_the_first_of_a_file_seals_and_all_others_open(site: Path) -> None:
+    (site / "secrets" / "root").write_text(f"# ours\n{A}\n{B} opens until={SINCE}\n")
+    keys = parse(with_keys("{root: {file: secrets/root}, previous: [{file: secrets/older}]}"), site).keys
+    older = b"older".ljust(43, b"x")
+    assert (keys.root, keys.previous, keys.apart) == (A.encode(), (B.encode(), older), (older,))
+    assert keys.root_file == site / "secrets" / "root"
+
+
+def test_a_file_that_nobody_named_is_followed_too(site: Path) -> None:
+    (site / "state" / "keys" / "root").write_text(f"{A}\n{B} waits since={SINCE}\n")
+    keys = parse(with_state(MINIMAL), site).keys
+    assert (keys.root, keys.previous) == (A.encode(), (B.encode(),))
+    assert keys.root_file == site / "state" / "keys" / "root"
+
+
+def test_the_environment_holds_one_key_and_no_file(site: Path) -> None:
+    keys = parse(with_keys("{root: {env: ROOT}}"), site, {"ROOT": f"{A} {B}"}).keys
+    assert (keys.root, keys.previous, keys.root_file) == (f"{A} {B}".encode(), (), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param("# none\n", "bad-key-file", id="no key"),
+        pytest.param(f"{A} waits since={SINCE}", "bad-key-file", id="nothing seals"),
+        pytest.param(f"{A}\n{A}", "bad-key-file", id="one twice"),
+        pytest.param(f"{A} {B}", "bad-key-file", id="two on a line"),
+        pytest.param(f"{A}\nshort", "short-key", id="short"),
+    ],
+)
+@pytest.mark.parametrize("block", ["{{root: {}}}", "{{previous: [{}]}}"])
+def test_a_faulty_file_is_a_fault(text: str, code: str, block: str, site: Path) -> None:
+    (site / "secrets" / "ring").write_text(text)
+    assert faults(with_keys(block.format("{file: secrets/ring}")), site) == [(8, code)]
+
+
+@pytest.mark.parametrize("name", ["people", "research"])
+def test_no_key_of_the_ring_is_one_of_the_others(name: str, site: Path) -> None:
+    other = (site / "state" / "keys" / name).read_text()
+    (site / "secrets" / "ring").write_text(f"{A}\n{other}\n")
+    assert faults(with_keys("{root: {file: secrets/ring}}"), site) == [(8, "same-key")]
+    assert faults(with_keys("{previous: [{file: secrets/ring}]}"), site) == [(8, "same-key")]

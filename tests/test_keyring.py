@@ -1,0 +1,170 @@
+import asyncio
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway import keyring
+from gateway.config.settings import Keys
+from gateway.keyring import RootKeys
+from gateway.sealing import Sealer, key_id
+from gateway.store import Store
+from gateway.telemetry import make_log
+from tests.sessions_parts import Clock, Parts, loaded, loaded_book
+
+A, B, C, D = (letter.encode() * 43 for letter in "abcd")
+
+
+class Ring:
+    """A gateway's root keys in a file of its own."""
+
+    def __init__(
+        self, path: Path, *roots: bytes, apart: tuple[bytes, ...] = (), sealer: Sealer | None = None
+    ) -> None:
+        self.path = path
+        self.write(*roots)
+        keys = Keys(roots[0], (*roots[1:], *apart), b"p" * 32, b"r" * 32, path, apart)
+        self.sealer = sealer or Sealer(keys.root, keys.previous, os.urandom)
+        self.clock = Clock()
+        self.log = io.StringIO()
+        self.keys = RootKeys(keys, self.sealer, self.clock, make_log(self.log))
+        self.keys.look()
+
+    def write(self, *roots: bytes) -> None:
+        new = self.path.with_name("new")
+        new.write_text("".join(f"{root.decode()}\n" for root in roots))
+        new.replace(self.path)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self.sealer.key_ids
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Ring:
+    return Ring(tmp_path / "root", A)
+
+
+def ids(*roots: bytes) -> tuple[str, ...]:
+    return tuple(key_id(root) for root in roots)
+
+
+def test_a_changed_file_is_in_force_at_the_next_look(ring: Ring) -> None:
+    ring.keys.look()
+    assert ring.lines == []
+    for roots in ((A, B), (B, A), (B,)):
+        ring.write(*roots)
+        ring.keys.look()
+        assert ring.ids == ids(*roots)
+    assert [line["ring"] for line in ring.lines] == [list(ids(A, B)), list(ids(B, A)), list(ids(B))]
+    assert not any(root.decode() in ring.log.getvalue() for root in (A, B))
+
+
+def test_keys_kept_apart_stay_last(tmp_path: Path) -> None:
+    ring = Ring(tmp_path / "root", A, apart=(C,))
+    assert ring.ids == ids(A, C)
+    ring.write(A, B)
+    ring.keys.look()
+    assert ring.ids == ids(A, B, C)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("short", id="short"),
+        pytest.param(f"{B.decode()} {C.decode()}", id="another form"),
+        pytest.param(D.decode(), id="none that was in force"),
+        pytest.param(C.decode(), id="only one that is kept apart beside it"),
+    ],
+)
+def test_a_wrong_file_is_not_taken_and_told_once(text: str, tmp_path: Path) -> None:
+    ring = Ring(tmp_path / "root", A, apart=(C,))
+    ring.path.write_text(text)
+    for _ in range(3):
+        ring.keys.look()
+    assert ring.ids == ids(A, C)
+    assert [(line["level"], line["kept"]) for line in ring.lines] == [("error", True)]
+
+
+def test_a_file_that_is_gone_changes_nothing(ring: Ring) -> None:
+    ring.path.unlink()
+    ring.keys.look()
+    assert ring.ids == ids(A)
+    ring.write(A, B)
+    ring.keys.look()
+    assert ring.ids == ids(A, B)
+
+
+def test_a_key_that_was_added_just_now_is_found_by_what_it_sealed(ring: Ring) -> None:
+    sealed = Sealer(B, (A,), os.urandom).seal("book", "k", b"plain")
+    ring.write(B, A)
+    assert ring.sealer.open("book", "k", sealed) == b"plain"
+    assert ring.ids == ids(B, A)
+
+
+def test_a_missing_key_is_told_once_in_a_while(ring: Ring) -> None:
+    sealed = Sealer(B, (), os.urandom).seal("book", "k", b"plain")
+    other = Sealer(C, (), os.urandom).seal("book", "k", b"plain")
+    for _ in range(50):
+        assert ring.sealer.open("book", "k", sealed) is None
+    assert ring.sealer.open("book", "k", other) is None
+    assert [line["missing"] for line in ring.lines] == [*ids(B), *ids(C)]
+    ring.clock.now += keyring.QUIET
+    ring.sealer.open("book", "k", sealed)
+    assert [line["missing"] for line in ring.lines] == [*ids(B), *ids(C), *ids(B)]
+
+
+def test_what_is_remembered_of_missing_keys_is_bounded(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "_KNOWN", 2)
+    for number in range(9):
+        ring.keys.miss(f"{number:08x}")
+    assert len(ring.lines) == 9
+    ring.keys.miss("00000008")
+    assert len(ring.lines) == 9
+
+
+def test_without_a_file_nothing_is_followed() -> None:
+    log = io.StringIO()
+    sealer = Sealer(A, (B,), os.urandom)
+    keys = RootKeys(Keys(A, (B,), b"p" * 32, b"r" * 32), sealer, Clock(), make_log(log))
+    keys.look()
+    assert not keys.miss("00000000")
+    assert sealer.key_ids == ids(A, B)
+
+
+async def test_the_file_is_watched(ring: Ring) -> None:
+    watching = asyncio.create_task(ring.keys.watch())
+    ring.write(A, B)
+    async with asyncio.timeout(60):
+        # ruff: ignore[async-busy-wait]  # however slow the machine is
+        while ring.ids != ids(A, B):
+            await asyncio.sleep(0.05)
+    watching.cancel()
+
+
+async def test_two_workers_with_different_rings_lose_nothing(store: Store, tmp_path: Path) -> None:
+    ours, theirs = Parts.on(store, A), Parts.on(store, B)
+    there = Ring(tmp_path / "there", B, sealer=theirs.sealer)
+    live = await ours.signed_in()
+    child = await ours.book(live)
+    for _ in range(3):
+        assert await loaded(theirs, live) is None
+        assert await loaded_book(theirs, child) is None
+        assert await loaded(ours, live) == live
+    assert [line["missing"] for line in there.lines] == [*ids(A)]
+    other = await theirs.signed_in("ben")
+    there.write(B, A)
+    there.keys.look()
+    assert await loaded(theirs, live) == live
+    assert await loaded_book(theirs, child) == child
+    assert await loaded(ours, other) is None
+    await theirs.sessions.end_everywhere("ada")
+    assert await loaded(ours, live) is None
+    assert await loaded(theirs, other) == other
