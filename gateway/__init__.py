@@ -16,6 +16,7 @@ grant_rules        what a book may ask for when it signs a person in
 authorize_rules    what an authorization request means and what follows from it
 doctor_rules       what an author is told about a book's address
 client_address     who the client is, as trusted proxies say
+redis_address      where Redis is, as its URL says
 access             which credential counts, and whether a session serves an origin
 request_context    what the middlewares know about a request
 store/             the one way to Redis

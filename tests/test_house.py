@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # Each room imports only from rows above its own, and nothing of its own row.
 ROWS = (
     ("errors",),
-    ("origins", "routes", "records", "revocation_rules", "sealing", "session_limits", "client_address"),
+    ("origins", "routes", "records", "revocation_rules", "sealing", "session_limits", "client_address", "redis_address"),
     ("identity", "session_ids"),
     ("cookies", "cors", "grant_rules", "dpop"),
     ("access", "authorize_rules", "doctor_rules"),
@@ -55,6 +55,7 @@ PURE = (
     "proxy.head",
     "proxy.path",
     "records",
+    "redis_address",
     "revocation_rules",
     "routes",
     "sealing",
