@@ -69,7 +69,10 @@ GONE = (
     InvalidArgumentException,  # selenium's way back from a window that is gone leads nowhere
     IndexError,  # what was on it a moment ago
 )
-GONE_WORDS = ("target frame detached", "no such", "browsing context", "discarded", "aborted")
+GONE_WORDS = (
+    "target frame detached", "no such", "browsing context", "discarded", "aborted",
+    "could not parse element info",  # WebKit of a page that goes while it is asked
+)  # fmt: skip
 
 
 class RefusedError(AssertionError):
@@ -143,6 +146,11 @@ class Reader:
         self.driver.refresh()
         self._to_book(window)
         self.until_connected()
+
+    def to_tab(self, window: str) -> None:
+        """As by a click on its tab: the page is told that it is seen again."""
+        self.driver.switch_to.window(window)
+        self._browser.to_front(self.driver)
 
     def _to_book(self, window: str) -> None:
         self.driver.switch_to.window(window)
