@@ -24,6 +24,7 @@ from bench.load import Load, measure
 from gateway.config.site import Site, gateway_yaml, origins_yaml, write_keys
 from gateway.cookies import book_name
 from gateway.development.ports import Ports, choose
+from gateway.directory import Directory
 from gateway.records import Mode
 from gateway.sealing import Sealer
 from gateway.server.children import Child, start_child
@@ -104,7 +105,7 @@ async def house(folder: Path) -> AsyncGenerator[House]:
         )  # fmt: skip
         await _ready(f"http://127.0.0.1:{ports.storage}/health/ready", storage)
         root = (state / "keys" / "root").read_text("utf-8").strip().encode()
-        yield House(ports, gateway, echo, await _sign_in(redis.url, root))
+        yield House(ports, gateway, echo, await _sign_in(redis.url, root, state))
 
 
 async def _ready(url: str, child: Child) -> None:
@@ -122,11 +123,13 @@ async def _ready(url: str, child: Child) -> None:
     raise SystemExit(f"The {child.name} does not start:\n{child.last_words()}")
 
 
-async def _sign_in(redis_url: str, root: bytes) -> list[str]:
+async def _sign_in(redis_url: str, root: bytes, state: Path) -> list[str]:
     """The book cookies of READERS people, made the way the gateway makes them."""
     store = Store.open(redis_url, "bookgate:", 5.0)
     sealer = Sealer(root, (), secrets.token_bytes)
-    sessions = Sessions(store, sealer, SessionLimits(), time.time, secrets.token_bytes)
+    directory = await Directory.open(f"sqlite+aiosqlite:///{state / 'bench.sqlite3'}", root, time.time)
+    journal = directory.revocations
+    sessions = Sessions(store, sealer, SessionLimits(), time.time, secrets.token_bytes, journal)
     cookies = []
     for number in range(READERS):
         person = f"person-{number}"
@@ -137,6 +140,7 @@ async def _sign_in(redis_url: str, root: bytes) -> list[str]:
         await sessions.confirm_book(begun.key, Mode.COOKIE)
         cookies.append(f"{book_name(ORIGIN)}={begun.id}")
     await store.close()
+    await directory.close()
     return cookies
 
 

@@ -9,6 +9,7 @@ revocation_rules   what ends sessions, as values
 session_limits     how long sessions live
 sealing            how ids are hashed and values sealed
 session_ids        the form of ids, keys and tokens
+devices            what a person is told about the device of a session
 cors               what an origin may ask and read
 cookies            our cookies, read and written
 dpop               proofs of a key (RFC 9449)
@@ -21,7 +22,10 @@ access             which credential counts, and whether a session serves an orig
 request_context    what the middlewares know about a request
 store/             the one way to Redis
 telemetry          log lines
-sessions           sign-in sessions and their children, the book sessions
+session_life       what a session must be to be alive, and how its signs of life are kept
+session_ends       how sessions end: a row, Redis, everybody told
+book_sessions      how book sessions begin, are confirmed and found
+sessions           the front door: sign-in sessions and their children, the book sessions
 grants             what is exchanged once or for a short time
 assertions         the signed identity and its keys
 budgets            what an origin and a person may use

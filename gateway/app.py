@@ -167,10 +167,11 @@ async def _core(
     await stack.enter_async_context(_task(RootKeys(keys, sealer, time.monotonic, log).watch()))
     store = Store.open(redis_url, settings.redis.prefix, settings.redis.deadline)
     stack.push_async_callback(store.close)
-    sessions = Sessions(store, sealer, settings.sessions, clock, token)
-    grants = Grants(store, sealer, clock, token, settings.sessions.access)
     directory = await Directory.open(settings.directory_url, keys.people, clock)
     stack.push_async_callback(directory.close)
+    sessions = Sessions(store, sealer, settings.sessions, clock, token, directory.revocations)
+    stack.push_async_callback(sessions.close)
+    grants = Grants(store, sealer, clock, token, settings.sessions.access)
     ring = await open_ring(directory, sealer, int(clock()))
     return _Core(
         settings=settings,

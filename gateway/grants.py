@@ -56,7 +56,7 @@ class Grants:
     async def issue_code(self, code: Code) -> str:
         issued = Issued.mint(code.slot, self._token)
         sealed = self._sealer.seal_record("code", issued.key, code)
-        await self._store.create(store_key("c", issued.key), {VALUE: sealed}, self._clock() + CODE_LIFE)
+        await self._store.create(store_key("c", issued.key), {VALUE: sealed}, CODE_LIFE)
         return issued.id
 
     async def redeem_code(self, code: str, book_key: str) -> FreshCode | ReusedCode | None:

@@ -18,8 +18,11 @@ class Mode(StrEnum):
     DPOP = "dpop"
 
 
-class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person signed in to the gateway in one browser (first party)."""
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """A person signed in to the gateway in one browser (first party).
+
+    An array when it is sealed: without the names of its fields it is half as long.
+    """
 
     person: str
     name: str | None
@@ -30,9 +33,11 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     began: int
     ends: int  # absolute limit
     claims: dict[str, str] = {}  # what the provider said, by our names: for backends with plain headers
+    device: str | None = None  # "Firefox on Linux": by what a person knows it again in a list
+    provider_session: str | None = None  # hash of the issuer and its `sid`
 
 
-class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """A person in one book, bound to one origin: a child of a sign-in session, or a guest without one."""
 
     person: str
@@ -48,6 +53,7 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_device: bool
     began: int
     ends: int
+    device: str | None = None
 
     @property
     def is_guest(self) -> bool:
@@ -80,6 +86,35 @@ class LiveBook:
         """Whatever of these is told as ended ends this session: itself, its parent, the person's slot."""
         parent = () if self.record.parent is None else (self.record.parent,)
         return self.key, *parent, self.key.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInSummary:
+    """A living sign-in session in a list of a person's. Times are Unix seconds."""
+
+    key: str
+    device: str | None
+    provider: str
+    own_device: bool
+    began: int
+    seen: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookSummary:
+    """A living book session in such a list."""
+
+    key: str
+    parent: str | None  # key of the sign-in session; None: a guest's
+    origin: str
+    mode: Mode
+    device: str | None
+    provider: str
+    own_device: bool
+    began: int
+    seen: int
+    ends: int
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +180,21 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     browser: str = ""
 
 
+class KeptTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """What a provider handed out at a sign-in: only what the site has a use for. It ends with the session."""
+
+    issuer: str
+    subject: str
+    nonce: str  # of the first ID token
+    access_token: str | None
+    refresh_token: str | None
+    id_token: str | None
+    issued: int  # the access token
+    expires: int
+    failures: int = 0  # refreshes in a row that had no answer
+    retry_at: int = 0  # not before
+
+
 class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finished provider transaction that waits for GET /auth/continue (10 min, once)."""
 
@@ -158,12 +208,14 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_device: bool
     browser: str = ""
     provider_session: str | None = None  # hash of the issuer and its `sid`
+    tokens: KeptTokens | None = None
 
 
 class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A reader who signed out of a book and is on the way to the provider's own sign-out (60 s, once)."""
 
     provider: str
+    id_token_hint: str | None = None
 
 
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,11 +1,17 @@
-"""Sessions and grants on a real Redis, with a clock that a test turns."""
+"""Sessions and grants on a real Redis, with clocks that a test turns and a journal that it reads."""
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
+from redis.asyncio import Redis
+
+from gateway.errors import DirectoryUnavailableError
 from gateway.grants import Grants
 from gateway.records import Book, LiveBook, LiveSignIn, Mode
+from gateway.revocation_rules import Act, EndPerson
 from gateway.sealing import Sealer
 from gateway.session_limits import Life, SessionLimits
 from gateway.sessions import Sessions
@@ -31,29 +37,85 @@ class Clock:
 
 
 @dataclass
+class Notes:
+    """A journal in memory; order: what the test wants to know the order of."""
+
+    acts: list[Act] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    down: bool = False
+
+    async def note(self, acts: Sequence[Act], ends: int) -> None:
+        if self.down:
+            raise DirectoryUnavailableError("down")
+        self.order.append("row")
+        self.acts += acts
+        self.ends.append(ends)
+
+    async def raise_epoch(self, slots: Sequence[str], floor: Mapping[str, int], ends: int) -> dict[str, int]:
+        noted = [act for act in self.acts if isinstance(act, EndPerson)]
+        acts = [
+            EndPerson(slot, max([floor[slot], *(act.epoch for act in noted if act.slot == slot)]) + 1)
+            for slot in slots
+        ]
+        await self.note(acts, ends)
+        return {act.slot: act.epoch for act in acts}
+
+
+@dataclass
 class Parts:
     store: Store
     sealer: Sealer
     clock: Clock
     sessions: Sessions
     grants: Grants
+    journal: Notes
 
     @classmethod
     def on(cls, store: Store, root: bytes = ROOT, previous: tuple[bytes, ...] = ()) -> "Parts":
-        clock, sealer = Clock(), Sealer(root, previous, os.urandom)
+        clock, sealer, journal = Clock(), Sealer(root, previous, os.urandom), Notes()
         return cls(
             store,
             sealer,
             clock,
-            Sessions(store, sealer, LIMITS, clock, os.urandom),
+            Sessions(store, sealer, LIMITS, clock, os.urandom, journal),
             Grants(store, sealer, clock, os.urandom, LIMITS.access),
+            journal,
         )
 
+    async def passes(self, seconds: int) -> None:
+        """So much time goes by: the gateway's clock moves on, and for Redis everything is older by as much.
+
+        `clock.now += seconds` alone is a clock that steps.
+        """
+        self.clock.now += seconds
+        prefix = self.store._prefix  # ruff: ignore[private-member-access]
+
+        async def age(redis: "Redis") -> None:
+            for key in [found async for found in redis.scan_iter(match=f"{prefix}*")]:
+                await age_key(redis, key, seconds)
+
+        await self.store.connection.do(age)
+
     async def signed_in(
-        self, person: str = "ada", *, own_device: bool = True, replaces: str | None = None
+        self,
+        person: str = "ada",
+        *,
+        own_device: bool = True,
+        replaces: str | None = None,
+        provider: str = "campus",
+        device: str | None = None,
+        provider_session: str | None = None,
     ) -> LiveSignIn:
         return await self.sessions.begin_sign_in(
-            person, person.title(), "campus", int(self.clock()), own_device=own_device, replaces=replaces
+            person,
+            person.title(),
+            provider,
+            int(self.clock()),
+            own_device=own_device,
+            replaces=replaces,
+            device=device,
+            provider_session=provider_session,
         )
 
     async def book(
@@ -83,6 +145,23 @@ class Parts:
         """The session as a request would find it now."""
         again = await self.sessions.load_book_key(live.key, live.record.parent)
         return None if again is None else again.record
+
+
+async def age_key(redis: "Redis", key: bytes, seconds: int) -> None:
+    """As if it had been written so long ago."""
+    left = await redis.pttl(key) - seconds * 1000
+    kind = await redis.type(key)
+    if left <= 0:
+        await redis.delete(key)
+        return
+    if kind == b"hash":
+        for name in ("seen", "born"):
+            if await redis.hexists(key, name):
+                await redis.hincrby(key, name, -seconds)
+    elif kind == b"zset":
+        for member in cast("list[bytes]", await redis.zrange(key, 0, -1)):
+            await redis.zincrby(key, -seconds, member)
+    await redis.pexpire(key, left)
 
 
 async def loaded(parts: Parts, live: LiveSignIn) -> LiveSignIn | None:

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.errors import InvalidGrantError
 from gateway.records import LiveBook, Mode
+from gateway.session_life import place_of
 from tests.sessions_parts import BOOK, LIMITS, Parts, loaded, loaded_book
 
 OTHER = "https://other.example"
@@ -67,7 +68,7 @@ class TestBook:
         assert await parts.sessions.confirm_book(pending.key, Mode.COOKIE) is None
         assert await parts.sessions.confirm_book(pending.key, Mode.DPOP) is None
         late = await parts.book(parent, Mode.PENDING)
-        parts.clock.now += 60
+        await parts.passes(60)
         assert await parts.sessions.confirm_book(late.key, Mode.COOKIE) is None
         assert await loaded_book(parts, late) is None
         assert await loaded_book(parts, pending) is not None
@@ -101,7 +102,9 @@ class TestBook:
         minted = parts.sessions.mint_book(parent.key.partition(".")[0])
         begun = await parts.sessions.begin_book(parent, BOOK, None, approved=False, minted=minted)
         sealed = parts.sealer.seal_record("book", minted.key, (await parts.book(parent, Mode.DPOP)).record)
-        await parts.store.change(f"b:{{{minted.key.replace('.', '}:', 1)}", {"v": sealed})
+        place = place_of("b", minted.key)
+        (found,), _ = await parts.store.look([place.record], "p")
+        assert await parts.store.touch(place, LIMITS.book, found.value or b"", {"v": sealed})
         assert await parts.found(begun) is not None
         assert await loaded_book(parts, begun) is None
 
@@ -175,12 +178,12 @@ class TestGuests:
     async def test_a_guest_is_bounded_by_a_life_of_its_own(self, parts: Parts) -> None:
         live = await self.guest(parts)
         for _ in range(3):
-            parts.clock.now += LIMITS.guest.idle - 1
+            await parts.passes(LIMITS.guest.idle - 1)
             assert await loaded_book(parts, live) is not None
         parts.clock.now = live.record.began + LIMITS.guest.absolute
         assert await loaded_book(parts, live) is None
         idle = await self.guest(parts)
-        parts.clock.now += LIMITS.guest.idle
+        await parts.passes(LIMITS.guest.idle)
         assert await loaded_book(parts, idle) is None
 
     async def test_everywhere_ends_all_of_a_guest(self, parts: Parts) -> None:
@@ -218,10 +221,10 @@ class TestTheTickLater:
         parent = await parts.signed_in(own_device=False)
         child = await parts.book(parent)
         await parts.sessions.set_own_device(parent, own_device=True)
-        parts.clock.now += LIMITS.shared_device.idle - 10
+        await parts.passes(LIMITS.shared_device.idle - 10)
         assert await loaded_book(parts, child) is not None
         for _ in range(3):
-            parts.clock.now += LIMITS.book.idle - 10
+            await parts.passes(LIMITS.book.idle - 10)
             found = await loaded_book(parts, child)
             assert found is not None
             assert found.record.own_device
@@ -230,7 +233,7 @@ class TestTheTickLater:
         parent = await parts.signed_in()
         child = await parts.book(parent)
         await parts.sessions.set_own_device(parent, own_device=False)
-        parts.clock.now += LIMITS.shared_device.idle
+        await parts.passes(LIMITS.shared_device.idle)
         assert await loaded_book(parts, child) is None
 
     async def test_a_refresh_token_follows(self, parts: Parts) -> None:
@@ -238,11 +241,11 @@ class TestTheTickLater:
         child = await parts.book(parent, Mode.DPOP)
         tokens = await parts.grants.issue_tokens(child)
         await parts.sessions.set_own_device(parent, own_device=True)
-        parts.clock.now += LIMITS.shared_device.idle - 10
+        await parts.passes(LIMITS.shared_device.idle - 10)
         live = await parts.found_live(child)
         again = await parts.grants.issue_tokens(live, refresh=tokens.refresh)
         assert again.refresh == tokens.refresh
-        parts.clock.now += LIMITS.shared_device.absolute
+        await parts.passes(LIMITS.shared_device.absolute)
         place = parts.grants.refresh_book(tokens.refresh)
         assert place is not None
         assert await parts.sessions.load_book_key(*place) is not None

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.store import CONNECTIONS, Spent, Store, Taken
+from gateway.session_limits import Life
+from gateway.store import CONNECTIONS, Place, Spent, Store, Taken
 from tests.redis_server import RedisServer
 
 
@@ -47,7 +48,7 @@ async def test_of_many_takers_one_gets_it(store: Store) -> None:
     await store.put("k", b"value", 60)
     taken = await asyncio.gather(*(store.take("k") for _ in range(50)))
     assert [value for value in taken if value is not None] == [b"value"]
-    await store.create("h", {"v": b"value"}, time.time() + 60)
+    await store.create("h", {"v": b"value"}, 60)
     spent = await asyncio.gather(*(store.spend("h", f"mark {n}", 60) for n in range(50)))
     assert len([one for one in spent if isinstance(one, Taken)]) == 1
     marks = {one.mark for one in spent if isinstance(one, Spent)}
@@ -58,73 +59,101 @@ async def test_of_many_takers_one_gets_it(store: Store) -> None:
 async def test_marks_and_counts(store: Store) -> None:
     assert [await store.put_new("m", 60), await store.put_new("m", 60)] == [True, False]
     assert [await store.count("n", 60) for _ in range(3)] == [1, 2, 3]
-    assert [await store.raise_epoch("e", 60), await store.epoch("e", 60), await store.epoch("f", 60)] == [
-        1,
-        1,
-        0,
-    ]
+    for value in (5, 3):
+        await store.mark("p", "n", value, 60)
+    assert await store.marks("p", 60) == {"n": 5}, "only ever higher"
+    assert await store.marks("q", 60) == {}
+
+
+ONE, OTHER = (Place(name, "i", f"m:{name}", f"beside {name}") for name in ("h", "i2"))
+LIFE = Life(60, 60)
+
+
+async def values(store: Store, *records: str) -> list[bytes | None]:
+    found, _ = await store.look(records, "p")
+    return [one.value for one in found]
 
 
 async def test_records(store: Store) -> None:
-    later = time.time() + 60
-    assert await store.create("h", {"v": b"one", "seen": 5}, later)
-    assert not await store.create("h", {"v": b"two"}, later)
-    assert await store.change("h", {"v": b"two"}, expected=b"one")
-    assert not await store.change("h", {"v": b"three"}, expected=b"one")
-    assert await store.change("h", {"x": 1}, expires=later)
-    assert await store.look([("h", ("v", "seen", "y"))], "e") == ([[b"two", b"5", None]], 0)
-    assert [await store.has_field("h", "x"), await store.has_field("h", "y")] == [True, False]
+    assert await store.begin(ONE, b"one", 60, 10) == []
+    assert await store.begin(ONE, b"two", 60, 10) is None
+    assert await store.touch(ONE, LIFE, b"one", {"v": b"two"})
+    assert not await store.touch(ONE, LIFE, b"one", {"v": b"three"})
+    assert await store.add_field("h", "x")
+    (found,), marks = await store.look(["h"], "p", "x")
+    assert (found.value, found.field, marks) == (b"two", b"1", {})
+    assert found.age in {0, 1}
+    assert [await store.has_field("h", ["w", "x"]), await store.has_field("h", ["y"])] == [True, False]
+    assert await store.members("i") == ["m:h"]
     assert [await store.delete("h"), await store.delete("h")] == [True, False]
 
 
 async def test_nothing_is_written_to_what_is_gone(store: Store) -> None:
-    later = time.time() + 60
-    assert not await store.change("h", {"seen": 1}, expires=later)
+    assert not await store.touch(ONE, LIFE, b"one", {})
     assert not await store.add_tokens("h", {"a:x": 1}, 0)
-    await store.create("h", {"v": b"one"}, later)
-    assert await store.bury("h", 60)
-    assert not await store.bury("h", 60)
-    assert not await store.create("h", {"v": b"again"}, later)
-    assert not await store.change("h", {"seen": 1}, expires=later)
+    await store.begin(ONE, b"one", 60, 10)
+    assert await store.bury(ONE, 60)
+    assert not await store.bury(ONE, 60)
+    assert await store.begin(ONE, b"again", 60, 10) is None
+    assert not await store.touch(ONE, LIFE, b"one", {})
+    assert not await store.add_field("h", "x")
     assert not await store.add_tokens("h", {"a:x": 1}, 0)
-    assert not await store.move(("h", "i"), b"one", "i", 60, {"v": b"one"}, later)
-    assert await store.look([("h", ("v", "seen")), ("i", ("v",))], "e") == ([[None, None], [None]], 0)
+    assert not await store.move((ONE, OTHER), "i2", 60, LIFE, (b"one", b"one"))
+    assert await values(store, "h", "i2") == [None, None]
+    assert await store.members("i") == []
 
 
 async def test_a_record_moves_once(store: Store) -> None:
-    later = time.time() + 60
-    await store.create("h", {"v": b"one"}, later)
-    assert not await store.move(("h", "i"), b"other", "i", 60, {"v": b"two"}, later)
-    assert await store.move(("h", "i"), b"one", "i", 60, {"v": b"two"}, later)
-    assert not await store.move(("h", "j"), b"one", "j", 60, {"v": b"two"}, later)
-    assert await store.look([("h", ("v", "moved")), ("i", ("v",)), ("j", ("v",))], "e") == (
-        [[None, b"i"], [b"two"], [None]],
-        0,
-    )
+    third = Place("j", "i", "m:j", "beside j")
+    await store.begin(ONE, b"one", 60, 10)
+    assert not await store.move((ONE, OTHER), "i2", 60, LIFE, (b"other", b"two"))
+    assert await store.move((ONE, OTHER), "i2", 60, LIFE, (b"one", b"two"))
+    assert not await store.move((ONE, third), "j", 60, LIFE, (b"one", b"two"))
+    assert await values(store, "h", "i2", "j") == [None, b"two", None]
+    assert await store.moved("h") == "i2"
+    assert await store.members("i") == ["m:i2"]
+
+
+async def test_too_many_members_are_named_oldest_first(store: Store) -> None:
+    places = [Place(f"r{number}", "i", f"m:{number}", f"b{number}") for number in range(5)]
+    told = [await store.begin(place, b"v", 60 + number, 3) for number, place in enumerate(places)]
+    assert told == [[], [], [], ["m:0"], ["m:0", "m:1"]]
+    assert await store.begin(Place("soon", "i", "m:soon", "b"), b"v", 5, 3) == ["m:0", "m:1", "m:2"]
+
+
+async def test_who_joined_is_told_once_and_nobody_joins_after(store: Store) -> None:
+    assert [await store.join("sid", f"key {number}", 60 + number, 2) for number in range(3)] == [
+        [],
+        [],
+        ["key 0"],
+    ]
+    assert await store.close_members("sid", 60) == ["key 1", "key 2"]
+    assert await store.close_members("sid", 60) == []
+    assert await store.join("sid", "late", 60, 2) is None
 
 
 async def test_ended_tokens_are_swept(store: Store) -> None:
-    await store.create("h", {"v": b"one"}, time.time() + 60)
+    await store.begin(ONE, b"one", 60, 10)
     await store.add_tokens("h", {"a:old": 10, "r:old": 10}, 5)
     await store.add_tokens("h", {"a:new": 20}, 10)
-    found = await store.look([("h", ("v", "a:old", "r:old", "a:new"))], "e")
-    assert found == ([[b"one", None, b"10", b"20"]], 0)
+    told = [(await store.look(["h"], "p", field))[0][0].field for field in ("a:old", "r:old", "a:new")]
+    assert told == [None, b"10", b"20"]
 
 
 async def test_tokens_cannot_fill_a_record_without_end(store: Store, redis_url: str) -> None:
-    await store.create("h", {"v": b"one"}, time.time() + 60)
+    await store.begin(ONE, b"one", 60, 10)
     for number in range(200):
         assert await store.add_tokens("h", {f"a:{number}": 99}, 5)
-    found = await store.look([("h", ("v", "a:0", "a:199"))], "e")
-    assert found == ([[b"one", None, b"99"]], 0)
+    told = [(await store.look(["h"], "p", field))[0][0].field for field in ("a:0", "a:199")]
+    assert told == [None, b"99"]
 
 
 async def test_everything_ends_by_itself(store: Store) -> None:
     await store.put("k", b"v", 1)
-    await store.create("h", {"v": b"v"}, time.time() + 0.2)
+    await store.create("h", {"v": b"v"}, 0.2)
     await asyncio.sleep(1.2)
     assert await store.get("k") is None
-    assert await store.look([("h", ("v",))], "e") == ([[None]], 0)
+    assert await store.spend("h", "mark", 60) is None
 
 
 async def test_an_aborted_request_never_leaves_its_reply_to_another(store: Store) -> None:
@@ -132,14 +161,13 @@ async def test_an_aborted_request_never_leaves_its_reply_to_another(store: Store
     people = [f"person {number}" for number in range(100)]
     for person in people:
         await store.put(person, person.encode(), 60)
-        await store.create(f"{person} h", {"v": person.encode()}, time.time() + 60)
+        await store.begin(Place(f"{person} h", "i", person, "b"), person.encode(), 60, 1000)
     wrong: list[str] = []
 
     async def ask(person: str) -> None:
         if await store.get(person) != person.encode():
             wrong.append(person)
-        found, _ = await store.look([(f"{person} h", ("v",))], "e")
-        if found != [[person.encode()]]:
+        if await values(store, f"{person} h") != [person.encode()]:
             wrong.append(person)
 
     for round_ in range(60):
@@ -223,14 +251,18 @@ async def test_a_redis_that_does_not_write(own: Store, redis_server: RedisServer
     with pytest.raises(StoreUnavailableError):
         await own.put("k", b"v", 60)
     with pytest.raises(StoreUnavailableError):
-        await own.create("h", {"v": b"v"}, time.time() + 60)
+        await own.create("h", {"v": b"v"}, 60)
 
 
-async def test_a_wrong_type_is_no_answer(store: Store) -> None:
+async def test_what_is_of_another_type_is_nobodys(store: Store) -> None:
     await store.put("k", b"v", 60)
-    with pytest.raises(StoreUnavailableError):
-        await store.look([("k", ("v",))], "e")
+    await store.create("h", {"v": b"v"}, 60)
+    found, marks = await store.look(["k"], "k")
+    assert (found[0].value, marks) == (None, None)
+    assert [await store.get("h"), await store.take("h")] == [None, None]
+    assert await store.spend("k", "mark", 60) is None
     assert await store.get("k") == b"v"
+    assert await store.spend("h", "mark", 60) == Taken(b"v")
 
 
 async def test_a_write_is_finished_though_its_request_went_away(store: Store) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
+from gateway import devices
 from gateway.authorize_rules import parameters, parse_client_id
 from gateway.errors import (
     CrossSiteRefusedError,
@@ -174,6 +175,8 @@ def continue_handler(parts: Parts) -> Handler:
             claims=known.claims,
             own_device=known.own_device,
             replaces=await old_cookie(request),
+            device=devices.name_of(request.headers.get("User-Agent")),
+            provider_session=known.provider_session,
         )
         await replace_session(request, live)
         if known.authorization is None:

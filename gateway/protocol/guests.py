@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from gateway import devices
 from gateway.client_address import network
 from gateway.cookies import expired_line, guest_line, guest_name
 from gateway.dpop import Proof
@@ -49,7 +50,8 @@ async def begin_guest(
     if there is not None and (not there.record.is_guest or code is None or keep is None):
         raise SessionExistsError("a guest over a session that is alive")
     await _limit(request, parts, origin, is_new=code is None)
-    live = await _begin(parts, code, origin, proof.jkt)
+    device = devices.name_of(request.headers.get("User-Agent"))
+    live = await _begin(parts, code, origin, proof.jkt, device)
     guest = None if there is None else there.key
     if not by_cookie:
         confirmed = await parts.sessions.confirm_book(live.key, Mode.DPOP)
@@ -72,13 +74,13 @@ async def begin_guest(
     return response
 
 
-async def _begin(parts: Parts, code: str | None, origin: str, jkt: str) -> LiveBook:
+async def _begin(parts: Parts, code: str | None, origin: str, jkt: str, device: str | None) -> LiveBook:
     if code is None:
-        return await parts.sessions.begin_guest(None, origin, jkt)
+        return await parts.sessions.begin_guest(None, origin, jkt, device)
     person = await parts.guest_records.find_guest(code, origin)
     if person is None:
         raise InvalidGrantError("no guest has this return code here")
-    live = await parts.sessions.begin_guest(person, origin, jkt)
+    live = await parts.sessions.begin_guest(person, origin, jkt, device)
     # A merge takes the code away, then ends the guest's sessions: what began between the two is found here.
     if await parts.guest_records.find_guest(code, origin) is None:
         await parts.sessions.end_book(live.key)

@@ -2,10 +2,12 @@
 
 connection.py  the client: deadline, retry, errors made ours
 scripts.py     the steps that must be atomic, as Lua
-operations.py  `Store`: what the rest of the house asks for
+values.py      values, counts, and what is taken once
+operations.py  `Store`: those, and sessions with their index; what the rest of the house asks for
 """
 
 from gateway.store.connection import CONNECTIONS
-from gateway.store.operations import MOVED, VALUE, Fields, Spent, Store, Taken
+from gateway.store.operations import Found, Marks, Place, Store
+from gateway.store.values import VALUE, Fields, Spent, Taken
 
-__all__ = ["CONNECTIONS", "MOVED", "VALUE", "Fields", "Spent", "Store", "Taken"]
+__all__ = ["CONNECTIONS", "VALUE", "Fields", "Found", "Marks", "Place", "Spent", "Store", "Taken"]

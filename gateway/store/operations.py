@@ -1,179 +1,176 @@
 """What the rest of the house asks of Redis, in its own words."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self, cast
+from functools import cached_property
+from typing import Final, NamedTuple, cast
 
 from redis.asyncio import Redis
 
+from gateway.errors import StoreUnavailableError
+from gateway.session_limits import Life
 from gateway.store import scripts
 from gateway.store.connection import Connection
+from gateway.store.values import Fields, Values, flat
 
-Fields = Mapping[str, bytes] | Mapping[str, int] | Mapping[str, bytes | int]
+Marks = Mapping[str, int]
 
-VALUE: Final = "v"  # the field that holds a record; a hash without it is a grave or nothing
-MOVED: Final = "moved"  # of a grave: the mark of where its record went
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Taken for the first time."""
-
-    value: bytes
+_MOVED: Final = "moved"  # of a grave: the mark of where its record went
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """Taken before; the mark is what the first taker left."""
+class Place:
+    """Where a session lies: all of one slot.
 
-    mark: str
+    member: what stands for it in the index. beside: what lives and ends with it.
+    """
+
+    record: str
+    index: str
+    member: str
+    beside: str
 
 
-class Store:
+class Found(NamedTuple):
+    """A record as it was found.
+
+    value: None where there is none. age: seconds since it was seen, by the clock of Redis. field: as asked.
+    """
+
+    value: bytes | None
+    age: int
+    field: bytes | None
+
+
+class Store(Values):
     """What sessions and grants ask of Redis. Every method raises StoreUnavailableError."""
 
     def __init__(self, connection: Connection, prefix: str) -> None:
-        self._connection = connection
-        self._prefix = prefix
-        self._create = connection.script(scripts.CREATE)
-        self._change = connection.script(scripts.CHANGE)
+        super().__init__(connection, prefix)
+        self._look = connection.script(scripts.LOOK)
+        self._begin = connection.script(scripts.BEGIN)
+        self._touch = connection.script(scripts.TOUCH)
+        self._add = connection.script(scripts.ADD)
         self._bury = connection.script(scripts.BURY)
         self._move = connection.script(scripts.MOVE)
-        self._spend = connection.script(scripts.SPEND)
-        self._issue = connection.script(scripts.ISSUE)
-        self._count = connection.script(scripts.COUNT)
-        self._raise = connection.script(scripts.RAISE)
+        self._marks = connection.script(scripts.MARKS)
+        self._mark = connection.script(scripts.MARK)
+        self._members = connection.script(scripts.MEMBERS)
+        self._join = connection.script(scripts.JOIN)
+        self._close = connection.script(scripts.CLOSE)
 
-    @classmethod
-    def open(cls, url: str, prefix: str, deadline: float) -> Self:
-        """url: as in gateway.yaml. deadline: seconds for a whole operation, waiting and retry included."""
-        return cls(Connection.open(url, deadline), prefix)
+    @cached_property
+    def ungated(self) -> "Store":
+        """The same, for whoever proves what Redis holds: it does not wait for that proof."""
+        return Store(self.connection.ungated, self._prefix)
 
-    async def close(self) -> None:
-        await self._connection.close()
-
-    async def ping(self) -> None:
-        await self._connection.do(lambda redis: redis.ping())
-
-    async def get(self, key: str) -> bytes | None:
-        return cast("bytes | None", await self._connection.do(lambda redis: redis.get(self._prefix + key)))
-
-    async def put(self, key: str, value: bytes, seconds: int) -> None:
-        await self._connection.do(lambda redis: redis.set(self._prefix + key, value, ex=seconds))
-
-    async def put_new(self, key: str, seconds: int) -> bool:
-        """A mark, if there is none yet."""
-        return bool(
-            await self._connection.do(lambda redis: redis.set(self._prefix + key, b"1", nx=True, ex=seconds))
-        )
-
-    async def take(self, key: str) -> bytes | None:
-        """Reads and deletes in one step: the second taker gets nothing."""
-        return cast("bytes | None", await self._connection.do(lambda redis: redis.getdel(self._prefix + key)))
-
-    async def delete(self, key: str) -> bool:
-        return bool(await self._connection.do(lambda redis: redis.delete(self._prefix + key)))
-
-    async def epoch(self, key: str, life: int) -> int:
-        """The epoch now, remembered for `life` seconds more."""
-        return int(
-            cast(
-                "bytes | None",
-                await self._connection.do(lambda redis: redis.getex(self._prefix + key, ex=life)),
-            )
-            or 0
-        )
-
-    async def count(self, key: str, window: int) -> int:
-        """One more; forgotten `window` seconds after the first."""
-        return int(cast(int, await self._run(self._count, key, window)))
-
-    async def raise_epoch(self, key: str, life: int) -> int:
-        """One more; forgotten when it was not raised for `life` seconds."""
-        return int(cast(int, await self._run(self._raise, key, life)))
+    # -- sessions
 
     async def look(
-        self, asked: Sequence[tuple[str, Sequence[str]]], epoch: str
-    ) -> tuple[list[list[bytes | None]], int]:
-        """Fields of several hashes and an epoch, in one round trip. All keys are of one slot."""
+        self, records: Sequence[str], marks: str, field: str = ""
+    ) -> tuple[list[Found], Marks | None]:
+        """Records and the person's marks, in one round trip. All keys are of one slot.
 
-        async def read(redis: "Redis") -> list[object]:
-            async with redis.pipeline(transaction=False) as pipeline:
-                for key, fields in asked:
-                    pipeline.hmget(self._prefix + key, list(fields))
-                pipeline.get(self._prefix + epoch)
-                return cast("list[object]", await pipeline.execute())
-
-        *found, raised = await self._connection.do(read)
-        return cast("list[list[bytes | None]]", found), int(cast("bytes | None", raised) or 0)
-
-    async def has_field(self, key: str, field: str) -> bool:
-        return bool(await self._connection.do(lambda redis: redis.hexists(self._prefix + key, field)))
-
-    async def create(self, key: str, fields: Fields, expires: float) -> bool:
-        """A record where there is neither one nor a grave. expires: Unix seconds."""
-        return bool(await self._run(self._create, key, _milliseconds(expires), *_flat(fields)))
-
-    async def change(
-        self,
-        key: str,
-        fields: Fields,
-        *,
-        expected: bytes | None = None,
-        expires: float | None = None,
-    ) -> bool:
-        """Sets fields of a record that is still there (and still has the expected value)."""
-        return bool(
-            await self._run(
-                self._change,
-                key,
-                b"" if expected is None else expected,
-                b"" if expires is None else _milliseconds(expires),
-                *_flat(fields),
-            )
+        field: of the first record, asked for too. Marks are None where something else lies there.
+        """
+        keys = [self._prefix + marks, *(self._prefix + record for record in records)]
+        told, *found = cast(
+            "list[list[bytes] | None]",
+            await self.connection.do(lambda _: self._look(keys=keys, args=(field,))),
+        )
+        return [Found(*cast("tuple[bytes | None, int, bytes | None]", each)) for each in found], _numbers(
+            told
         )
 
-    async def bury(self, key: str, seconds: int) -> bool:
-        """Ends a record, and keeps its key from being used for that long. False: there was none."""
-        return bool(await self._run(self._bury, key, seconds))
+    async def begin(self, place: Place, value: bytes, seconds: int, most: int) -> list[str] | None:
+        """A session where there is neither one nor a grave (None), noted in its person's index.
+
+        most: sessions that the index may have. The members that are too many, oldest first, are to be ended.
+        """
+        keys = [self._prefix + place.record, self._prefix + place.index]
+        args = (value, seconds, place.member, most)
+        begun = await self.connection.do(lambda _: self._begin(keys=keys, args=args))
+        if begun == -1:
+            raise StoreUnavailableError("redis: what lies under an index's key is none")
+        return None if begun == 0 else _decoded(begun)
+
+    async def touch(self, place: Place, life: Life, expected: bytes, fields: Fields) -> bool:
+        """A sign of life of a session that is still there and still as expected, and fields to be set."""
+        keys = [self._prefix + key for key in (place.record, place.index, place.beside)]
+        args = (expected, life.idle, life.absolute, place.member, *flat(fields))
+        return bool(await self.connection.do(lambda _: self._touch(keys=keys, args=args)))
+
+    async def add_field(self, key: str, field: str) -> bool:
+        """A field of a record that is still there."""
+        return bool(await self._run(self._add, key, field, 1))
+
+    async def has_field(self, key: str, fields: Sequence[str]) -> bool:
+        """Whether a record has one of these fields."""
+
+        async def read(redis: "Redis") -> bytes | None:
+            found = await cast("Awaitable[list[bytes | None]]", redis.hmget(self._prefix + key, list(fields)))
+            return next((each for each in found if each is not None), None)
+
+        return await self._value(read) is not None
+
+    async def bury(self, place: Place, seconds: int) -> bool:
+        """Ends a session, and keeps its key from being used for that long. False: there was none."""
+        keys = [self._prefix + key for key in (place.record, place.index, place.beside)]
+        args = (seconds, place.member)
+        return bool(await self.connection.do(lambda _: self._bury(keys=keys, args=args)))
+
+    async def moved(self, key: str) -> str | None:
+        """What the grave says of where its record went."""
+        found = await self._value(lambda redis: redis.hget(self._prefix + key, _MOVED))
+        return None if found is None else found.decode()
 
     async def move(
-        self,
-        keys: tuple[str, str],
-        expected: bytes,
-        mark: str,
-        grave: int,
-        fields: Fields,
-        expires: float,
+        self, places: tuple[Place, Place], mark: str, grave: int, life: Life, values: tuple[bytes, bytes]
     ) -> bool:
-        """Puts a record under another key of its slot, if it is still as expected.
+        """Puts a session under another key of its slot, if its value is still the first of these.
 
         The old key is a grave for `grave` seconds whose field `moved` holds the mark.
         """
-        names = [self._prefix + key for key in keys]
-        args = (expected, mark, grave, _milliseconds(expires), *_flat(fields))
-        return bool(await self._connection.do(lambda _: self._move(keys=names, args=args)))
+        old, new = places
+        keys = [self._prefix + key for key in (old.record, new.record, new.index)]
+        args = (values[0], mark, grave, life.idle, life.absolute, old.member, new.member, values[1])
+        return bool(await self.connection.do(lambda _: self._move(keys=keys, args=args)))
 
-    async def spend(self, key: str, mark: str, seconds: int) -> Taken | Spent | None:
-        """Takes a record once and leaves a mark for the next who comes."""
-        code, value = cast("tuple[int, bytes]", await self._run(self._spend, key, mark, seconds))
-        if code > 0:
-            return Taken(value)
-        return Spent(value.decode()) if code == 0 else None
+    # -- what is known of a person, and which sessions are whose
 
-    async def add_tokens(self, key: str, fields: Fields, now: int) -> bool:
-        """Adds token fields to a record that is there, and sweeps the access tokens that ended."""
-        return bool(await self._run(self._issue, key, now, *_flat(fields)))
+    async def marks(self, key: str, life: int) -> Marks:
+        """A person's marks, remembered for `life` seconds more."""
+        marks = _numbers(cast("list[bytes] | None", await self._run(self._marks, key, life)))
+        if marks is None:
+            raise StoreUnavailableError("redis: what lies under the key of marks is none")
+        return marks
 
-    async def _run(
-        self, script: Callable[..., Awaitable[object]], key: str, *args: bytes | str | int
-    ) -> object:
-        return await self._connection.do(lambda _: script(keys=[self._prefix + key], args=args))
+    async def mark(self, key: str, field: str, value: int, life: int) -> None:
+        """At least `value` from now on, remembered for `life` seconds."""
+        await self._run(self._mark, key, life, field, value)
+
+    async def members(self, key: str) -> list[str]:
+        """The members of an index that have not expired."""
+        return _decoded(await self._run(self._members, key))
+
+    async def join(self, key: str, member: str, seconds: int, most: int) -> list[str] | None:
+        """One more member for so many seconds; those who are too many then. None: it was closed."""
+        gone = await self._run(self._join, key, member, seconds, most)
+        return None if gone == -1 else _decoded(gone)
+
+    async def close_members(self, key: str, seconds: int) -> list[str]:
+        """Whoever joined; nobody joins any more, for so many seconds."""
+        return _decoded(await self._run(self._close, key, seconds))
 
 
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
+def _decoded(members: object) -> list[str]:
+    return [member.decode() for member in cast("list[bytes]", members)]
 
 
-def _flat(fields: Fields) -> list[str | bytes | int]:
-    return [part for pair in fields.items() for part in pair]
+def _numbers(flat: list[bytes] | None) -> Marks | None:
+    """Fields and their numbers; None where something else is among them."""
+    if not flat:
+        return None if flat is None else {}
+    if not all(number.isdigit() for number in flat[1::2]):
+        return None
+    return {field.decode(): int(number) for field, number in zip(flat[::2], flat[1::2], strict=True)}
