@@ -99,6 +99,17 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginEntry:
+    """What is kept of an entry of the file. entry: as it stands there, or `*` for what is unlisted."""
+
+    entry: str
+    trust: Trust
+    expires: date | None
+    since: int
+    trusted_since: int
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyTable:
     """One generation of origins.yaml, immutable; reload swaps the reference to it."""
 
@@ -108,10 +119,12 @@ class PolicyTable:
     unlisted: Policy | None  # None: denied
     generation: str  # hash of the bytes it was read from
     shared_hosts: frozenset[str] = frozenset()  # one host, many authors by path: never unlisted's
+    # The same with former entries, whose origins others grant now: since when, only those can say.
+    with_former: "PolicyTable | None" = None
 
     def find(self, origin: Origin, today: date) -> Policy | None:
         """The policy of an origin; None: denied. exact > any port > longest wildcard > unlisted."""
-        policy = self.listed(origin)
+        policy = (self.with_former or self).listed(origin)
         if policy is None:
             return self.unlisted if self._may_be_unlisted(origin) else None
         return policy if policy.grants(today) else None

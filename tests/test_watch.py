@@ -76,6 +76,19 @@ def test_a_reload_swaps_one_reference(tmp_path: Path) -> None:
     assert hosts(origins) == ["a", "b", "c"]
 
 
+def test_what_is_given_back_is_granted_since_then(tmp_path: Path) -> None:
+    path = tmp_path / "origins.yaml"
+    path.write_text(content("a", "b", "c"))
+    moments = iter((200.0, 300.7))
+    origins = Origins(path, BACKENDS, lambda: date(2027, 1, 10), lambda: next(moments))
+    origins.load()
+    for names in (("b", "c"), ("a", "b", "c")):
+        path.write_text(content(*names))
+        assert origins.reload().changed
+    since = [origins.current.exact[f"https://{name}.example.edu"].since for name in "abc"]
+    assert since == [300, 0, 0]
+
+
 def test_the_same_bytes_change_nothing(tmp_path: Path) -> None:
     origins = loaded(tmp_path / "origins.yaml", "a")
     before = origins.current

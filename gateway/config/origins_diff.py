@@ -22,12 +22,34 @@ class _Change:
 
 def entries(table: PolicyTable) -> dict[str, Policy]:
     """All entries by what stands in the file: the origin, `https://*.base`, `http://localhost:*`."""
-    wildcards = {
-        f"{Origin(scheme, f'*.{base}', port)}": policy
-        for (scheme, base, port), policy in table.wildcards.items()
-    }
-    any_port = {f"{scheme}://{host}:*": policy for (scheme, host), policy in table.any_port.items()}
+    wildcards = {wildcard_entry(*key): policy for key, policy in table.wildcards.items()}
+    any_port = {any_port_entry(*key): policy for key, policy in table.any_port.items()}
     return {**table.exact, **any_port, **wildcards}
+
+
+def wildcard_entry(scheme: str, base: str, port: int) -> str:
+    return str(Origin(scheme, f"*.{base}", port))
+
+
+def any_port_entry(scheme: str, host: str) -> str:
+    return f"{scheme}://{host}:*"
+
+
+def parse_wildcard(entry: str) -> tuple[str, str, int] | None:
+    """The key of an entry that stands for all names below one; None: it is another kind of entry."""
+    scheme, found, authority = entry.partition("://*.")
+    if not found:
+        return None
+    base, _, port = authority.partition(":")
+    return scheme, base, int(port) if port else DEFAULT_PORTS[scheme]
+
+
+def parse_any_port(entry: str) -> tuple[str, str] | None:
+    """The key of an entry that stands for a host at every port; None: it is another kind of entry."""
+    if not entry.endswith(":*"):
+        return None
+    scheme, _, host = entry.removesuffix(":*").partition("://")
+    return scheme, host
 
 
 def lost(old: PolicyTable, new: PolicyTable) -> frozenset[str]:
@@ -40,7 +62,7 @@ def diff(old: PolicyTable, new: PolicyTable, today: date) -> tuple[str, ...]:
     before, after = entries(old), entries(new)
     lines = []
     for entry in sorted({*before, *after}):
-        was, now = _effective(old, entry, today), _effective(new, entry, today)
+        was, now = effective(old, entry, today), effective(new, entry, today)
         changes = list(_changes(was, now))
         if entry not in before:
             lines.append(f"new: {entry}: {_said(now, changes)}")
@@ -53,19 +75,17 @@ def diff(old: PolicyTable, new: PolicyTable, today: date) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _effective(table: PolicyTable, entry: str, today: date) -> Policy | None:
-    """What the table makes of an entry's origins, whether or not it holds the entry itself."""
+def effective(table: PolicyTable, entry: str, today: date) -> Policy | None:
+    """What a table makes of an entry's origins, whether or not it holds the entry itself."""
     if entry == "null":
         return table.find_null(today)
-    if entry.endswith(":*"):
+    if (any_port := parse_any_port(entry)) is not None:
         # port 0 is nobody's, so that no exact entry answers for all the others
-        scheme, _, host = entry.removesuffix(":*").partition("://")
-        return table.find(Origin(scheme, host, 0), today)
-    if "://*." in entry:
+        return table.find(Origin(*any_port, 0), today)
+    if (wildcard := parse_wildcard(entry)) is not None:
         # a label that no exact entry can have stands for all of them
-        scheme, _, authority = entry.partition("://*.")
-        host, _, port = authority.partition(":")
-        return table.find(Origin(scheme, f"_.{host}", int(port) if port else DEFAULT_PORTS[scheme]), today)
+        scheme, base, port = wildcard
+        return table.find(Origin(scheme, f"_.{base}", port), today)
     origin = parse_origin(entry)
     return None if origin is None else table.find(origin, today)
 

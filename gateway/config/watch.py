@@ -1,6 +1,7 @@
 """Holds the current generation of origins.yaml and swaps it when the file is saved, never for a worse one."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from gateway.config.document import MAX_BYTES
 from gateway.config.faults import ConfigError, Fault
 from gateway.config.origins_diff import diff, entries, lost
 from gateway.config.origins_file import Parsed, generation_of, parse_origins
+from gateway.config.origins_since import carry
 from gateway.origins import PolicyTable
 
 _POLL = 1.0  # seconds; finds what notifications miss: swapped folders, network file systems
@@ -88,11 +90,16 @@ class Origins:
     """The reference to the current table; readers take it once a request."""
 
     def __init__(
-        self, path: Path, backend_names: Collection[str], today: Callable[[], date] = utc_today
+        self,
+        path: Path,
+        backend_names: Collection[str],
+        today: Callable[[], date] = utc_today,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._backend_names = frozenset(backend_names)
         self._today = today
+        self._clock = clock
         self._current: PolicyTable | None = None
         self._unconfirmed: _Found | None = None
         self.files: Mapping[str, bytes] = {}  # the bytes that are in force
@@ -123,6 +130,10 @@ class Origins:
         """From now on these backends are there; ConfigError where what is in force names another one."""
         parse_origins(self.files, backend_names)
         self._backend_names = frozenset(backend_names)
+
+    def remember(self, known: PolicyTable) -> None:
+        """The generation in force, with what others know of since when its origins are granted."""
+        self._current = known
 
     def reload(self) -> Reloaded:
         """Read the file again; whatever is wrong with it, the old generation stays."""
@@ -239,7 +250,9 @@ class Origins:
 
     def _swap(self, found: _Found) -> Reloaded:
         self._unconfirmed = None
-        self._current, self.files = found.parsed.table, found.files
+        # Whatever is given back now was not granted until now: sessions from before have ended.
+        self._current = carry(self.current, found.parsed.table, self._today(), int(self._clock()))
+        self.files = found.files
         generation, warnings = found.parsed.table.generation, found.parsed.warnings
         return self._report(Reloaded(changed=True, generation=generation, warnings=warnings, diff=found.diff))
 

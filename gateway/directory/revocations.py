@@ -111,12 +111,19 @@ class Revocations:
         newest = select(func.max(revocations.c.id)).where(revocations.c.id <= number)
         moment = select(revocations.c.at - seconds).where(revocations.c.id == newest.scalar_subquery())
         first = select(func.min(revocations.c.id)).where(revocations.c.at >= moment.scalar_subquery())
+        if number > await self.newest():
+            return 0
         async with database.transaction(self._engine) as connection:
-            given = (await connection.exec_driver_sql(_GIVEN)).scalar_one()
-            if number > given:
-                return 0
             found = (await connection.execute(first)).scalar_one()
             return number if found is None else min(number, int(found) - 1)
+
+    async def newest(self) -> int:
+        """The number of the last row that was noted, also if it is gone."""
+        async with database.transaction(self._engine) as connection:
+            given = await connection.exec_driver_sql(
+                "SELECT seq FROM sqlite_sequence WHERE name = 'revocations'"
+            )
+            return int(given.scalar_one())
 
     async def purge(self) -> bool:
         """Forget rows whose time is over; whether there may be more of them."""
@@ -162,10 +169,6 @@ class Revocations:
             return {target: second for (kind, target), second in found.items() if kind == wanted}
 
         return Marks(found.get((_EVERYBODY, ""), 0), of(_PROVIDER), of(_ORIGIN))
-
-
-# The greatest number ever given: rows that are gone count too.
-_GIVEN: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'revocations'"
 
 
 def _values(act: Act) -> Values:
