@@ -65,12 +65,20 @@ async def test_marks_and_counts(store: Store) -> None:
     assert await store.marks("q", 60) == {}
 
 
-ONE, OTHER = (Place(name, "i", f"m:{name}", f"beside {name}") for name in ("h", "i2"))
+# One slot: as in a cluster all of one person's keys are on one node.
+INDEX, MARKS = "{1}i", "{1}p"
 LIFE = Life(60, 60)
 
 
+def place(name: str) -> Place:
+    return Place(f"{{1}}{name}", INDEX, f"m:{name}", f"{{1}}beside {name}")
+
+
+ONE, OTHER = place("one"), place("other")
+
+
 async def values(store: Store, *records: str) -> list[bytes | None]:
-    found, _ = await store.look(records, "p")
+    found, _ = await store.look(records, MARKS)
     return [one.value for one in found]
 
 
@@ -79,46 +87,49 @@ async def test_records(store: Store) -> None:
     assert await store.begin(ONE, b"two", 60, 10) is None
     assert await store.touch(ONE, LIFE, b"one", {"v": b"two"})
     assert not await store.touch(ONE, LIFE, b"one", {"v": b"three"})
-    assert await store.add_field("h", "x")
-    (found,), marks = await store.look(["h"], "p", "x")
+    assert await store.add_field(ONE.record, "x")
+    (found,), marks = await store.look([ONE.record], MARKS, "x")
     assert (found.value, found.field, marks) == (b"two", b"1", {})
     assert found.age in {0, 1}
-    assert [await store.has_field("h", ["w", "x"]), await store.has_field("h", ["y"])] == [True, False]
-    assert await store.members("i") == ["m:h"]
-    assert [await store.delete("h"), await store.delete("h")] == [True, False]
+    assert [await store.has_field(ONE.record, ["w", "x"]), await store.has_field(ONE.record, ["y"])] == [
+        True,
+        False,
+    ]
+    assert await store.members(INDEX) == ["m:one"]
+    assert [await store.delete(ONE.record), await store.delete(ONE.record)] == [True, False]
 
 
 async def test_nothing_is_written_to_what_is_gone(store: Store) -> None:
     assert not await store.touch(ONE, LIFE, b"one", {})
-    assert not await store.add_tokens("h", {"a:x": 1}, 0)
+    assert not await store.add_tokens(ONE.record, {"a:x": 1}, 0)
     await store.begin(ONE, b"one", 60, 10)
     assert await store.bury(ONE, 60)
     assert not await store.bury(ONE, 60)
     assert await store.begin(ONE, b"again", 60, 10) is None
     assert not await store.touch(ONE, LIFE, b"one", {})
-    assert not await store.add_field("h", "x")
-    assert not await store.add_tokens("h", {"a:x": 1}, 0)
-    assert not await store.move((ONE, OTHER), "i2", 60, LIFE, (b"one", b"one"))
-    assert await values(store, "h", "i2") == [None, None]
-    assert await store.members("i") == []
+    assert not await store.add_field(ONE.record, "x")
+    assert not await store.add_tokens(ONE.record, {"a:x": 1}, 0)
+    assert not await store.move((ONE, OTHER), "other", 60, LIFE, (b"one", b"one"))
+    assert await values(store, ONE.record, OTHER.record) == [None, None]
+    assert await store.members(INDEX) == []
 
 
 async def test_a_record_moves_once(store: Store) -> None:
-    third = Place("j", "i", "m:j", "beside j")
+    third = place("third")
     await store.begin(ONE, b"one", 60, 10)
-    assert not await store.move((ONE, OTHER), "i2", 60, LIFE, (b"other", b"two"))
-    assert await store.move((ONE, OTHER), "i2", 60, LIFE, (b"one", b"two"))
-    assert not await store.move((ONE, third), "j", 60, LIFE, (b"one", b"two"))
-    assert await values(store, "h", "i2", "j") == [None, b"two", None]
-    assert await store.moved("h") == "i2"
-    assert await store.members("i") == ["m:i2"]
+    assert not await store.move((ONE, OTHER), "other", 60, LIFE, (b"other", b"two"))
+    assert await store.move((ONE, OTHER), "other", 60, LIFE, (b"one", b"two"))
+    assert not await store.move((ONE, third), "third", 60, LIFE, (b"one", b"two"))
+    assert await values(store, ONE.record, OTHER.record, third.record) == [None, b"two", None]
+    assert await store.moved(ONE.record) == "other"
+    assert await store.members(INDEX) == ["m:other"]
 
 
 async def test_too_many_members_are_named_oldest_first(store: Store) -> None:
-    places = [Place(f"r{number}", "i", f"m:{number}", f"b{number}") for number in range(5)]
-    told = [await store.begin(place, b"v", 60 + number, 3) for number, place in enumerate(places)]
+    places = [place(str(number)) for number in range(5)]
+    told = [await store.begin(each, b"v", 60 + number, 3) for number, each in enumerate(places)]
     assert told == [[], [], [], ["m:0"], ["m:0", "m:1"]]
-    assert await store.begin(Place("soon", "i", "m:soon", "b"), b"v", 5, 3) == ["m:0", "m:1", "m:2"]
+    assert await store.begin(place("soon"), b"v", 5, 3) == ["m:0", "m:1", "m:2"]
 
 
 async def test_who_joined_is_told_once_and_nobody_joins_after(store: Store) -> None:
@@ -134,17 +145,19 @@ async def test_who_joined_is_told_once_and_nobody_joins_after(store: Store) -> N
 
 async def test_ended_tokens_are_swept(store: Store) -> None:
     await store.begin(ONE, b"one", 60, 10)
-    await store.add_tokens("h", {"a:old": 10, "r:old": 10}, 5)
-    await store.add_tokens("h", {"a:new": 20}, 10)
-    told = [(await store.look(["h"], "p", field))[0][0].field for field in ("a:old", "r:old", "a:new")]
+    await store.add_tokens(ONE.record, {"a:old": 10, "r:old": 10}, 5)
+    await store.add_tokens(ONE.record, {"a:new": 20}, 10)
+    told = [
+        (await store.look([ONE.record], MARKS, field))[0][0].field for field in ("a:old", "r:old", "a:new")
+    ]
     assert told == [None, b"10", b"20"]
 
 
 async def test_tokens_cannot_fill_a_record_without_end(store: Store, redis_url: str) -> None:
     await store.begin(ONE, b"one", 60, 10)
     for number in range(200):
-        assert await store.add_tokens("h", {f"a:{number}": 99}, 5)
-    told = [(await store.look(["h"], "p", field))[0][0].field for field in ("a:0", "a:199")]
+        assert await store.add_tokens(ONE.record, {f"a:{number}": 99}, 5)
+    told = [(await store.look([ONE.record], MARKS, field))[0][0].field for field in ("a:0", "a:199")]
     assert told == [None, b"99"]
 
 
@@ -161,13 +174,13 @@ async def test_an_aborted_request_never_leaves_its_reply_to_another(store: Store
     people = [f"person {number}" for number in range(100)]
     for person in people:
         await store.put(person, person.encode(), 60)
-        await store.begin(Place(f"{person} h", "i", person, "b"), person.encode(), 60, 1000)
+        await store.begin(place(person), person.encode(), 60, 1000)
     wrong: list[str] = []
 
     async def ask(person: str) -> None:
         if await store.get(person) != person.encode():
             wrong.append(person)
-        if await values(store, f"{person} h") != [person.encode()]:
+        if await values(store, place(person).record) != [person.encode()]:
             wrong.append(person)
 
     for round_ in range(60):
