@@ -23,12 +23,15 @@ from gateway.config.settings import Keys, Settings
 from gateway.config.watch import Origins
 from gateway.directory import Directory
 from gateway.directory.ids import pairwise, pseudonym
-from gateway.errors import MethodNotAllowedError, StoreUnavailableError
+from gateway.errors import MethodNotAllowedError
 from gateway.expectation import expect_handler
 from gateway.grants import Grants
+from gateway.health import private_app
 from gateway.keyring import RootKeys
 from gateway.merges import Merges, Telling
 from gateway.middleware import PROXIED_PATHS, cross_origin, errors, facts, host, on_prepare
+from gateway.opening import open_sessions
+from gateway.origin_history import OriginHistory
 from gateway.origins import parse_origin
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
@@ -44,6 +47,11 @@ from gateway.protocol.client_library import client_handler, entry_handler, read_
 from gateway.protocol.confirm import confirm_handler
 from gateway.protocol.context import Parts as ProtocolParts
 from gateway.protocol.documents import about_handler, fixed, keys_handler, metadata
+from gateway.protocol.provider_logout import (
+    ProviderLogout,
+    back_channel_handler,
+    front_channel_handler,
+)
 from gateway.protocol.session import (
     logout_handler,
     return_code_handler,
@@ -51,14 +59,15 @@ from gateway.protocol.session import (
     ticket_handler,
 )
 from gateway.protocol.token import Handler, token_handler
+from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
-from gateway.providers import open_session
 from gateway.proxy.decide import Site
 from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
+from gateway.revocations import Revocations
 from gateway.routes import Subject
 from gateway.sealing import Sealer, encoded
 from gateway.sessions import Sessions
@@ -91,6 +100,7 @@ class _Core:
     store: Store
     sealer: Sealer
     sessions: Sessions
+    revocations: Revocations
     grants: Grants
     authenticator: Authenticator
     directory: Directory
@@ -147,10 +157,11 @@ async def build(
         merges = _merges(core, upstreams)
         await stack.enter_async_context(_task(merges.run()))
         _add_protocol(app, core, merges)
+        _add_provider_logout(app, core, providers)
         _add_documents(app, core)
         app.add_subapp("/auth/", _pages(pages, core))
         await _add_proxy(stack, app, core, upstreams)
-        yield Gateway(app, _private(core), core.store.ping)
+        yield Gateway(app, private_app(core.store, core.origins, core.sealer, core.assertions), core.store.ping)
 
 
 async def _core(
@@ -162,15 +173,14 @@ async def _core(
     clock: Callable[[], float],
 ) -> _Core:
     token = secrets.token_bytes
-    keys = settings.keys
-    sealer = Sealer(keys.root, keys.previous, token)
-    await stack.enter_async_context(_task(RootKeys(keys, sealer, time.monotonic, log).watch()))
-    store = Store.open(redis_url, settings.redis.prefix, settings.redis.deadline)
-    stack.push_async_callback(store.close)
-    directory = await Directory.open(settings.directory_url, keys.people, clock)
-    stack.push_async_callback(directory.close)
-    sessions = Sessions(store, sealer, settings.sessions, clock, token, directory.revocations)
-    stack.push_async_callback(sessions.close)
+    opened = await stack.enter_async_context(open_sessions(settings, redis_url, log, clock, token))
+    store, sealer, sessions, directory = opened.store, opened.sealer, opened.sessions, opened.directory
+    root_keys = RootKeys(settings.keys, sealer, time.monotonic, log)
+    await stack.enter_async_context(_task(root_keys.watch()))
+    await stack.enter_async_context(_task(opened.revocations.run()))
+    history = OriginHistory(directory.origin_entries, origins, clock, log)
+    await history.look()
+    await stack.enter_async_context(_task(history.run()))
     grants = Grants(store, sealer, clock, token, settings.sessions.access)
     ring = await open_ring(directory, sealer, int(clock()))
     return _Core(
@@ -180,6 +190,7 @@ async def _core(
         store=store,
         sealer=sealer,
         sessions=sessions,
+        revocations=opened.revocations,
         grants=grants,
         authenticator=Authenticator(sessions, grants, clock, sealer),
         directory=directory,
@@ -203,6 +214,7 @@ def _page_parts(core: _Core, ways: Mapping[str, Way], renderer: Renderer) -> Pag
         transactions=Transactions(core.grants, secret),
         secret=secret,
         today=core.today,
+        clock=core.clock,
     )
 
 
@@ -285,6 +297,18 @@ def _add_protocol(app: web.Application, core: _Core, merges: Merges) -> None:
         _add(app, [(method, path, handler), *refused])
 
 
+def _add_provider_logout(app: web.Application, core: _Core, providers: Mapping[str, Provider]) -> None:
+    parts = ProviderLogout(providers, core.sessions, core.grants, core.directory)
+    _add_endpoint(app, "/auth/backchannel-logout/{provider}", "POST", back_channel_handler(parts))
+    _add_endpoint(app, "/auth/frontchannel-logout/{provider}", "GET", front_channel_handler(parts))
+
+
+def _add_endpoint(app: web.Application, path: str, method: str, handler: Handler) -> None:
+    """Without the refusals the pages below /auth/ would answer 404."""
+    refused = [(other, path, refuse_method((method,))) for other in ALL_METHODS if other != method]
+    _add(app, [(method, path, handler), *refused])
+
+
 def _add_documents(app: web.Application, core: _Core) -> None:
     library = read_library(client_folder())
     guests = core.settings.guests.welcome
@@ -311,6 +335,7 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core, u
 
     streams = Streams(still_alive)
     core.sessions.on_end.append(streams.cut)
+    core.revocations.on_rows.append(streams.look)
     await stack.enter_async_context(_task(streams.watch()))
 
     async def end_streams(_: web.Application) -> None:
@@ -352,30 +377,3 @@ async def _task(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-def _private(core: _Core) -> web.Application:
-    """The private listener: is the process alive, can it serve, and the keys again."""
-
-    async def live(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
-    async def ready(_: web.Request) -> web.Response:
-        try:
-            await core.store.ping()
-        except StoreUnavailableError as error:
-            return web.json_response({"status": error.code}, status=error.status)
-        last = core.origins.last
-        faults = [] if last is None else [str(fault) for fault in last.faults]
-        origins = {"generation": core.origins.current.generation, "faults": faults}
-        return web.json_response({"status": "ok", "origins": origins, "keys": core.sealer.key_ids})
-
-    app = web.Application()
-    app.add_routes(
-        [
-            web.get("/health/live", live),
-            web.get("/health/ready", ready),
-            web.get("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
-        ]
-    )
-    return app

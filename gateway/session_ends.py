@@ -84,6 +84,10 @@ class SessionEnds(SessionLife):
         """Ends a session; its children die with it, since their load asks for it."""
         await self._end([EndSignIn(key)])
 
+    async def end_sign_ins(self, keys: Collection[str]) -> None:
+        """The same for several."""
+        await self._end([EndSignIn(key) for key in keys])
+
     async def end_book(self, key: str) -> None:
         """Ends a session, also under the key it got when it was confirmed, also one that has yet to begin."""
         await self._to_its_end(self._end_book(key))
@@ -114,9 +118,7 @@ class SessionEnds(SessionLife):
         except DirectoryUnavailableError as error:
             fault = error
             epochs = {slot: epoch + 1 for slot, epoch in floor.items()}
-        await self._apply_all([EndPerson(slot, epochs[slot]) for slot in slots])
-        if fault is not None:
-            raise fault
+        await self._apply_all([EndPerson(slot, epochs[slot]) for slot in slots], fault)
 
     async def end_person_at_provider(self, person: str, provider: str) -> None:
         """Ends the sessions that a person began by one provider."""
@@ -130,7 +132,15 @@ class SessionEnds(SessionLife):
 
     async def end_provider_session(self, session: str) -> None:
         """Ends what a session at a provider led to (hash of issuer and sid), also what is on its way."""
-        await self._end([EndProviderSession(session)])
+        await self._to_its_end(self._end_provider_session(session))
+
+    async def _end_provider_session(self, session: str) -> None:
+        try:
+            keys = await self._store.members(provider_session_key(session))
+        except StoreUnavailableError:
+            keys = []  # whoever does this act when Redis is back asks it again
+        # Each of its own too: they are on other nodes of a cluster than what says whose they are.
+        await self._do([EndProviderSession(session), *(EndSignIn(key) for key in keys)])
 
     async def of_person(self, person: str) -> list[Summary]:
         """A person's living sessions, a guest's too; the last seen first. At most 1,000 of each root key."""
@@ -157,11 +167,19 @@ class SessionEnds(SessionLife):
             await self._journal.note(acts, self._now() + self._longest)
         except DirectoryUnavailableError as error:
             fault = error
-        await self._apply_all(acts)
+        await self._apply_all(acts, fault)
+
+    async def _apply_all(self, acts: Sequence[Act], fault: DirectoryUnavailableError | None) -> None:
+        """fault: what noting them met. It is what counts where Redis is away too: then nothing stands."""
+        try:
+            await self._apply_each(acts)
+        except StoreUnavailableError:
+            if fault is None:
+                raise
         if fault is not None:
             raise fault
 
-    async def _apply_all(self, acts: Sequence[Act]) -> None:
+    async def _apply_each(self, acts: Sequence[Act]) -> None:
         ended = {name for act in acts for name in _named(act)}
         try:
             for act in acts:

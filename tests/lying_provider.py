@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from secrets import token_urlsafe
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import orjson
@@ -78,6 +79,23 @@ class LyingProvider:
         text = self.unsigned(claims, alg)
         signature = JWSRegistry.algorithms[alg or self.alg].sign(text.encode(), key or self.key)
         return f"{text}.{base64url(signature)}"
+
+    def logout_token(self, **lies: object) -> str:
+        """What its server sends when somebody leaves there; lies: claims over the honest ones."""
+        now = int(time.time())
+        honest: Json = {
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 120,
+            "jti": token_urlsafe(16),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        }
+        self.header, kept = {"typ": "logout+jwt", **self.header}, self.header
+        try:
+            return self.signed(over(honest, lies))
+        finally:
+            self.header = kept
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         self.seen[request.path] += 1

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import aiohttp
@@ -59,11 +59,16 @@ async def independent_provider(
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str] = (),
     own: ServerOfItsOwn | None = None,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> AsyncGenerator[IndependentProvider, None]:
-    """The provider on a free port of loopback. `make setup` installs what it needs."""
+    """The provider on a free port of loopback. `make setup` installs what it needs.
+
+    more: of the client's metadata (OpenID Connect Dynamic Client Registration section 2).
+    """
     client: dict[str, object] = {"client_id": "bookgate", "client_secret": "independent-secret"}
     client["redirect_uris"] = list(redirect_uris)
     client["post_logout_redirect_uris"] = list(post_logout_redirect_uris)
+    client |= more
     words = [json.dumps(client)] if own is None else [json.dumps(client), json.dumps(asdict(own))]
     process = await asyncio.create_subprocess_exec(
         NODE, SERVER, *words, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.PIPE

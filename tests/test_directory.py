@@ -99,6 +99,18 @@ async def test_other_identities_are_other_people(directory: Directory, issuer: s
     assert (await directory.sign_in(issuer, subject, "Ada", "campus")).id != (await ada(directory)).id
 
 
+async def test_an_identity_leads_to_its_person_or_to_nobody(directory: Directory, file: Path) -> None:
+    assert await directory.person_of(ISSUER, "ada") is None
+    person = await ada(directory)
+    assert await directory.person_of(ISSUER, "ada") == person.id
+    assert await directory.person_of("https://other.example", "ada") is None
+    assert await directory.person_of(ISSUER, "Ada") is None
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO people (id, created, seen) VALUES ('linked', 0, 0)")
+        connection.execute("UPDATE identities SET person = 'linked'")
+    assert await directory.person_of(ISSUER, "ada") == "linked", "the row decides"
+
+
 async def test_the_name_follows_the_provider_and_is_kept_when_untold(directory: Directory) -> None:
     await ada(directory)
     assert (await ada(directory, "Ada King")).name == "Ada King"

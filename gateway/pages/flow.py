@@ -63,6 +63,7 @@ class Parts:
     transactions: Transactions
     secret: Callable[[], str]
     today: Callable[[], date]
+    clock: Callable[[], float]
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"

@@ -1,5 +1,5 @@
 // A certified OpenID provider (npm oidc-provider) with one page that asks for a name.
-// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris"}' ['{"address", "host", "certificate", "key", "headers"}']
+// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris", ...}' ['{"address", "host", "certificate", "key", "headers"}']
 // With the second: over TLS, on that address, under that name, those headers on every answer. It
 // prints one line, "ready ISSUER", and serves until it is ended, or whoever started it is gone.
 import { randomBytes } from 'node:crypto';
@@ -24,7 +24,9 @@ const provider = new Provider(issuer, {
   clients: [{ ...client, token_endpoint_auth_method: 'client_secret_basic' }],
   jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'independent', alg: 'RS256', use: 'sig' }] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
-  features: { devInteractions: { enabled: false } },
+  features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  // its own would refuse every address of this machine, where the tests are
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
   claims: {
     openid: ['sub'],

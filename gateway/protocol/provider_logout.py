@@ -1,0 +1,110 @@
+"""/auth/backchannel-logout/<provider>, /auth/frontchannel-logout/<provider>: who left there leaves here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.authorize_rules import parameters
+from gateway.client_address import network
+from gateway.directory import Directory
+from gateway.errors import InvalidRequestError, NotFoundError, ProviderRefusedError, TooManyRequestsError
+from gateway.forms import read_form, required
+from gateway.grants import Grants
+from gateway.protocol.token import Handler
+from gateway.providers import LogoutToken, Provider
+from gateway.request_context import CLIENT
+from gateway.session_ids import provider_session
+from gateway.sessions import Sessions
+
+# A minute, of one address: a provider that ends a whole school's sessions at once sends from one.
+PER_ADDRESS = 6000
+
+_FRAME = "<!doctype html><html lang=en><meta charset=utf-8><title>Signed out</title>"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLogout:
+    """What both ways need; providers by id."""
+
+    providers: Mapping[str, Provider]
+    sessions: Sessions
+    grants: Grants
+    directory: Directory
+
+    def provider(self, request: web.Request) -> Provider:
+        found = self.providers.get(request.match_info["provider"])
+        if found is None:
+            raise NotFoundError("no such provider")
+        return found
+
+
+def back_channel_handler(parts: ProviderLogout) -> Handler:
+    """A provider's server says whom it signed out (OpenID Connect Back-Channel Logout 1.0 section 2.5).
+
+    200 when it is done, also where there was nothing to do; 400 for a token that must not be believed
+    (section 2.8). Redis or the directory down: 503, and the provider's next try finds its token unused.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        provider = parts.provider(request)
+        client = request.get(CLIENT)
+        if client is not None and not await parts.grants.count(
+            "back-channel", network(client), PER_ADDRESS, 60
+        ):
+            raise TooManyRequestsError("logout tokens of one address", retry_after=60)
+        form = await read_form(request)
+        try:
+            token = await provider.read_logout_token(required(form, "logout_token"))
+        except ProviderRefusedError as error:
+            raise InvalidRequestError(error.detail) from error
+        if await parts.grants.knows_logout_token(token.issuer, token.id):
+            raise InvalidRequestError("logout token: came before")
+        await _end(parts, request.match_info["provider"], token)
+        # Last: of two that come at once both are done, which is harmless; one that failed can come again.
+        await parts.grants.remember_logout_token(token.issuer, token.id)
+        return web.Response(headers={"Cache-Control": "no-store"})
+
+    return handle
+
+
+async def _end(parts: ProviderLogout, provider: str, token: LogoutToken) -> None:
+    """Section 2.7: the session that is named; without one, all that this person began by this provider.
+
+    A session or a person that is not known here is no fault: it ended before, or it never came this far.
+    """
+    if token.session is not None:
+        await parts.sessions.end_provider_session(provider_session(token.issuer, token.session))
+        return
+    person = await parts.directory.person_of(token.issuer, token.subject or "")
+    if person is not None:
+        await parts.sessions.end_person_at_provider(person, provider)
+
+
+def front_channel_handler(parts: ProviderLogout) -> Handler:
+    """A frame of the provider's page says it (OpenID Connect Front-Channel Logout 1.0 section 2).
+
+    No cookie is looked at: a frame of another site brings none. What counts is a `sid` that nobody can guess;
+    so both parameters must be there, and the answer is the same whether the session was known.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        provider = parts.provider(request)
+        params = parameters(request.query.items())
+        session = params.get("sid", "")
+        if params.get("iss") != provider.issuer or not session:
+            raise InvalidRequestError("front-channel logout without our provider's iss and a sid")
+        await parts.sessions.end_provider_session(provider_session(provider.issuer, session))
+        return web.Response(text=_FRAME, content_type="text/html", headers=_frame_headers(provider.issuer))
+
+    return handle
+
+
+def _frame_headers(issuer: str) -> Mapping[str, str]:
+    """Only the provider's own page may hold the frame."""
+    at = urlsplit(issuer)
+    policy = (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {at.scheme}://{at.netloc}"
+    )
+    return {"Cache-Control": "no-store", "Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
