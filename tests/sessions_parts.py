@@ -89,13 +89,17 @@ class Parts:
         `clock.now += seconds` alone is a clock that steps.
         """
         self.clock.now += seconds
-        prefix = self.store._prefix  # ruff: ignore[private-member-access]
 
         async def age(redis: "Redis") -> None:
-            for key in [found async for found in redis.scan_iter(match=f"{prefix}*")]:
+            for key in await self.keys(redis):
                 await age_key(redis, key, seconds)
 
         await self.store.connection.do(age)
+
+    async def keys(self, redis: "Redis") -> list[bytes]:
+        """All that is kept in Redis for this test."""
+        prefix = self.store._prefix  # ruff: ignore[private-member-access]
+        return [key async for key in redis.scan_iter(match=f"{prefix}*")]
 
     async def signed_in(
         self,

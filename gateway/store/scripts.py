@@ -163,7 +163,7 @@ return 1
 MEMBERS: Final = (
     _INDEX
     + """
-local members = redis.pcall('ZRANGEBYSCORE', KEYS[1], '(' .. time(), '+inf')
+local members = redis.pcall('ZRANGEBYSCORE', KEYS[1], '(' .. time(), '(+inf')
 return members.err and {} or members
 """
 )
