@@ -35,12 +35,16 @@ config/            gateway.yaml and origins.yaml as proved values; reload
 authentication     who a request is from
 keyring            the keys in use, followed while they change
 proxy/             how a request is forwarded
+revocations        what ended stays ended, whatever Redis forgets
+origin_history     since when origins are granted what they are
+opening            store, directory and sessions, opened together
 merges             a guest's work becomes a person's, told to every backend until it knows
 expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
 protocol/          what books call
 pages/             what people see
 middleware         facts, errors, host, cross-origin: each binds a rule to HTTP
+health             the private listener: alive, ready, keys
 app                the only module that wires
 server/            listeners, processes that belong to us, the embedded Redis
 commands/          the command `bookgate`

@@ -98,7 +98,7 @@ class Origins:
     ) -> None:
         self._path = path
         self._backend_names = frozenset(backend_names)
-        self._today = today
+        self.today = today
         self._clock = clock
         self._current: PolicyTable | None = None
         self._unconfirmed: _Found | None = None
@@ -121,7 +121,7 @@ class Origins:
 
     def begin(self, files: Mapping[str, bytes]) -> tuple[Fault, ...]:
         """The same with bytes that another process has read."""
-        parsed = parse_origins(files, self._backend_names, self._today())
+        parsed = parse_origins(files, self._backend_names, self.today())
         self._current, self.files = parsed.table, files
         self.last = Reloaded(changed=True, generation=parsed.table.generation, warnings=parsed.warnings)
         return parsed.warnings
@@ -216,7 +216,7 @@ class Origins:
             return error
 
     def _prove(self, files: Mapping[str, bytes]) -> _Found | ConfigError | None:
-        current, today = self.current, self._today()
+        current, today = self.current, self.today()
         if generation_of(files) == current.generation:
             return None
         try:
@@ -251,7 +251,7 @@ class Origins:
     def _swap(self, found: _Found) -> Reloaded:
         self._unconfirmed = None
         # Whatever is given back now was not granted until now: sessions from before have ended.
-        self._current = carry(self.current, found.parsed.table, self._today(), int(self._clock()))
+        self._current = carry(self.current, found.parsed.table, self.today(), int(self._clock()))
         self.files = found.files
         generation, warnings = found.parsed.table.generation, found.parsed.warnings
         return self._report(Reloaded(changed=True, generation=generation, warnings=warnings, diff=found.diff))

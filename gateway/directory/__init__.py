@@ -6,10 +6,12 @@ migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
 guests.py      `Guests`: their return codes, and whose work their work became
 revocations.py `Revocations`: what ended sessions, and marks
+origin_entries.py `OriginEntries`: since when origins are granted what they are
 people.py      `Directory`: what the rest of the house calls
 """
 
 from gateway.directory.guests import DecidedMerge, Guests
+from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.people import Approval, Directory, Person, StoredKey
 from gateway.directory.revocations import NotedAct, Revocations
 
@@ -19,6 +21,7 @@ __all__ = [
     "Directory",
     "Guests",
     "NotedAct",
+    "OriginEntries",
     "Person",
     "Revocations",
     "StoredKey",

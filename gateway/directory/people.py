@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.directory import database, ids
 from gateway.directory.guests import Guests
+from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.revocations import Revocations
 from gateway.directory.schema import approvals, identities, people, signing_keys
 
@@ -53,6 +54,7 @@ class Directory:
         self._clock = clock
         self.guests = Guests(engine, people_key, clock)
         self.revocations = Revocations(engine, clock)
+        self.origin_entries = OriginEntries(engine)
 
     @classmethod
     async def open(cls, url: str, people_key: bytes, clock: Callable[[], float]) -> Self:

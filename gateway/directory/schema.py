@@ -125,4 +125,5 @@ origin_entries = Table(
     Column("expires", Text),  # the last day, as in the file
     Column("since", Integer, nullable=False),
     Column("trusted_since", Integer, nullable=False),
+    Column("version", Integer, nullable=False, index=True),  # of the change that wrote it
 )

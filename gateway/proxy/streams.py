@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,17 @@ class Streams:
         for key in keys:
             for stream in tuple(self._open.get(key, ())):
                 stream.cut()
+
+    async def look(self, keys: frozenset[str] | None) -> None:
+        """Looks at once at the streams of these (None: at all), and ends those that may not go on.
+
+        Where Redis does not answer the watch decides.
+        """
+        named = self._open if keys is None else keys & self._open.keys()
+        for stream in {stream for key in named for stream in self._open[key]}:
+            with suppress(StoreUnavailableError):
+                if not await self._still_alive(stream.live):
+                    stream.cut()
 
     @contextmanager
     def endless(self, end: Callable[[], None]) -> Generator[None, None, None]:

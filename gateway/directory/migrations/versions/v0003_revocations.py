@@ -40,7 +40,9 @@ def upgrade() -> None:
         sa.Column("expires", sa.Text),
         sa.Column("since", sa.Integer, nullable=False),
         sa.Column("trusted_since", sa.Integer, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
     )
+    op.create_index("ix_origin_entries_version", "origin_entries", ["version"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,37 @@
+"""What the private listener serves: is the process alive, can it serve, and the keys again."""
+
+from aiohttp import web
+
+from gateway.assertions import Assertions
+from gateway.config.watch import Origins
+from gateway.errors import StoreUnavailableError
+from gateway.protocol.documents import keys_handler
+from gateway.sealing import Sealer
+from gateway.store import Store
+
+
+def private_app(store: Store, origins: Origins, sealer: Sealer, assertions: Assertions) -> web.Application:
+    """An application for those who run the gateway; nothing of it is for the world."""
+
+    async def live(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(_: web.Request) -> web.Response:
+        try:
+            await store.ping()
+        except StoreUnavailableError as error:
+            return web.json_response({"status": error.code}, status=error.status)
+        last = origins.last
+        faults = [] if last is None else [str(fault) for fault in last.faults]
+        shown = {"generation": origins.current.generation, "faults": faults}
+        return web.json_response({"status": "ok", "origins": shown, "keys": sealer.key_ids})
+
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/health/live", live),
+            web.get("/health/ready", ready),
+            web.get("/.well-known/jwks.json", keys_handler(assertions.jwks)),
+        ]
+    )
+    return app
