@@ -13,6 +13,7 @@ devices            what a person is told about the device of a session
 cors               what an origin may ask and read
 cookies            our cookies, read and written
 dpop               proofs of a key (RFC 9449)
+signing_keys       which key signs assertions when, which are published, when the next is made
 grant_rules        what a book may ask for when it signs a person in
 authorize_rules    what an authorization request means and what follows from it
 doctor_rules       what an author is told about a book's address

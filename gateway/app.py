@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway import __file__ as package_file
 from gateway.access import admits
-from gateway.assertions import Assertions, open_ring
+from gateway.assertions import Assertions
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
 from gateway.config.settings import Keys, Settings
@@ -27,7 +27,7 @@ from gateway.errors import MethodNotAllowedError
 from gateway.expectation import expect_handler
 from gateway.grants import Grants
 from gateway.health import private_app
-from gateway.keyring import RootKeys
+from gateway.keyring import AssertionKeys, RootKeys
 from gateway.merges import Merges, Telling
 from gateway.middleware import PROXIED_PATHS, cross_origin, errors, facts, host, on_prepare
 from gateway.opening import open_sessions
@@ -71,6 +71,7 @@ from gateway.revocations import Revocations
 from gateway.routes import Subject
 from gateway.sealing import Sealer, encoded
 from gateway.sessions import Sessions
+from gateway.signing_keys import open_ring
 from gateway.store import Store
 from gateway.telemetry import Log
 
@@ -182,7 +183,10 @@ async def _core(
     await history.look()
     await stack.enter_async_context(_task(history.run()))
     grants = Grants(store, sealer, clock, token, settings.sessions.access)
-    ring = await open_ring(directory, sealer, int(clock()))
+    ring = await open_ring(directory.key_ring, sealer, int(clock()))
+    assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap)
+    following = AssertionKeys(directory.key_ring, sealer, assertions, settings.keys.assertion, clock, log)
+    await stack.enter_async_context(_task(following.watch()))
     return _Core(
         settings=settings,
         origins=origins,
@@ -194,7 +198,7 @@ async def _core(
         grants=grants,
         authenticator=Authenticator(sessions, grants, clock, sealer),
         directory=directory,
-        assertions=Assertions(ring, settings.public_url, clock, token, settings.research_cap),
+        assertions=assertions,
         clock=clock,
         token=token,
     )

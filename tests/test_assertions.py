@@ -1,20 +1,20 @@
 import importlib.util
 import json
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from gateway import assertions
-from gateway.assertions import Assertions, SigningKey, open_ring
+from gateway.assertions import Assertions
 from gateway.identity import Caller, Identity, Merge
-from gateway.routes import AssertionRule, Backend, BackendTls, InFlight, Subject, Timeouts
+from gateway.routes import AssertionRule, Backend
+from gateway.signing_keys import LINGER, SigningKey
+from tests.assertion_parts import backend
 
 ADA = Identity(
     Caller("slot.ada", "person-1", "Ada", "campus", "https://books.example.edu", 100), "person-1", "ada-cs1"
@@ -22,26 +22,6 @@ ADA = Identity(
 BEN = Identity(
     Caller("slot.ben", "person-2", "Ben", "campus", "https://books.example.edu", 100), "person-2", "ada-cs1"
 )
-
-
-def backend(name: str = "storage", rule: AssertionRule | None = None) -> Backend:
-    return Backend(
-        name=name,
-        url="http://127.0.0.1:1/",
-        subject=Subject.PERSON,
-        assertion=rule or AssertionRule(),
-        headers={},
-        origin="drop",
-        host="backend",
-        request_cookies=frozenset(),
-        response_cookies=frozenset(),
-        rewrite_location=True,
-        timeouts=Timeouts(),
-        in_flight=InFlight(),
-        max_body=1000,
-        websocket=False,
-        tls=BackendTls(),
-    )
 
 
 @dataclass
@@ -143,69 +123,37 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.header_for(ADA, backend(), "g1") != first
 
 
-def test_the_oldest_key_signs_and_all_are_published() -> None:
-    young, old = SigningKey.generate(20), SigningKey.generate(10)
-    made = signer(Clock(), young, old)
-    _, token = made.header_for(ADA, backend(), "g1")
-    keys = KeySet.import_key_set(json.loads(json.dumps(made.jwks())))
-    assert jwt.decode(token, keys, algorithms=["ES256"]).header["kid"] == old.kid
-    assert {key["kid"] for key in made.jwks()["keys"]} == {young.kid, old.kid}
+def test_the_youngest_that_has_begun_signs_and_those_around_it_are_published() -> None:
+    clock, old, new, next_ = Clock(), *(SigningKey.generate(begins) for begins in (10, 990, 5000))
+    made = signer(clock, next_, new, old)
+
+    def kid() -> object:
+        _, token = made.header_for(ADA, backend(), str(clock.now))
+        keys = KeySet.import_key_set(json.loads(json.dumps(made.jwks())))
+        return jwt.decode(token, keys, algorithms=["ES256"]).header["kid"]
+
+    def kids() -> list[str]:
+        return [key["kid"] for key in made.jwks()["keys"]]
+
+    assert (kid(), kids()) == (new.kid, [old.kid, new.kid, next_.kid])
+    clock.now = 990.0 + LINGER
+    assert (kid(), kids()) == (new.kid, [new.kid, next_.kid])
+    clock.now = 5000.0
+    assert (kid(), kids()) == (next_.kid, [new.kid, next_.kid])
 
 
-def test_a_key_survives_its_file_and_other_curves_do_not() -> None:
-    key = SigningKey.generate(7)
-    assert SigningKey.load(key.dump(), 7).jwk() == key.jwk()
-    other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    with pytest.raises(ValueError, match="P-256"):
-        SigningKey.load(other, 7)
+def test_another_ring_signs_from_then_on_also_what_the_gateway_says_for_itself() -> None:
+    old, new = SigningKey.generate(1), SigningKey.generate(2)
+    made, merge = signer(Clock(), old), Merge("ada", "guest", "cs1")
+    keys = KeySet.import_key_set(json.loads(json.dumps({"keys": [old.jwk(), new.jwk()]})))
 
+    def kids() -> list[object]:
+        tokens = made.header_for(ADA, backend(), str(made.jwks())), made.merge_header(merge, backend())
+        return [jwt.decode(token, keys, algorithms=["ES256"]).header["kid"] for _, token in tokens]
 
-@dataclass(frozen=True)
-class Stored:
-    kid: str
-    sealed: bytes
-    created: int
-
-
-@dataclass
-class Vault:
-    kept: list[Stored] = field(default_factory=list)
-
-    async def signing_keys(self) -> list[Stored]:
-        return self.kept
-
-    async def add_signing_key(self, kid: str, sealed: bytes, created: int) -> None:
-        self.kept.append(Stored(kid, sealed, created))
-
-
-@dataclass(frozen=True)
-class Seal:
-    root: bytes
-
-    def seal(self, purpose: str, key: str, plain: bytes) -> bytes:
-        return self.root + f"{purpose}/{key}/".encode() + plain[::-1]
-
-    def open(self, purpose: str, key: str, sealed: bytes) -> bytes | None:
-        beginning = self.root + f"{purpose}/{key}/".encode()
-        return sealed.removeprefix(beginning)[::-1] if sealed.startswith(beginning) else None
-
-
-async def test_the_ring_is_made_once_and_found_again() -> None:
-    vault = Vault()
-    ring = await open_ring(vault, Seal(b"root"), 5)
-    again = await open_ring(vault, Seal(b"root"), 6)
-    assert [key.jwk() for key in ring] == [key.jwk() for key in again]
-    assert len(vault.kept) == 1
-    assert ring[0].dump() not in vault.kept[0].sealed
-
-
-async def test_a_key_under_a_lost_root_is_left_out() -> None:
-    vault = Vault()
-    (lost,) = await open_ring(vault, Seal(b"old"), 5)
-    (fresh,) = await open_ring(vault, Seal(b"new"), 6)
-    assert lost.kid != fresh.kid
+    assert kids() == [old.kid, old.kid]
+    made.replace([new])
+    assert kids() == [new.kid, new.kid]
 
 
 def _generator() -> ModuleType:

@@ -82,7 +82,6 @@ LATER = [
     ("pages: {logo: {file: logo.svg}}", "top"),
     ("pages: {languages: [en]}", "top"),
     ("privacy: {log_addresses: truncated}", "top"),
-    ("keys: {assertion: {rotate: 30d}}", "top"),
     ('redis: {url: "redis+sentinel://a:1"}', "top"),
     ('redis: {url: "redis+cluster://a:1"}', "top"),
     ('directory: {url: "postgresql://db/books"}', "top"),

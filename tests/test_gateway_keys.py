@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.signing_keys import Rotation
 from tests.gateway_texts import MINIMAL, faults, make_site, parse, with_state
 
 A, B, C = (letter * 43 for letter in "abc")
@@ -59,3 +60,23 @@ def test_no_key_of_the_ring_is_one_of_the_others(name: str, site: Path) -> None:
     (site / "secrets" / "ring").write_text(f"{A}\n{other}\n")
     assert faults(with_keys("{root: {file: secrets/ring}}"), site) == [(8, "same-key")]
     assert faults(with_keys("{previous: [{file: secrets/ring}]}"), site) == [(8, "same-key")]
+
+
+def test_when_the_keys_of_assertions_change(site: Path) -> None:
+    assert parse(with_state(MINIMAL), site).keys.assertion == Rotation(30 * 86400, 86400)
+    block = "{assertion: {rotate: 7d, publish_before: 2h}}"
+    assert parse(with_keys(block), site).keys.assertion == Rotation(7 * 86400, 7200)
+
+
+@pytest.mark.parametrize(
+    ("block", "code"),
+    [
+        ("{rotate: 30m}", "duration-out-of-range"),
+        ("{publish_before: 30s}", "duration-out-of-range"),
+        ("{rotate: 1d, publish_before: 1d}", "publish-too-long"),
+        ("{rotate: 12h}", "publish-too-long"),
+        ("{every: 1d}", "unknown-key"),
+    ],
+)
+def test_a_faulty_rotation_is_a_fault(block: str, code: str, site: Path) -> None:
+    assert faults(with_keys(f"{{assertion: {block}}}"), site) == [(8, code)]

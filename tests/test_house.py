@@ -26,7 +26,7 @@ ROWS = (
         "redis_address",
     ),
     ("identity", "session_ids", "devices"),
-    ("cookies", "cors", "grant_rules", "dpop"),
+    ("cookies", "cors", "grant_rules", "dpop", "signing_keys"),
     ("access", "authorize_rules", "doctor_rules"),
     ("forms", "request_context", "expectation"),
     ("store", "telemetry"),

@@ -2,19 +2,34 @@ import asyncio
 import io
 import json
 import os
+import sqlite3
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gateway import keyring
+from gateway.assertions import Assertions
 from gateway.config.settings import Keys
-from gateway.keyring import RootKeys
+from gateway.directory import Directory, KeyRing
+from gateway.identity import Merge
+from gateway.keyring import AssertionKeys, RootKeys
 from gateway.sealing import Sealer, key_id
+from gateway.signing_keys import LINGER, PURPOSE, Rotation, SigningKey, open_ring
 from gateway.store import Store
 from gateway.telemetry import make_log
+from tests.assertion_parts import backend
 from tests.sessions_parts import Clock, Parts, loaded, loaded_book
 
 A, B, C, D = (letter.encode() * 43 for letter in "abcd")
+
+
+async def ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 class Ring:
@@ -146,7 +161,7 @@ async def test_the_file_is_watched(ring: Ring) -> None:
         # ruff: ignore[async-busy-wait]  # however slow the machine is
         while ring.ids != ids(A, B):
             await asyncio.sleep(0.05)
-    watching.cancel()
+    await ended(watching)
 
 
 async def test_two_workers_with_different_rings_lose_nothing(store: Store, tmp_path: Path) -> None:
@@ -168,3 +183,144 @@ async def test_two_workers_with_different_rings_lose_nothing(store: Store, tmp_p
     await theirs.sessions.end_everywhere("ada")
     assert await loaded(ours, live) is None
     assert await loaded(theirs, other) == other
+
+
+# -- the keys of assertions
+
+ROTATION = Rotation(every=1000, publish_before=100)
+
+
+class Gateway:
+    """One of a site's gateways, as far as it signs."""
+
+    def __init__(self, vault: KeyRing, clock: Clock, ring: tuple[SigningKey, ...], *roots: bytes) -> None:
+        self.clock = clock
+        self.log = io.StringIO()
+        self.sealer = Sealer(roots[0], roots[1:], os.urandom)
+        self.assertions = Assertions(ring, "https://gw.example.edu", clock, os.urandom, 1)
+        log = make_log(self.log)
+        self.keys = AssertionKeys(vault, self.sealer, self.assertions, ROTATION, clock, log)
+
+    @classmethod
+    async def start(cls, vault: KeyRing, clock: Clock, *roots: bytes) -> "Gateway":
+        sealer = Sealer(roots[0], roots[1:], os.urandom)
+        return cls(vault, clock, await open_ring(vault, sealer, int(clock())), *roots)
+
+    @property
+    def published(self) -> list[str]:
+        return [key["kid"] for key in self.assertions.jwks()["keys"]]
+
+    @property
+    def signs(self) -> str:
+        _, token = self.assertions.merge_header(Merge("ada", "guest", "cs1"), backend())
+        head = token.split(".")[0]
+        kid = json.loads(urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"]
+        assert isinstance(kid, str)
+        return kid
+
+
+@pytest.fixture
+async def vault(tmp_path: Path) -> AsyncGenerator[KeyRing]:
+    directory = await Directory.open(f"sqlite+aiosqlite:///{tmp_path}/directory.db", b"k" * 32, lambda: 0.0)
+    yield directory.key_ring
+    await directory.close()
+
+
+async def test_two_gateways_go_from_key_to_key_together(vault: KeyRing) -> None:
+    clock = Clock()
+    began = clock.now
+    two = [await Gateway.start(vault, clock, A) for _ in range(2)]
+    signed: list[str] = []
+    published: dict[str, float] = {}
+    while clock.now < began + 3500:
+        await asyncio.gather(*(each.keys.look() for each in two))
+        one, other = two
+        assert one.published == other.published
+        assert one.signs == other.signs
+        for kid in one.published:
+            published.setdefault(kid, clock.now)
+        if one.signs not in signed:
+            signed.append(one.signs)
+            if len(signed) > 1:
+                assert clock.now - published[one.signs] >= ROTATION.publish_before
+        assert set(signed[-1:]) <= set(one.published)
+        clock.now += 20
+    assert len(signed) == 4
+    assert len(published) == 4, "one key each time, not one for each gateway"
+    assert signed[0] not in {key.kid for key in await vault.signing_keys()}, "it is removed at last"
+    assert one.published == signed[-1:]
+
+
+async def test_a_key_stays_published_while_its_signatures_are_valid(vault: KeyRing) -> None:
+    clock = Clock()
+    one = await Gateway.start(vault, clock, A)
+    (first,) = one.published
+    clock.now += 900
+    await one.keys.look()
+    assert (one.signs, len(one.published)) == (first, 2)
+    clock.now += 100
+    await one.keys.look()
+    assert (one.signs, one.published[0]) == (one.published[1], first)
+    clock.now += LINGER - 1
+    await one.keys.look()
+    assert first in one.published
+    clock.now += 1
+    await one.keys.look()
+    assert first not in one.published
+    assert len(await vault.signing_keys()) == 2
+    clock.now += LINGER
+    await one.keys.look()
+    assert len(await vault.signing_keys()) == 1
+
+
+async def test_a_key_that_was_opened_stays_open(vault: KeyRing) -> None:
+    clock = Clock()
+    one = await Gateway.start(vault, clock, A)
+    await one.keys.look()
+    signs = one.signs
+    key = SigningKey.load(Sealer(A, (), os.urandom).open(PURPOSE, signs, await sealed(vault)) or b"", 0)
+    await vault.reseal_signing_key(signs, Sealer(B, (), os.urandom).seal(PURPOSE, signs, key.dump()))
+    await one.keys.look()
+    assert one.signs == signs
+    assert (await Gateway.start(vault, clock, B)).signs == signs
+    stranger = await Gateway.start(vault, clock, C)
+    assert stranger.signs != signs
+
+
+async def sealed(vault: KeyRing) -> bytes:
+    (stored,) = await vault.signing_keys()
+    return stored.sealed
+
+
+async def test_where_nothing_opens_what_signs_goes_on(vault: KeyRing) -> None:
+    clock = Clock()
+    other = await Gateway.start(vault, clock, B)
+    alone = SigningKey.generate(int(clock.now))
+    one = Gateway(vault, clock, (alone,), A)
+    await one.keys.look()
+    assert one.signs == alone.kid
+    assert other.signs != alone.kid
+
+
+async def test_a_directory_that_is_down_is_told_once_and_changes_nothing(tmp_path: Path) -> None:
+    clock = Clock()
+    url = f"sqlite+aiosqlite:///{tmp_path}/directory.db"
+    directory = await Directory.open(url, b"k" * 32, clock)
+    one = await Gateway.start(directory.key_ring, clock, A)
+    signs = one.signs
+    other = sqlite3.connect(tmp_path / "directory.db")
+    other.execute("BEGIN IMMEDIATE")  # nobody else can write
+    quick = Rotation(every=1, publish_before=1)
+    log = make_log(one.log)
+    watched = AssertionKeys(directory.key_ring, one.sealer, one.assertions, quick, clock, log)
+    watching = asyncio.create_task(watched.watch())
+    async with asyncio.timeout(60):
+        # ruff: ignore[async-busy-wait]  # however slow the machine is
+        while not one.log.getvalue():
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(3)  # it looks again meanwhile
+    await ended(watching)
+    assert one.signs == signs
+    assert [json.loads(line)["kept"] for line in one.log.getvalue().splitlines()] == [True]
+    other.close()
+    await directory.close()

@@ -6,15 +6,17 @@ from gateway.config.faults import Faults
 from gateway.config.gateway_readers import part
 from gateway.config.gateway_secrets import FetchedNode, Sources, is_missing, key_bytes
 from gateway.config.key_file import KeyFileError, ShortKeyError, parse
-from gateway.config.nodes import Block, Entry, MappingNode, Node, ScalarNode, items
+from gateway.config.nodes import Block, Entry, MappingNode, Node, ScalarNode, items, seconds
 from gateway.config.settings import Keys
+from gateway.session_limits import DAY
+from gateway.signing_keys import Rotation
 
 _REMEDY = "Let `bookgate init` make it, and `bookgate keys` change it."
 
 
 def read_keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys:
     """The secrets; one that is not named is the file of its name in STATE/keys."""
-    keys = part(top, "keys", faults, ("root", "previous", "people", "research"), ("assertion",))
+    keys = part(top, "keys", faults, ("root", "previous", "people", "research", "assertion"))
 
     def node_of(name: str) -> Node:
         return keys.node(name) or sources.fetch(_file(keys.line, state / "keys" / name), faults)
@@ -35,11 +37,25 @@ def read_keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys
         research=key("research"),
         root_file=root.file if isinstance(root, FetchedNode) else None,
         apart=apart,
+        assertion=_rotation(keys, faults),
     )
     kinds = [found for found in (*dict.fromkeys((*ring, *apart)), read.people, read.research) if found]
     if len(set(kinds)) < len(kinds):
         message = "root, people and research must not be one key."
         faults.add(keys.line, "same-key", message, "Let `bookgate init` make them.")
+    return read
+
+
+def _rotation(keys: Block, faults: Faults) -> Rotation:
+    assertion, default = part(keys, "assertion", faults, ("rotate", "publish_before")), Rotation()
+    read = Rotation(
+        assertion.get("rotate", seconds(3600, 366 * DAY), default.every),
+        # services look keys up every five minutes
+        assertion.get("publish_before", seconds(600, 30 * DAY), default.publish_before),
+    )
+    if read.publish_before >= read.every:
+        message = "A key would be published for longer than it signs."
+        faults.add(assertion.line, "publish-too-long", message, "Lower `publish_before`, or raise `rotate`.")
     return read
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.origins import Rate
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
+from gateway.signing_keys import Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ class RedisSettings:
     deadline: float = 0.25  # seconds, for a whole store operation
 
 
+_MONTHLY = Rotation()
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Secrets as bytes (32 or more each).
@@ -60,6 +64,7 @@ class Keys:
     research: bytes
     root_file: Path | None = None
     apart: tuple[bytes, ...] = ()
+    assertion: Rotation = _MONTHLY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
 guests.py      `Guests`: their return codes, and whose work their work became
 revocations.py `Revocations`: what ended sessions, and marks
+key_ring.py    `KeyRing`: the sealed keys that sign assertions
 origin_entries.py `OriginEntries`: since when origins are granted what they are
 people.py      `Directory`: what the rest of the house calls
 """
 
 from gateway.directory.guests import DecidedMerge, Guests
+from gateway.directory.key_ring import KeyRing, StoredKey
 from gateway.directory.origin_entries import OriginEntries
-from gateway.directory.people import Approval, Directory, Person, StoredKey
+from gateway.directory.people import Approval, Directory, Person
 from gateway.directory.revocations import NotedAct, Revocations
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "DecidedMerge",
     "Directory",
     "Guests",
+    "KeyRing",
     "NotedAct",
     "OriginEntries",
     "Person",

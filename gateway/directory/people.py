@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.directory import database, ids
 from gateway.directory.guests import Guests
+from gateway.directory.key_ring import KeyRing
 from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.revocations import Revocations
-from gateway.directory.schema import approvals, identities, people, signing_keys
+from gateway.directory.schema import approvals, identities, people
 
 DAY = 86400
 APPROVAL_LIFE = 180 * DAY  # unused for longer: asked again
@@ -36,15 +37,6 @@ class Approval:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """A signing key as it lies in the key ring: sealed."""
-
-    kid: str
-    sealed: bytes
-    created: int
-
-
 class Directory:
     """Every method raises DirectoryUnavailableError when the database cannot answer."""
 
@@ -53,6 +45,7 @@ class Directory:
         self._people_key = people_key
         self._clock = clock
         self.guests = Guests(engine, people_key, clock)
+        self.key_ring = KeyRing(engine)
         self.revocations = Revocations(engine, clock)
         self.origin_entries = OriginEntries(engine)
 
@@ -146,19 +139,6 @@ class Directory:
         )
         async with database.transaction(self._engine) as connection:
             return list(starmap(Approval, await connection.execute(query)))
-
-    async def signing_keys(self) -> list[StoredKey]:
-        """The key ring, oldest first."""
-        query = select(signing_keys.c.kid, signing_keys.c.sealed, signing_keys.c.created).order_by(
-            signing_keys.c.created, signing_keys.c.kid
-        )
-        async with database.transaction(self._engine) as connection:
-            return list(starmap(StoredKey, await connection.execute(query)))
-
-    async def add_signing_key(self, kid: str, sealed: bytes, created: int) -> None:
-        row = insert(signing_keys).values(kid=kid, sealed=sealed, created=created)
-        async with database.transaction(self._engine) as connection:
-            await connection.execute(row)
 
 
 def _approval(person: str, origin: str) -> ColumnElement[bool]:

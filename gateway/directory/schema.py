@@ -89,6 +89,9 @@ signing_keys = Table(
     Column("kid", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("created", Integer, nullable=False),
+    Column("begins", Integer, nullable=False),  # it signs from then on
+    # The key before it, empty of the first: however many gateways make the next key, one is kept.
+    Column("follows", Text, nullable=False, unique=True),
 )
 
 # What ended sessions, in the order in which it was noted; a row lives until that would have ended by itself.

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from gateway.assertions import SigningKey
 from gateway.identity import LIFE, TYPE, Caller, Identity, claims
 from gateway.routes import AssertionRule
+from gateway.signing_keys import SigningKey
 
 CLOCK = 1_790_000_000
 ISSUER = "https://gw.example.edu"

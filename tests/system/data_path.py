@@ -13,7 +13,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from gateway.access import CookieCredential, DpopCredential, Facts, TicketCredential, admits, credential
-from gateway.assertions import Assertions, SigningKey
+from gateway.assertions import Assertions
 from gateway.budgets import Budgets
 from gateway.config.settings import Pages
 from gateway.cookies import book_name
@@ -38,6 +38,7 @@ from gateway.routes import (
     Subject,
     Timeouts,
 )
+from gateway.signing_keys import SigningKey
 from gateway.telemetry import make_log
 from tests.policies import POLICY
 from tests.system.raw_client import RawAnswer, RawClient
