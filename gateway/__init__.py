@@ -47,7 +47,7 @@ pages/             what people see
 middleware         facts, errors, host, cross-origin: each binds a rule to HTTP
 health             the private listener: alive, ready, keys
 app                the only module that wires
-server/            listeners, processes that belong to us, the embedded Redis
+server/            the parent and its workers, listeners, the embedded Redis
 commands/          the command `bookgate`
 development/       `bookgate dev`: everything on one machine
 """

@@ -83,12 +83,13 @@ ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 class Gateway:
     """What the two listeners serve.
 
-    ping: raises StoreUnavailableError while Redis does not answer.
+    ping: raises StoreUnavailableError while Redis does not answer. end_streams: ends politely what does not.
     """
 
     public: web.Application
     private: web.Application
     ping: Callable[[], Awaitable[None]]
+    end_streams: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,9 @@ async def build(
         _add_provider_logout(app, core, providers)
         _add_documents(app, core)
         app.add_subapp("/auth/", _pages(pages, core))
-        await _add_proxy(stack, app, core, upstreams)
-        yield Gateway(app, private_app(core.store, core.origins, core.sealer, core.assertions), core.store.ping)
+        streams = await _add_proxy(stack, app, core, upstreams)
+        private = private_app(core.store, core.origins, core.sealer, core.assertions)
+        yield Gateway(app, private, core.store.ping, streams.end_all)
 
 
 async def _core(
@@ -327,7 +329,9 @@ def _add_documents(app: web.Application, core: _Core) -> None:
     _add(app, [(method, path, handler) for path, handler in documents for method in ("GET", "HEAD")])
 
 
-async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core, upstreams: Upstreams) -> None:
+async def _add_proxy(
+    stack: AsyncExitStack, app: web.Application, core: _Core, upstreams: Upstreams
+) -> Streams:
     """Whatever nothing else claims is a backend's, or nobody's."""
     keys, routes = core.settings.keys, core.settings.routes
 
@@ -358,6 +362,7 @@ async def _add_proxy(stack: AsyncExitStack, app: web.Application, core: _Core, u
         sub_for_book=partial(pairwise, keys.people),
     )
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)
+    return streams
 
 
 def _subject(keys: Keys, person: str, kind: Subject, origin: str, book: str) -> str:

@@ -27,6 +27,7 @@ contact: books-help@example.edu
 listen: {public: "0.0.0.0:8443", private: "unix:private.sock"}
 tls: {certificate: {file: tls.crt}, key: {file: tls.key}}
 trusted_proxies: [127.0.0.1/32, "2001:db8::/32"]
+workers: 3
 data_path: plain
 state: state
 origins: {directory: origins.d}

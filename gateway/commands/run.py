@@ -1,25 +1,16 @@
 """`bookgate run`: serves a site until it is told to stop."""
 
-import asyncio
+import os
+import sys
 
-import typer
-
-from gateway.commands.check import DEFAULT_CONFIG, Config, load_origins, load_settings, stop
-from gateway.errors import DirectoryUnavailableError
-from gateway.server.redis import EmbeddedRedisError
-from gateway.server.run import ParserMissingError, serve
-from gateway.telemetry import make_log
+from gateway.commands.check import DEFAULT_CONFIG, Config, load_origins, load_settings
 
 
 def run(config: Config = DEFAULT_CONFIG) -> None:
-    """Serve. SIGTERM and Ctrl-C end it in order, SIGHUP reads the origins again."""
+    """Serve. SIGTERM and Ctrl-C end it, SIGHUP reads the origins again, SIGUSR2 replaces the workers."""
     settings = load_settings(config)
-    origins = load_origins(settings.origins, settings.routes.backends)
-    try:
-        asyncio.run(serve(settings, origins, make_log(), lambda: typer.echo("bookgate serves", err=True)))
-    except EmbeddedRedisError as error:
-        stop(str(error))
-    except (DirectoryUnavailableError, ParserMissingError) as error:
-        stop(f"cannot start: {error}")
-    except OSError as error:  # an address that is taken, a folder that cannot be written
-        stop(f"cannot start: {error}")
+    load_origins(settings.origins, settings.routes.backends)
+    # This process becomes the workers' parent, which needs a fraction of the memory.
+    os.execv(  # ruff: ignore[start-process-with-no-shell]  ourselves
+        sys.executable, [sys.executable, "-m", "gateway.server", str(config)]
+    )

@@ -54,12 +54,12 @@ from gateway.routes import RouteTable
 from gateway.session_limits import DAY, Life, SessionLimits
 
 _BUILT = (
-    "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "data_path", "state", "origins",
-    "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends", "limits",
-    "pages", "privacy",
+    "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "workers", "data_path", "state",
+    "origins", "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends",
+    "limits", "pages", "privacy",
 )  # fmt: skip
 _LATER = (
-    "admin_token", "workers", "lti", "roles", "classes", "studies", "telemetry",
+    "admin_token", "lti", "roles", "classes", "studies", "telemetry",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
@@ -106,6 +106,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         listen=_listen(top, faults, sources),
         tls=_tls(top, faults, sources),
         trusted_proxies=top.get("trusted_proxies", list_of(network), ()),
+        workers=top.get("workers", whole(1, 64), 1),
         state=state,
         origins=_origins(top, faults, sources),
         outbound=_outbound(top, faults, sources),

@@ -123,6 +123,7 @@ class Settings:
     listen: Listen
     tls: ListenerTls | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    workers: int  # processes that serve
     state: Path
     origins: Path  # a file, or a directory of such files
     outbound: Outbound

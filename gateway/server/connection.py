@@ -1,5 +1,6 @@
 """aiohttp's server, but what is no HTTP gets no echo of itself and no version, and no bytes in a log."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import orjson
@@ -11,6 +12,12 @@ from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
 
 class Runner(web.AppRunner):
     """An application's runner whose connections are ours."""
+
+    @property
+    def connections(self) -> Sequence["Connection"]:
+        """Those that are open."""
+        found = [] if self.server is None else self.server.connections
+        return [connection for connection in found if isinstance(connection, Connection)]
 
     async def _make_server(self) -> web.Server:  # the library has no public way to give a handler's class
         made = await super()._make_server()
@@ -25,11 +32,18 @@ class Runner(web.AppRunner):
 
 class _Server(web.Server):
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, loop=self._loop, **self._kwargs)
 
 
-class _Connection(web.RequestHandler):
+class Connection(web.RequestHandler):
+    """One client's connection."""
+
     __slots__ = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request; one whose head has begun to arrive waits for it too."""
+        return self._waiter is not None and not self._messages
 
     def handle_error(
         self,

@@ -16,9 +16,11 @@ from types import TracebackType
 from typing import Self
 
 from gateway.server.children import Child, start_child
+from gateway.telemetry import Log
 
 _SOCKET_PATH_LIMIT = 100  # sockaddr_un.sun_path: 108 bytes on Linux, 104 on macOS
 _START_DEADLINE = 20.0  # seconds; a large append-only file takes some to read
+_AGAIN = 1.0  # seconds before another try to start one that died
 
 
 class EmbeddedRedisError(Exception):
@@ -63,7 +65,7 @@ class EmbeddedRedis:
             )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._take_lock()
-        if len(os.fsencode(self.socket)) > _SOCKET_PATH_LIMIT:
+        if self._private is None and len(os.fsencode(self.socket)) > _SOCKET_PATH_LIMIT:
             self._private = tempfile.mkdtemp(prefix="bookgate-")
             self.socket = Path(self._private) / "redis.sock"
         self.socket.unlink(missing_ok=True)
@@ -112,7 +114,7 @@ class EmbeddedRedis:
         except TimeoutError:
             pass
         words = child.last_words()
-        await self.stop()
+        await self._stop_server()
         raise EmbeddedRedisError(f"the embedded Redis does not start:\n{words}")
 
     async def _answers(self) -> bool:
@@ -131,14 +133,31 @@ class EmbeddedRedis:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def stop(self) -> None:
-        """End it in order: it writes its file first."""
+    async def keep(self, log: Log) -> None:
+        """Until cancelled: one that dies is started again, at the same address, with what its file holds."""
+        while True:
+            if self.child is not None:
+                log.error("embedded redis", ended=await self.child.wait(), words=self.child.last_words())
+            await self._stop_server()
+            try:
+                await self.start()
+            except (EmbeddedRedisError, OSError) as error:
+                log.warning("embedded redis", fault=str(error))
+                await asyncio.sleep(_AGAIN)
+            else:
+                log.info("embedded redis", started=True)
+
+    async def _stop_server(self) -> None:
         if self.child is not None:
             await self.child.stop()
             self.child = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    async def stop(self) -> None:
+        """End it in order: it writes its file first."""
+        await self._stop_server()
         if self._private is not None:
             shutil.rmtree(self._private, ignore_errors=True)
             self._private = None

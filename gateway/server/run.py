@@ -1,121 +1,108 @@
-"""`bookgate run`: the listeners, the signals, the reload, the way down."""
+"""What a worker serves, and how it leaves: its listeners, and the way down that fails no request."""
 
 import asyncio
-import contextlib
-import gc
-import signal
+import socket
 import ssl
-import warnings
-from collections.abc import AsyncGenerator, Callable
-from functools import partial
+from collections.abc import Sequence
+from http import HTTPStatus
 
-from aiohttp import http_parser, web
+from aiohttp import web
 
-from gateway.app import Gateway, build
-from gateway.config.settings import Address, Settings
-from gateway.config.watch import Origins, Reloaded
-from gateway.errors import StoreUnavailableError
-from gateway.server.connection import Runner
-from gateway.server.redis import EmbeddedRedis
-from gateway.server.tls import Certificate
-from gateway.telemetry import Log
+from gateway.app import Gateway
+from gateway.protocol.token import Handler
+from gateway.server.connection import Connection, Runner
+from gateway.server.listening import QUEUE
+from gateway.server.times import GRACE, KEEP_ALIVE, SETTLE
 
-# Also the time that a slow head gets: aiohttp has one timer for both.
-KEEP_ALIVE = 15.0
+READINESS = "/health/ready"
 MAX_HEADERS = 256  # aiohttp's 128 are few behind two proxies; `limits.head` bounds their bytes
-GRACE = 10.0  # seconds for requests in flight when told to stop
-# Requests in flight hold some thousand objects and make hardly a cycle: 700 would be several looks a request.
-ALLOCATIONS = 10_000
+_AT_ONCE = 16  # connections that one worker takes before the others have had a chance
+_LOOK = 0.05  # seconds between two looks at what is still open
+_UNWIND = 1.0  # seconds for requests that are cancelled
 
 
-class ParserMissingError(Exception):
-    """aiohttp runs without its C extension, whose strict framing is what the data path relies on."""
+class Listeners:
+    """A worker's public and private listener."""
 
-
-async def serve(settings: Settings, origins: Origins, log: Log, started: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads origins.yaml again.
-
-    started: called once the listeners are open. Raises ParserMissingError, EmbeddedRedisError,
-    DirectoryUnavailableError, OSError: what keeps it from starting.
-    """
-    if not hasattr(http_parser, "HttpRequestParserC"):
-        raise ParserMissingError(
-            "aiohttp is installed without its C extension: install its wheel, or unset AIOHTTP_NO_EXTENSIONS"
+    def __init__(self, gateway: Gateway, max_head: int) -> None:
+        self._gateway = gateway
+        self._public = public_runner(gateway.public, max_head, _UNWIND)
+        self._private = Runner(
+            gateway.private, access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=_UNWIND
         )
-    # aiohttp-session 2.12 keeps its own string keys on a request; nothing that ops could do about it
-    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module="aiohttp_session")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with _redis(settings) as url, build(settings, origins, url, log) as gateway:
-        certificate = None if settings.tls is None else Certificate(settings.tls)
-        runners = await _listen(settings, gateway, certificate)
-        watching = [asyncio.create_task(origins.watch(stop))]
-        if certificate is not None:
-            watching.append(asyncio.create_task(certificate.watch(log)))
-        origins.on_reload.append(partial(_log_reload, log))
-        loop.add_signal_handler(signal.SIGHUP, origins.reload)
-        _calm_collector()
-        started()
-        try:
-            await gateway.ping()
-        except StoreUnavailableError as error:
-            # it may come yet: until then every request that needs a session is answered 503
-            log.warning("redis", fault=error.code)
-        log.info("serving", public_url=settings.public_url, origins=origins.current.generation)
-        try:
-            await stop.wait()
-        finally:
-            log.info("stopping")
-            for runner in runners:
-                await runner.cleanup()
-            stop.set()
-            for task in watching:
-                task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+        self._ready = True
+        self._closing = False
+        self._told = asyncio.Event()
+        self._patient_until = float("inf")
+        for app in (gateway.public, gateway.private):
+            app.on_response_prepare.append(self._tell)
+        gateway.private.middlewares.append(self._readiness)
 
+    async def open(
+        self, public: Sequence[int], private: Sequence[int], context: ssl.SSLContext | None
+    ) -> None:
+        """Accept from these inherited sockets. context: TLS of the public ones."""
+        for runner, descriptors, tls in ((self._public, public, context), (self._private, private, None)):
+            await runner.setup()
+            for descriptor in descriptors:
+                listener = socket.socket(fileno=descriptor)
+                await web.SockSite(runner, listener, ssl_context=tls, backlog=_AT_ONCE).start()
+                listener.listen(QUEUE)  # the loop takes `backlog` connections in one turn and queues as many
 
-def _calm_collector() -> None:
-    """What start-up made is there to stay: the garbage collector need not walk it again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(ALLOCATIONS)
+    def stop_being_ready(self) -> None:
+        """The whole gateway will end: requests are taken, but their connections are not kept."""
+        self._ready = False
+        self._closing = True
 
+    def leave(self, patience: float) -> None:
+        """Take no more connections; end when the requests have. patience: seconds that idle ones are kept."""
+        until = asyncio.get_running_loop().time() + patience
+        self._patient_until = min(self._patient_until, until)
+        self._told.set()
 
-def _log_reload(log: Log, reloaded: Reloaded) -> None:
-    """What became wider, narrower, new or gone; or why the old policy stays."""
-    lines = [str(fault) for fault in (*reloaded.faults, *reloaded.warnings)]
-    level = log.error if reloaded.faults else log.info
-    level(
-        "origins",
-        changed=reloaded.changed,
-        generation=reloaded.generation,
-        faults=lines,
-        diff=list(reloaded.diff),
-    )
+    async def told_to_leave(self) -> None:
+        await self._told.wait()
 
+    async def left(self) -> None:
+        """Leaves. The sockets stay with the parent and the other workers, so nobody is refused meanwhile."""
+        self._closing = True
+        for runner in (self._public, self._private):
+            for site in tuple(runner.sites):
+                await site.stop()
+        self._gateway.end_streams()
+        await self._emptied()
+        for runner in (self._public, self._private):
+            await runner.cleanup()
 
-@contextlib.asynccontextmanager
-async def _redis(settings: Settings) -> AsyncGenerator[str]:
-    """The URL of the configured Redis, or of one of our own in the state folder."""
-    if settings.redis.url is not None:
-        yield settings.redis.url
-        return
-    async with EmbeddedRedis(settings.state) as embedded:
-        yield embedded.url
+    async def _emptied(self) -> None:
+        """Until no connection is open, or GRACE after the patience with idle ones is over."""
+        time = asyncio.get_running_loop().time
+        settled = time() + SETTLE
+        while (now := time()) < self._patient_until + GRACE:
+            left = self._connections()
+            if not left and now >= settled:
+                return
+            if now >= self._patient_until:
+                for connection in left:
+                    if connection.is_idle:
+                        connection.force_close()
+            await asyncio.sleep(_LOOK)
 
+    def _connections(self) -> list[Connection]:
+        return [*self._public.connections, *self._private.connections]
 
-async def _listen(
-    settings: Settings, gateway: Gateway, certificate: Certificate | None
-) -> list[web.AppRunner]:
-    public = public_runner(gateway.public, settings.max_head, GRACE)
-    await _bind(public, settings.listen.public, certificate.context if certificate else None)
-    if settings.listen.private is None:
-        return [public]
-    private = web.AppRunner(gateway.private, access_log=None)
-    await _bind(private, settings.listen.private, None)
-    return [public, private]
+    async def _tell(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Clients keep no connection to who leaves: closed under their next request it would fail that."""
+        if self._closing and response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            response.force_close()
+            response.headers["Connection"] = "close"
+
+    @web.middleware
+    async def _readiness(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Who is about to end is not ready, however well all else is."""
+        if request.path == READINESS and not self._ready:
+            return web.json_response({"status": "draining"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return await handler(request)
 
 
 def public_runner(app: web.Application, max_head: int, grace: float) -> Runner:
@@ -131,12 +118,3 @@ def public_runner(app: web.Application, max_head: int, grace: float) -> Runner:
         max_headers=MAX_HEADERS,
         auto_decompress=False,
     )
-
-
-async def _bind(runner: web.AppRunner, address: Address, context: ssl.SSLContext | None) -> None:
-    await runner.setup()
-    if address.unix is not None:
-        address.unix.unlink(missing_ok=True)
-        await web.UnixSite(runner, address.unix, ssl_context=context).start()
-    else:
-        await web.TCPSite(runner, address.host, address.port, ssl_context=context).start()
