@@ -5,11 +5,12 @@ import json
 import socket
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
@@ -155,11 +156,14 @@ async def open_house(
     guests: str = "true",
     guest_limits: str = "{}",
     clock: Callable[[], float] = time.time,
+    port: int | None = None,
+    more_environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
     storage_url: where a storage service will be, instead of one that records.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
+    port: the gateway's, where somebody must know it before.
     """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
@@ -168,7 +172,7 @@ async def open_house(
         for name in ("root", "people", "research"):
             (folder / f"{name}.key").write_text(token_hex(32))
         (folder / "origins.yaml").write_text(origins)
-        port = free_port()
+        port = port or free_port()
         url = f"http://127.0.0.1:{port}"
         text = GATEWAY.format(
             url=url,
@@ -188,7 +192,7 @@ async def open_house(
         )
         (folder / "gateway.yaml").write_text(text)
         (folder / "state").mkdir()
-        environment = {"REDIS": redis_url, "SECRET": SECRET}
+        environment = {"REDIS": redis_url, "SECRET": SECRET, **more_environment}
         settings = parse_gateway(text.encode(), folder / "gateway.yaml", environment)
         loaded = Origins(settings.origins, settings.routes.backends)
         loaded.load()
