@@ -72,14 +72,20 @@ class Parts:
     journal: Notes
 
     @classmethod
-    def on(cls, store: Store, root: bytes = ROOT, previous: tuple[bytes, ...] = ()) -> "Parts":
+    def on(
+        cls,
+        store: Store,
+        root: bytes = ROOT,
+        previous: tuple[bytes, ...] = (),
+        limits: SessionLimits = LIMITS,
+    ) -> "Parts":
         clock, sealer, journal = Clock(), Sealer(root, previous, os.urandom), Notes()
         return cls(
             store,
             sealer,
             clock,
-            Sessions(store, sealer, LIMITS, clock, os.urandom, journal),
-            Grants(store, sealer, clock, os.urandom, LIMITS.access),
+            Sessions(store, sealer, limits, clock, os.urandom, journal),
+            Grants(store, sealer, clock, os.urandom, limits.access),
             journal,
         )
 
