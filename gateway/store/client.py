@@ -19,8 +19,8 @@ class Client(Redis, ABC):  # type: ignore[misc]  # redis-py defines `command_inf
         """No connection that is open now is used for another command."""
 
     @abstractmethod
-    async def pool_of(self, key: str) -> Pool:
-        """Connections to the master that has the key, and the channel, of this name."""
+    async def listening_pool(self, channel: str) -> Pool:
+        """Where to subscribe to what is published with this client."""
 
 
 class MasterClient(Client):
@@ -38,5 +38,5 @@ class MasterClient(Client):
     def renew(self) -> None:
         self._pool.renew()
 
-    async def pool_of(self, key: str) -> Pool:  # ruff: ignore[unused-method-argument]  # one has all keys
+    async def listening_pool(self, channel: str) -> Pool:  # ruff: ignore[unused-method-argument]  # one has all
         return self._pool

@@ -181,8 +181,12 @@ class ClusterClient(Client):
         for pool, _ in self._nodes.values():
             pool.renew()
 
-    async def pool_of(self, key: str) -> Pool:
-        return self._node(await self._topology.owner(_slot_of(key)))[0]
+    async def listening_pool(self, channel: str) -> Pool:
+        """Another node than the one that publishes: what comes shows that the nodes hear each other."""
+        await self._topology.refresh()
+        publishing = await self._topology.owner(_slot_of(channel))
+        others = [node for node in self._topology.masters if node != publishing]
+        return self._node(others[0] if others else publishing)[0]
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         await super().aclose(close_connection_pool)

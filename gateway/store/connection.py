@@ -6,7 +6,7 @@ from hashlib import sha1
 from typing import Final, Self, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, RedisError
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.store.client import Client
@@ -120,9 +120,7 @@ class Connection:
 
     def _learn(self, error: Exception) -> None:
         if isinstance(error, ReadOnlyError | ClusterDownError):
-            self._client.renew()  # it is demoted, or cut off
-        elif isinstance(error, ResponseError):
-            return  # the very server that was proved refuses one command
+            self._client.renew()  # it was demoted, or is cut off
         self.doubt()
 
     # --- the gate
