@@ -34,6 +34,7 @@ directory/         people, approvals, the key ring: SQL
 providers/         identity providers: one contract, and OpenID Connect
 config/            gateway.yaml and origins.yaml as proved values; reload
 authentication     who a request is from
+provider_tokens/   a provider's tokens, kept beside the session and renewed once
 keyring            the keys in use, followed while they change
 proxy/             how a request is forwarded
 revocations        what ended stays ended, whatever Redis forgets

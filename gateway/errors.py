@@ -104,6 +104,14 @@ class SignInRequiredError(GatewayError):
     description = "This needs a reader who has signed in; a guest is not enough."
 
 
+class SignInAgainError(GatewayError):
+    """The session has no token of its provider, and no way to one."""
+
+    status = 403
+    code = "sign_in_again"
+    description = "This service needs a new sign-in. Sign out, then sign in again."
+
+
 class GuestsRefusedError(GatewayError):
     status = 403
     code = "guests_refused"
@@ -249,6 +257,14 @@ class ProviderRefusedError(GatewayError):
     status = 403
     code = "provider_refused"
     description = "The sign-in service did not confirm who you are."
+
+
+class TokenUnavailableError(GatewayError):
+    """The provider's token has run out, and the provider does not answer."""
+
+    status = 503
+    code = "provider_token_unavailable"
+    description = "The sign-in service does not answer, and this needs it. Nobody was signed out."
 
 
 class BackendTimeoutError(GatewayError):

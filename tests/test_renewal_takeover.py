@@ -1,0 +1,101 @@
+"""A renewal whose worker dies, or is late."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from gateway.provider_tokens.kept import place
+from gateway.records import LiveSignIn
+from gateway.store.locks import Held
+from tests.campus_of_liars import Campus, campus_of_liars
+from tests.lying_provider import LIFE
+from tests.token_workers import Worker, two_workers
+
+OVER = LIFE + 1
+
+
+@pytest.fixture
+async def campus() -> AsyncGenerator[Campus, None]:
+    async with campus_of_liars() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def workers(campus: Campus, redis_url: str, prefix: str) -> AsyncIterator[tuple[Worker, Worker]]:
+    async with two_workers(redis_url, prefix, campus) as both:
+        yield both
+
+
+async def test_another_takes_over_from_a_dead_one(campus: Campus, workers: tuple[Worker, Worker]) -> None:
+    live = await workers[0].sign_in(campus)
+    campus.clock.ahead = OVER
+    # killed before it asked: its lock stays for the rest of its life, and nobody renews it
+    await workers[0].locked.acquire(place(live.key), "dead", 0.8)
+    began = time.monotonic()
+    assert await workers[1].tokens.fresh(live) == "access-1"
+    took = time.monotonic() - began
+    print(f"taken over {took:.2f} s after the death (life 0.8 s)")  # ruff: ignore[print]
+    assert took >= 0.7
+    assert campus.liar.grants["refresh_token"] == 1
+
+
+async def test_nobody_asks_while_another_worker_is_at_it(
+    campus: Campus, workers: tuple[Worker, Worker]
+) -> None:
+    """The answer takes longer than the lock lives: it is renewed."""
+    live = await workers[0].sign_in(campus)
+    campus.clock.ahead = OVER
+    held = await workers[0].locked.acquire(place(live.key), "slow", 2)
+    assert isinstance(held, Held)
+    waiting = asyncio.create_task(workers[1].tokens.fresh(live))
+    for _ in range(8):
+        await asyncio.sleep(0.4)
+        assert await workers[0].locked.renew(place(live.key), "slow", held.fence, 2)
+    assert campus.liar.grants["refresh_token"] == 0
+    await workers[0].locked.release(place(live.key), "slow")
+    assert await waiting == "access-1"
+
+
+async def test_a_late_worker_does_not_overwrite_what_came_after_it(
+    campus: Campus, workers: tuple[Worker, Worker], redis_url: str, prefix: str
+) -> None:
+    """Its loop stood still for longer than its lock lived; another worker was faster."""
+    late, other = workers
+    live = await late.sign_in(campus)
+    campus.clock.ahead = OVER
+    reached, held = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await held.wait()
+
+    campus.liar.before_refreshed = wait
+    waiting = asyncio.create_task(late.tokens.fresh(live))
+    await reached.wait()
+    await late.locked.release(place(live.key), await holder_of(redis_url, prefix, live))
+    taken = await other.locked.acquire(place(live.key), "other", 60)
+    assert isinstance(taken, Held)
+    kept = await other.kept(live)
+    assert kept is not None
+    now = int(campus.clock())
+    newer = msgspec.structs.replace(kept, access_token="of the other", issued=now, expires=now + LIFE)
+    assert await other.locked.replace(
+        place(live.key), taken.fence, taken.value, other.values.sealed(live.key, newer)
+    )
+    held.set()
+    assert await waiting == "of the other", "the newer result is everybody's"
+    assert await other.kept(live) == newer
+
+
+async def holder_of(redis_url: str, prefix: str, live: LiveSignIn) -> str:
+    redis = Redis.from_url(redis_url)
+    try:
+        found = await redis.get(prefix + place(live.key).lock)
+        assert isinstance(found, bytes)
+        return found.decode()
+    finally:
+        await redis.aclose()
