@@ -59,6 +59,7 @@ from gateway.protocol.session import (
     ticket_handler,
 )
 from gateway.protocol.token import Handler, token_handler
+from gateway.provider_tokens import Keeping, KeptValues, ProviderTokens, Renewals
 from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
 from gateway.proxy.decide import Site
@@ -73,6 +74,7 @@ from gateway.sealing import Sealer, encoded
 from gateway.sessions import Sessions
 from gateway.signing_keys import open_ring
 from gateway.store import Store
+from gateway.store.locks import LockedValues
 from gateway.telemetry import Log
 
 VERSION = version("bookgate")
@@ -153,16 +155,18 @@ async def build(
             client_max_size=0,
         )
         app.on_response_prepare.append(on_prepare(settings.public_url))
-        pages = _page_parts(core, ways, renderer)
+        tokens = _provider_tokens(core, providers)
+        stack.push_async_callback(tokens.close)
+        pages = _page_parts(core, ways, renderer, tokens)
         upstreams = Upstreams(settings.routes)
         stack.push_async_callback(upstreams.close)
         merges = _merges(core, upstreams)
         await stack.enter_async_context(_task(merges.run()))
-        _add_protocol(app, core, merges)
+        _add_protocol(app, core, merges, tokens)
         _add_provider_logout(app, core, providers)
         _add_documents(app, core)
         app.add_subapp("/auth/", _pages(pages, core))
-        streams = await _add_proxy(stack, app, core, upstreams)
+        streams = await _add_proxy(stack, app, core, upstreams, tokens)
         private = private_app(core.store, core.origins, core.sealer, core.assertions)
         yield Gateway(app, private, core.store.ping, streams.end_all)
 
@@ -181,6 +185,7 @@ async def _core(
     root_keys = RootKeys(settings.keys, sealer, time.monotonic, log)
     await stack.enter_async_context(_task(root_keys.watch()))
     await stack.enter_async_context(_task(opened.revocations.run()))
+    await stack.enter_async_context(_task(opened.link.run()))
     history = OriginHistory(directory.origin_entries, origins, clock, log)
     await history.look()
     await stack.enter_async_context(_task(history.run()))
@@ -206,7 +211,20 @@ async def _core(
     )
 
 
-def _page_parts(core: _Core, ways: Mapping[str, Way], renderer: Renderer) -> PageParts:
+def _provider_tokens(core: _Core, providers: Mapping[str, Provider]) -> ProviderTokens:
+    keeping = {
+        block.id: Keeping(block.issuer, tokens=block.keeps_tokens, id_token=block.logout_at_provider)
+        for block in core.settings.providers
+    }
+    locked = LockedValues(core.store.connection, core.settings.redis.prefix)
+    values = KeptValues(locked, core.sealer, keeping)
+    renewals = Renewals(values, core.sessions, providers, core.clock, core.token, core.log)
+    return ProviderTokens(values, renewals, core.clock, core.log)
+
+
+def _page_parts(
+    core: _Core, ways: Mapping[str, Way], renderer: Renderer, tokens: ProviderTokens
+) -> PageParts:
     def secret() -> str:
         return encoded(core.token(32))
 
@@ -221,6 +239,7 @@ def _page_parts(core: _Core, ways: Mapping[str, Way], renderer: Renderer) -> Pag
         secret=secret,
         today=core.today,
         clock=core.clock,
+        provider_tokens=tokens,
     )
 
 
@@ -271,7 +290,7 @@ def _merges(core: _Core, upstreams: Upstreams) -> Merges:
     return Merges(core.directory.guests, telling, core.sessions.end_everywhere, core.clock, core.log)
 
 
-def _add_protocol(app: web.Application, core: _Core, merges: Merges) -> None:
+def _add_protocol(app: web.Application, core: _Core, merges: Merges, tokens: ProviderTokens) -> None:
     parts = ProtocolParts(
         public_url=core.settings.public_url,
         sessions=core.sessions,
@@ -283,6 +302,7 @@ def _add_protocol(app: web.Application, core: _Core, merges: Merges) -> None:
         logout_at_provider=frozenset(
             block.id for block in core.settings.providers if block.logout_at_provider
         ),
+        id_token_hint=tokens.id_token_hint,
         guests=core.settings.guests,
         guest_life=core.settings.sessions.guest.absolute,
         guest_records=core.directory.guests,

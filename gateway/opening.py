@@ -13,7 +13,7 @@ from gateway.redis_address import Kind
 from gateway.revocations import Revocations
 from gateway.sealing import Sealer
 from gateway.sessions import Sessions
-from gateway.store import Checkpoint, Store
+from gateway.store import Checkpoint, Link, Store
 from gateway.telemetry import Log
 
 
@@ -26,6 +26,7 @@ class Opened:
     directory: Directory
     sessions: Sessions
     revocations: Revocations
+    link: Link
 
 
 @asynccontextmanager
@@ -53,6 +54,9 @@ async def open_sessions(
         checkpoint = Checkpoint(store, cluster=is_cluster)
         revocations = Revocations(directory.revocations, store, checkpoint, sessions, token(8).hex(), log)
         await revocations.start()
+        link = Link.open(redis_url, settings.redis.prefix)
+        stack.push_async_callback(link.close)
+        revocations.publish, link.on_message, link.on_lost = link.publish, revocations.hear, revocations.lost
         store.connection.prover = revocations.prove
         sessions.announce = revocations.announce
-        yield Opened(store, sealer, directory, sessions, revocations)
+        yield Opened(store, sealer, directory, sessions, revocations, link)

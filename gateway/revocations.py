@@ -134,7 +134,7 @@ class Revocations:
         """Never returns: does what others noted, has their marks, keeps the checkpoint, forgets old rows."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._again(self.look, self._next_look))
-            tasks.create_task(self._again(self._keep_checkpoint, partial(asyncio.sleep, CHECKPOINT_EVERY)))
+            tasks.create_task(self._again(self.keep_checkpoint, partial(asyncio.sleep, CHECKPOINT_EVERY)))
             tasks.create_task(self._again(self._purge, partial(asyncio.sleep, PURGE_EVERY)))
 
     async def _again(self, work: Callable[[], Awaitable[None]], rest: Callable[[], Awaitable[None]]) -> None:
@@ -208,7 +208,8 @@ class Revocations:
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
 
-    async def _keep_checkpoint(self) -> None:
+    async def keep_checkpoint(self) -> None:
+        """Has the data set remember up to which row all are done. StoreUnavailableError."""
         number = self._last
         if self._proved and number != self._written:
             await self._checkpoint.write(number)

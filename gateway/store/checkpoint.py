@@ -22,12 +22,12 @@ class Checkpoint:
     def __init__(self, store: Store, *, cluster: bool) -> None:
         self._store = store
         self._cluster = cluster
-        self._keys = [f"checkpoint:{{{tag}}}" for tag in (_tags() if cluster else ("0",))]
+        self.keys = [f"checkpoint:{{{tag}}}" for tag in (_tags() if cluster else ("0",))]
 
     async def read(self) -> int | None:
         """What the oldest data were told, unproved as they are. None: some do not know."""
         oldest = None
-        for key in self._keys:
+        for key in self.keys:
             found = await self._store.ungated.get(key)
             if found is None or not found.isdigit():
                 return None
@@ -36,7 +36,7 @@ class Checkpoint:
 
     async def write(self, number: int) -> None:
         """To be called when all rows up to that one were done."""
-        for key in self._keys:
+        for key in self.keys:
             await self._store.put(key, b"%d" % number, _LIFE)
 
     async def nothing_is_kept(self) -> bool:
