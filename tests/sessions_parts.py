@@ -102,10 +102,13 @@ class Parts:
 
         await self.store.connection.do(age)
 
+    @property
+    def prefix(self) -> str:
+        return self.store._prefix  # ruff: ignore[private-member-access]
+
     async def keys(self, redis: "Redis") -> list[bytes]:
         """All that is kept in Redis for this test."""
-        prefix = self.store._prefix  # ruff: ignore[private-member-access]
-        return [key async for key in redis.scan_iter(match=f"{prefix}*")]
+        return [key async for key in redis.scan_iter(match=f"{self.prefix}*")]
 
     async def signed_in(
         self,

@@ -70,7 +70,7 @@ class TestClock:
         assert await loaded(parts, lasting) is None
 
     async def test_a_redis_whose_clock_was_ahead_is_written_to_again(self, parts: Parts) -> None:
-        """A replica took over, and what was seen last lies in its future: signs of life do not wait for it."""
+        """A replica took over, and what was seen last is in its future: signs of life do not wait."""
         live = await parts.signed_in()
         name = place_of(SIGN_IN, live.key).record
         assert await parts.store.touch(

@@ -15,6 +15,7 @@ from gateway.store.values import Fields, Values, flat
 
 Marks = Mapping[str, int]
 
+_DIGITS: Final = 15  # of a number of ours, at most
 _MOVED: Final = "moved"  # of a grave: the mark of where its record went
 
 
@@ -171,6 +172,6 @@ def _numbers(flat: list[bytes] | None) -> Marks | None:
     """Fields and their numbers; None where something else is among them."""
     if not flat:
         return None if flat is None else {}
-    if not all(number.isdigit() for number in flat[1::2]):
+    if not all(number.isdigit() and len(number) <= _DIGITS for number in flat[1::2]):
         return None
     return {field.decode(): int(number) for field, number in zip(flat[::2], flat[1::2], strict=True)}

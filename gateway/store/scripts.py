@@ -152,11 +152,17 @@ if marks.err then return false end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return marks
 """
-# Only ever higher. What is not ours must not keep an end from being written: it goes.
+# Only ever higher. What is not ours must not keep an end from being written: it goes, and since nobody knows
+# what it stood in the place of, all sessions of the person go with it (an epoch is at least the time).
 MARK: Final = """
 local now = redis.pcall('HGET', KEYS[1], ARGV[2])
-if type(now) == 'table' then redis.call('DEL', KEYS[1]) now = false end
-if not now or (tonumber(now) or 0) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
+if type(now) == 'table' then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'n', redis.call('TIME')[1] + 1)
+  now = redis.call('HGET', KEYS[1], ARGV[2])
+end
+if now and (#now > 15 or not string.match(now, '^%d+$')) then now = false end
+if not now or tonumber(now) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return 1
 """
