@@ -59,7 +59,7 @@ from gateway.protocol.session import (
     ticket_handler,
 )
 from gateway.protocol.token import Handler, token_handler
-from gateway.provider_tokens import Keeping, KeptValues, ProviderTokens, Renewals
+from gateway.provider_tokens import ProviderTokens
 from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
 from gateway.proxy.decide import Site
@@ -74,7 +74,6 @@ from gateway.sealing import Sealer, encoded
 from gateway.sessions import Sessions
 from gateway.signing_keys import open_ring
 from gateway.store import Store
-from gateway.store.locks import LockedValues
 from gateway.telemetry import Log
 
 VERSION = version("bookgate")
@@ -155,7 +154,9 @@ async def build(
             client_max_size=0,
         )
         app.on_response_prepare.append(on_prepare(settings.public_url))
-        tokens = _provider_tokens(core, providers)
+        tokens = ProviderTokens.over(
+            core.store.connection, settings, core.sealer, core.sessions, providers, clock, core.token, log
+        )
         stack.push_async_callback(tokens.close)
         pages = _page_parts(core, ways, renderer, tokens)
         upstreams = Upstreams(settings.routes)
@@ -209,17 +210,6 @@ async def _core(
         clock=clock,
         token=token,
     )
-
-
-def _provider_tokens(core: _Core, providers: Mapping[str, Provider]) -> ProviderTokens:
-    keeping = {
-        block.id: Keeping(block.issuer, tokens=block.keeps_tokens, id_token=block.logout_at_provider)
-        for block in core.settings.providers
-    }
-    locked = LockedValues(core.store.connection, core.settings.redis.prefix)
-    values = KeptValues(locked, core.sealer, keeping)
-    renewals = Renewals(values, core.sessions, providers, core.clock, core.token, core.log)
-    return ProviderTokens(values, renewals, core.clock, core.log)
 
 
 def _page_parts(
@@ -350,7 +340,7 @@ def _add_documents(app: web.Application, core: _Core) -> None:
 
 
 async def _add_proxy(
-    stack: AsyncExitStack, app: web.Application, core: _Core, upstreams: Upstreams
+    stack: AsyncExitStack, app: web.Application, core: _Core, upstreams: Upstreams, tokens: ProviderTokens
 ) -> Streams:
     """Whatever nothing else claims is a backend's, or nobody's."""
     keys, routes = core.settings.keys, core.settings.routes
@@ -374,6 +364,7 @@ async def _add_proxy(
         site=Site.of(core.settings.public_url, routes),
         max_head=core.settings.max_head,
         authenticator=core.authenticator,
+        provider_tokens=tokens,
         assertions=core.assertions,
         upstreams=upstreams,
         streams=streams,

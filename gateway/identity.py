@@ -13,6 +13,7 @@ LIFE: Final = 60  # seconds that an assertion is good for
 TYPE: Final = "bookgate-assertion+jwt"
 INTERNAL_TYPE: Final = "bookgate-internal+jwt"
 ALGORITHM: Final = "ES256"
+PROVIDER_TOKEN: Final = "X-Bookgate-Provider-Token"  # ruff: ignore[hardcoded-password-string]  # a header's name
 
 ClaimValue = str | int | list[str]
 

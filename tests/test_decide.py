@@ -62,7 +62,7 @@ def subject(person: str, origin: str) -> str:
 
 
 def test_a_site_knows_every_identity_header() -> None:
-    assert SITE.reserved == {"x-bookgate-assertion", "authorization", "x-user"}
+    assert SITE.reserved == {"x-bookgate-assertion", "x-bookgate-provider-token", "authorization", "x-user"}
     assert (SITE.scheme, SITE.authority) == ("https", "gw.test")
     assert SITE.hosts == {"gw.test", "gw.test:443"}
 

@@ -143,12 +143,14 @@ def account_form_handler(parts: Parts) -> Handler:
 async def _answer(
     request: web.Request, parts: Parts, live: LiveSignIn, form: Mapping[str, str]
 ) -> web.StreamResponse:
+    # before the act: what is kept ends with the session
+    hint = await parts.provider_tokens.id_token_hint(live.key, live.record.provider)
     try:
         stay = await _act(request, parts, live, form)
     except (DirectoryUnavailableError, StoreUnavailableError) as error:
         return _half_done(request, parts, error)
     if stay is None:
-        return await _leave(parts, live.record.provider)
+        return await _leave(parts, live.record.provider, hint)
     return await _account_page(request, parts, stay)
 
 
@@ -218,15 +220,15 @@ async def _go_on_to_provider(parts: Parts, mark: str) -> web.Response:
     leaving = await parts.grants.take(Leaving, mark)
     if leaving is None:
         return _signed_out(parts)
-    return await _leave(parts, leaving.provider)
+    return await _leave(parts, leaving.provider, leaving.id_token_hint)
 
 
-async def _leave(parts: Parts, provider: str) -> web.Response:
+async def _leave(parts: Parts, provider: str, id_token_hint: str | None) -> web.Response:
     """Where the provider's block says so, on to its own sign-out; by a page, as the answer to a form."""
     way = parts.ways.get(provider)
     if way is None:
         return _signed_out(parts)
-    url = await way.provider.logout_url(None, f"{parts.public_url}/auth/logout")
+    url = await way.provider.logout_url(id_token_hint, f"{parts.public_url}/auth/logout")
     if url is None:
         return _signed_out(parts)
     return parts.renderer.page("leave.html", {"provider": way.label, "target": url})

@@ -31,6 +31,7 @@ from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.render import Renderer
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import Transactions
+from gateway.provider_tokens import ProviderTokens
 from gateway.providers import LoginRequest, Provider
 from gateway.records import Authorization, Code, Login
 from gateway.request_context import POLICIES, REASON, REQUEST_ID
@@ -64,6 +65,7 @@ class Parts:
     secret: Callable[[], str]
     today: Callable[[], date]
     clock: Callable[[], float]
+    provider_tokens: ProviderTokens
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"

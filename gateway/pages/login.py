@@ -127,6 +127,7 @@ def callback_handler(parts: Parts) -> Handler:
             authorization=login.authorization,
             own_device=login.own_device,
             provider_session=identity.session and provider_session(identity.issuer, identity.session),
+            tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
         )
         begun = await parts.transactions.begin(continuation, request)
         # A navigation of its own, where the SameSite=Lax cookie is visible again.
@@ -179,6 +180,8 @@ def continue_handler(parts: Parts) -> Handler:
             provider_session=known.provider_session,
         )
         await replace_session(request, live)
+        if known.tokens is not None:
+            await parts.provider_tokens.keep(live, known.tokens)
         if known.authorization is None:
             response = web.Response(status=303, headers={"Location": ACCOUNT, "Cache-Control": "no-store"})
         else:

@@ -1,6 +1,6 @@
 """What the endpoints for books work with: handed in once by `app.py`, and the request's facts."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -26,6 +26,7 @@ class Parts:
 
     pairwise: (person, origin) -> the id of that person that this book alone knows.
     logout_at_provider: ids of the providers whose own session ends with ours.
+    id_token_hint: (key of a sign-in session, its provider) -> what that provider knows the session by.
     guest_life: seconds that a guest's session lasts at most.
     """
 
@@ -37,6 +38,7 @@ class Parts:
     clock: Callable[[], float]
     pairwise: Callable[[str, str], str]
     logout_at_provider: frozenset[str]
+    id_token_hint: Callable[[str, str], Awaitable[str | None]]
     guests: Guests
     guest_life: int
     guest_records: GuestRecords

@@ -48,9 +48,11 @@ def logout_handler(parts: Parts) -> Handler:
             raise InvalidRequestError("scope is neither browser nor book")
         live = await current_book(request, parts)
         whole = policy.trust is Trust.TRUSTED and scope == "browser"
+        hint = None
         if live is not None:
             # The parent first: whatever stops this halfway, the book can still ask again.
             if whole and live.record.parent is not None:
+                hint = await parts.id_token_hint(live.record.parent, live.record.provider)
                 await parts.sessions.end_sign_in(live.record.parent)
             await parts.sessions.end_book(live.key)
         page = parts.public_url + SIGN_OUT_PAGE
@@ -58,7 +60,7 @@ def logout_handler(parts: Parts) -> Handler:
             parts,
             {
                 "signed_out": _ended(live, whole=whole),
-                "next": await _way_out(parts, page, live) if live is not None and whole else None,
+                "next": await _way_out(parts, page, live, hint) if live is not None and whole else None,
                 "sign_out_page": page,
             },
         )
@@ -79,7 +81,7 @@ def _ended(live: LiveBook | None, *, whole: bool) -> str | None:
     return "browser" if whole else "book"
 
 
-async def _way_out(parts: Parts, page: str, live: LiveBook) -> str | None:
+async def _way_out(parts: Parts, page: str, live: LiveBook, hint: str | None) -> str | None:
     """Where the provider's own session ends too, if its block says so: a fetch cannot go there.
 
     The session that knew the provider has ended, so the address remembers it, once.
@@ -87,7 +89,7 @@ async def _way_out(parts: Parts, page: str, live: LiveBook) -> str | None:
     provider = live.record.provider
     if provider not in parts.logout_at_provider:
         return None
-    return f"{page}?leave={await parts.grants.begin(Leaving(provider), LEAVING_LIFE)}"
+    return f"{page}?leave={await parts.grants.begin(Leaving(provider, hint), LEAVING_LIFE)}"
 
 
 def return_code_handler(parts: Parts) -> Handler:

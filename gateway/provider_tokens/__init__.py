@@ -7,6 +7,7 @@ tokens.py    `ProviderTokens`: what sign-ins, sign-outs and requests ask for
 """
 
 from gateway.provider_tokens.kept import Keeping, KeptValues
+from gateway.provider_tokens.renewals import Renewals
 from gateway.provider_tokens.tokens import ProviderTokens
 
-__all__ = ["Keeping", "KeptValues", "ProviderTokens"]
+__all__ = ["Keeping", "KeptValues", "ProviderTokens", "Renewals"]

@@ -1,16 +1,21 @@
 """What sign-ins, sign-outs and requests ask for: tokens kept, a hint, a token that is good."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, assert_never
+from typing import Final, Self, assert_never
 
+from gateway.config.settings import Settings
 from gateway.errors import SignInAgainError, StoreUnavailableError, TokenUnavailableError
-from gateway.provider_tokens.kept import KeptValues
+from gateway.provider_tokens.kept import Keeping, KeptValues
 from gateway.provider_tokens.renewals import Renewals
 from gateway.provider_tokens.rules import Later, Renew, SignInAgain, Use, next_look, next_step, wants_renewal
-from gateway.providers import ProviderIdentity
+from gateway.providers import Provider, ProviderIdentity
 from gateway.records import KeptTokens, LiveSignIn
+from gateway.sealing import Sealer, Token
+from gateway.sessions import Sessions
+from gateway.store.connection import Connection
+from gateway.store.locks import LockedValues
 from gateway.telemetry import Log
 
 UNKNOWN: Final = 60  # seconds until a session without tokens is looked at again
@@ -28,6 +33,26 @@ class ProviderTokens:
         self._log = log
         self._next: dict[str, int] = {}  # key of a session: when its tokens are worth another look
         self._looks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def over(
+        cls,
+        connection: Connection,
+        settings: Settings,
+        sealer: Sealer,
+        sessions: Sessions,
+        providers: Mapping[str, Provider],
+        clock: Callable[[], float],
+        token: Token,
+        log: Log,
+    ) -> Self:
+        """settings: say what is kept. providers: by id."""
+        keeping = {
+            block.id: Keeping(block.issuer, tokens=block.keeps_tokens, id_token=block.logout_at_provider)
+            for block in settings.providers
+        }
+        values = KeptValues(LockedValues(connection, settings.redis.prefix), sealer, keeping)
+        return cls(values, Renewals(values, sessions, providers, clock, token, log), clock, log)
 
     async def close(self) -> None:
         await asyncio.gather(*self._looks)

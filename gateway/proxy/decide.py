@@ -19,7 +19,7 @@ from gateway.errors import (
     PersonChangedError,
     SignInRequiredError,
 )
-from gateway.identity import Caller
+from gateway.identity import PROVIDER_TOKEN, Caller
 from gateway.origins import Policy, Trust, parse_origin
 from gateway.proxy.head import METHODS, Head, check_websocket, rewrite, served_hosts
 from gateway.proxy.path import segments
@@ -43,6 +43,7 @@ class Site:
     def of(cls, public_url: str, routes: RouteTable) -> Self:
         scheme, _, authority = public_url.partition("://")
         names = {backend.assertion.header for backend in routes.backends.values()}
+        names.add(PROVIDER_TOKEN)
         names.update(name for backend in routes.backends.values() for name in backend.headers)
         reserved = frozenset(name.lower() for name in names)
         return cls(public_url, scheme, authority, served_hosts(public_url), routes, reserved)
@@ -104,9 +105,9 @@ def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, s
     if caller is None:
         # a page that believes somebody signed in must not save as nobody
         if matched.route.sign_in is SignInNeed.REQUIRED or believed is not None:
-            raise _signed_out(matched.policy)
+            raise signed_out(matched.policy)
     elif caller.origin != matched.origin:
-        raise _signed_out(matched.policy)
+        raise signed_out(matched.policy)
     elif believed is not None and believed != subject(caller.person, caller.origin):
         raise PersonChangedError
     elif caller.is_guest and not matched.backend.guests:
@@ -198,7 +199,7 @@ def _book(head: Head, origin: str, policy: Policy) -> str | None:
     return named
 
 
-def _signed_out(policy: Policy | None) -> GatewayError:
+def signed_out(policy: Policy | None) -> GatewayError:
     """By trust alone, so that the answer does not tell who is signed in elsewhere."""
     if policy is not None and policy.trust is Trust.CONSENT:
         return ConsentRequiredError()

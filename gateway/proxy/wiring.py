@@ -10,18 +10,27 @@ from aiohttp import web
 from gateway.access import Facts
 from gateway.assertions import Assertions
 from gateway.budgets import Budgets
-from gateway.identity import Caller, Identity, plain_headers
+from gateway.errors import ForbiddenError
+from gateway.identity import PROVIDER_TOKEN, Caller, Identity, plain_headers
 from gateway.origins import Policy
-from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing
+from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing, signed_out
 from gateway.proxy.head import Head, parse
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
-from gateway.records import LiveBook
+from gateway.records import LiveBook, LiveSignIn
 from gateway.request_context import CLIENT, EMBED, POLICIES, REQUEST_ID, ROUTE, VERDICT
 from gateway.routes import Subject
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Headers = tuple[tuple[str, str], ...]
+
+
+class ProviderTokens(Protocol):
+    async def fresh(self, live: LiveSignIn) -> str | None:
+        """An access token of the session's provider; None: the session has ended meanwhile."""
+
+    def seen(self, live: LiveSignIn) -> None:
+        """A request that needs none."""
 
 
 class Authenticating(Protocol):
@@ -34,6 +43,7 @@ class Wiring:
     site: Site
     max_head: int  # bytes
     authenticator: Authenticating
+    provider_tokens: ProviderTokens
     assertions: Assertions
     upstreams: Upstreams
     streams: Streams
@@ -49,6 +59,7 @@ class Passed:
     forward: Forward
     live: LiveBook | None
     spend: Callable[[int], None]  # counts bytes that were relayed for its origin, either way
+    provider_token: str | None = None
 
 
 async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
@@ -71,7 +82,27 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     live = await wiring.authenticator.authenticate(facts(head, matched, wiring.site), verdict.policy)
     caller = None if live is None else caller_of(live)
     forward = identify(step, caller, wiring.sub_for_book)
-    return Passed(forward, live, _budget(wiring, matched, caller))
+    spend = _budget(wiring, matched, caller)
+    return Passed(forward, live, spend, await _provider_token(wiring, forward, live))
+
+
+async def _provider_token(wiring: Wiring, forward: Forward, live: LiveBook | None) -> str | None:
+    """The access token that the backend asks for, of the person's own sign-in and no other."""
+    if live is None or live.parent is None or live.record.parent is None:
+        return None
+    sign_in, wanted = (
+        LiveSignIn(None, live.record.parent, live.parent),
+        forward.matched.backend.provider_token,
+    )
+    if wanted is None or forward.caller is None:
+        wiring.provider_tokens.seen(sign_in)
+        return None
+    if wanted != live.parent.provider:
+        raise ForbiddenError(f"a token of {wanted} is needed, the session is of {live.parent.provider}")
+    token = await wiring.provider_tokens.fresh(sign_in)
+    if token is None:
+        raise signed_out(forward.matched.policy)
+    return token
 
 
 def _budget(wiring: Wiring, matched: Matched, caller: Caller | None) -> Callable[[int], None]:
@@ -127,9 +158,11 @@ def _identity(wiring: Wiring, passed: Passed, generation: str) -> Headers:
         return ()
     backend, book = matched.backend, matched.book or ""
     subject = wiring.subject(caller.person, backend.subject, caller.origin, book)
-    signed = wiring.assertions.header_for(Identity(caller, subject, book), backend, generation)
+    signed = [wiring.assertions.header_for(Identity(caller, subject, book), backend, generation)]
+    if passed.provider_token is not None:
+        signed.append((PROVIDER_TOKEN, passed.provider_token))
     if not backend.headers:
-        return (signed,)
+        return tuple(signed)
     # out of the session: a directory that is down must not stop requests of sessions that run
     claims = {} if live.parent is None else live.parent.claims
-    return (*plain_headers(backend.headers, caller.provider, claims), signed)
+    return (*plain_headers(backend.headers, caller.provider, claims), *signed)

@@ -26,7 +26,7 @@ from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
-from gateway.records import Book, LiveBook, Mode, SignIn
+from gateway.records import Book, LiveBook, LiveSignIn, Mode, SignIn
 from gateway.routes import (
     AssertionRule,
     Backend,
@@ -160,6 +160,16 @@ class Sessions:
         return book in self.living.values()
 
 
+class Tokens:
+    """Everybody has one: what it is of the person's."""
+
+    async def fresh(self, live: LiveSignIn) -> str | None:
+        return f"token-of-{live.record.person}"
+
+    def seen(self, live: LiveSignIn) -> None:
+        pass
+
+
 @dataclass
 class Table:
     current: PolicyTable
@@ -226,6 +236,7 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
         site=site,
         max_head=8000,
         authenticator=sessions,
+        provider_tokens=Tokens(),
         assertions=Assertions(
             (SigningKey.generate(NOW),), PUBLIC, lambda: NOW, lambda length: b"x" * length, 1
         ),
