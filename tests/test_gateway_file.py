@@ -82,8 +82,6 @@ LATER = [
     ("pages: {logo: {file: logo.svg}}", "top"),
     ("pages: {languages: [en]}", "top"),
     ("privacy: {log_addresses: truncated}", "top"),
-    ('redis: {url: "redis+sentinel://a:1"}', "top"),
-    ('redis: {url: "redis+cluster://a:1"}', "top"),
     ('directory: {url: "postgresql://db/books"}', "top"),
     ("lifecycle: [export]", "backend"),
     ("health: {path: /healthz}", "backend"),
@@ -125,6 +123,27 @@ def test_several_urls_a_preset_and_the_root_path_come_later(site: Path) -> None:
     assert faults(with_state(MINIMAL.replace("/storage/", "/")), site) == [(6, "not-built-yet")]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://redis.internal:6379/0",
+        "rediss://redis.internal",
+        "unix:///run/redis.sock",
+        "redis+sentinel://s1,s2,s3/main",
+        "rediss+sentinel://s1,s2,s3/main",
+        "redis+cluster://a,b",
+        "rediss+cluster://a,b",
+    ],
+)
+def test_every_kind_of_redis_is_taken(site: Path, url: str) -> None:
+    assert parse(place(f'redis: {{url: "{url}"}}', "top"), site).redis.url == url
+
+
+def test_the_files_of_a_redis_in_tls_must_be_there(site: Path) -> None:
+    line = f'redis: {{url: "rediss://a?ca={site}/campus.pem"}}'
+    assert parse(place(line, "top"), site).redis.url == f"rediss://a?ca={site}/campus.pem"
+
+
 WRONG = [
     ("contac: x", "top", "unknown-key"),
     ("contact: ''", "top", "empty"),
@@ -144,7 +163,13 @@ WRONG = [
     ("origins: {file: nowhere.yaml}", "top", "missing-file"),
     ('outbound: {proxy: "http://u:p@proxy:1"}', "top", "secret-in-file"),
     ('redis: {url: "redis://:word@redis:6379"}', "top", "secret-in-file"),
+    ('redis: {url: "redis+sentinel://a:1/m?sentinel_password=word"}', "top", "secret-in-file"),
     ("redis: {url: localhost}", "top", "bad-url"),
+    ('redis: {url: "redis+sentinel://a:1"}', "top", "bad-url"),
+    ('redis: {url: "redis+cluster://a:1/2"}', "top", "bad-url"),
+    ('redis: {url: "redis://a:1?socket_timeout=5"}', "top", "bad-url"),
+    ('redis: {url: "rediss://a:1?ca=/nowhere/ca.pem"}', "top", "missing-file"),
+    ("redis: {prefix: '{a}:'}", "top", "bad-prefix"),
     ("redis: {prefix: 'a b'}", "top", "bad-prefix"),
     ("redis: {deadline: 250}", "top", "bad-duration"),
     ("directory: {url: 'mysql://db/x'}", "top", "bad-url"),

@@ -22,6 +22,7 @@ from gateway.config.gateway_readers import (
     secret_url,
     word_of,
 )
+from gateway.config.gateway_redis import read_redis
 from gateway.config.gateway_secrets import Sources, file_path
 from gateway.config.nodes import (
     Block,
@@ -29,7 +30,6 @@ from gateway.config.nodes import (
     MappingNode,
     Node,
     boolean,
-    duration,
     list_of,
     matching,
     named,
@@ -47,7 +47,6 @@ from gateway.config.settings import (
     ListenerTls,
     Outbound,
     Pages,
-    RedisSettings,
     Settings,
 )
 from gateway.routes import RouteTable
@@ -64,7 +63,6 @@ _LATER = (
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
-_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,40}", re.ASCII)
 
 
 def parse_gateway(data: bytes, file: Path, env: Mapping[str, str]) -> Settings:
@@ -110,7 +108,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         state=state,
         origins=_origins(top, faults, sources),
         outbound=_outbound(top, faults, sources),
-        redis=_redis(top, faults),
+        redis=read_redis(top, faults),
         directory_url=_directory(top, faults, state),
         keys=read_keys(top, faults, sources, state),
         sessions=_sessions(top, faults),
@@ -171,22 +169,6 @@ def _outbound(top: Block, faults: Faults, sources: Sources) -> Outbound:
     outbound = part(top, "outbound", faults, ("proxy", "ca"))
     proxy = secret_url(("http",), ("https", "socks5"), "Write http://HOST:PORT.")
     return Outbound(proxy=outbound.find("proxy", proxy), ca=outbound.find("ca", file_path(sources)))
-
-
-def _redis(top: Block, faults: Faults) -> RedisSettings:
-    redis = part(top, "redis", faults, ("url", "prefix", "deadline"))
-    url = secret_url(
-        ("redis", "rediss", "unix"),
-        ("redis+sentinel", "redis+cluster"),
-        "Write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH, or remove `redis`: embedded.",
-    )
-    default = RedisSettings(url=None)
-    prefix = matching(_PREFIX, "bad-prefix", "Write a short word of letters, digits and : - _ .")
-    return RedisSettings(
-        url=redis.find("url", url),
-        prefix=redis.get("prefix", prefix, default.prefix),
-        deadline=redis.get("deadline", duration(0.05, 5), default.deadline),
-    )
 
 
 def _directory(top: Block, faults: Faults, state: Path) -> str:
