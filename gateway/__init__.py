@@ -37,6 +37,7 @@ authentication     who a request is from
 provider_tokens/   a provider's tokens, kept beside the session and renewed once
 keyring            the keys in use, followed while they change
 proxy/             how a request is forwarded
+journal            what ends sessions, noted first
 revocations        what ended stays ended, whatever Redis forgets
 origin_history     since when origins are granted what they are
 opening            store, directory and sessions, opened together

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway import redis_address
 from gateway.config.settings import Settings
 from gateway.directory import Directory
+from gateway.journal import Journal
 from gateway.redis_address import Kind
 from gateway.revocations import Revocations
 from gateway.sealing import Sealer
@@ -48,11 +49,13 @@ async def open_sessions(
         stack.push_async_callback(store.close)
         directory = await Directory.open(settings.directory_url, keys.people, clock)
         stack.push_async_callback(directory.close)
-        sessions = Sessions(store, sealer, settings.sessions, clock, token, directory.revocations)
+        rows = directory.revocations
+        journal = Journal(rows, log)
+        sessions = Sessions(store, sealer, settings.sessions, clock, token, journal)
         stack.push_async_callback(sessions.close)
         is_cluster = redis_address.parse(redis_url).kind is Kind.CLUSTER
         checkpoint = Checkpoint(store, cluster=is_cluster)
-        revocations = Revocations(directory.revocations, store, checkpoint, sessions, token(8).hex(), log)
+        revocations = Revocations(rows, journal, store, checkpoint, sessions, token(8).hex(), log)
         await revocations.start()
         link = Link.open(redis_url, settings.redis.prefix)
         stack.push_async_callback(link.close)

@@ -15,6 +15,7 @@ import msgspec
 from gateway.directory import NotedAct
 from gateway.directory import Revocations as Rows
 from gateway.errors import DirectoryUnavailableError, GatewayError, StoreUnavailableError
+from gateway.journal import Journal
 from gateway.revocation_rules import (
     EndAtOrigin,
     EndAtProvider,
@@ -55,6 +56,7 @@ class Revocations:
     def __init__(
         self,
         rows: Rows,
+        journal: Journal,
         store: Store,
         checkpoint: Checkpoint,
         sessions: Sessions,
@@ -62,6 +64,7 @@ class Revocations:
         log: Log,
     ) -> None:
         self._rows = rows
+        self._journal = journal
         self._store = store
         self._checkpoint = checkpoint
         self._sessions = sessions
@@ -104,6 +107,7 @@ class Revocations:
                 await self._follow(self._store.ungated)
 
     async def _replay(self, histories: frozenset[str]) -> None:
+        await self._journal.catch_up()
         if self._halfway is None or self._halfway[0] != histories:
             self._halfway = histories, await self._start()
         number = first = self._halfway[1]
@@ -161,6 +165,7 @@ class Revocations:
         DirectoryUnavailableError, StoreUnavailableError: it is for the next one.
         """
         self._wake.clear()
+        await self._journal.catch_up()
         marks = await self._rows.marks()
         if marks != self._sessions.marks:
             self._sessions.marks = marks

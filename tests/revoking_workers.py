@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.directory import Directory
 from gateway.errors import StoreUnavailableError
+from gateway.journal import Journal
 from gateway.records import LiveSignIn
 from gateway.revocations import Revocations
 from gateway.sealing import Sealer
@@ -70,11 +71,12 @@ class Site:
         directory = await Directory.open(f"sqlite+aiosqlite:///{self.folder / 'd.db'}", KEY, self.clock)
         self.stack.push_async_callback(directory.close)
         sealer = Sealer(ROOT, (), os.urandom)
-        sessions = Sessions(store, sealer, LIMITS, self.clock, os.urandom, directory.revocations)
+        rows, logger = directory.revocations, make_log(log)
+        journal = Journal(rows, logger)
+        sessions = Sessions(store, sealer, LIMITS, self.clock, os.urandom, journal)
         self.stack.push_async_callback(sessions.close)
         checkpoint = Checkpoint(store, cluster=False)
-        name = os.urandom(4).hex()
-        revocations = Revocations(directory.revocations, store, checkpoint, sessions, name, make_log(log))
+        revocations = Revocations(rows, journal, store, checkpoint, sessions, os.urandom(4).hex(), logger)
         await revocations.start()
         store.connection.prover = revocations.prove
         worker = Worker(store, directory, sessions, revocations, log)
@@ -94,6 +96,15 @@ class Site:
         if name is not None:
             shutil.copy(self.folder / name, self.folder / "redis" / "dump.rdb")
         self.redis.start()
+
+    def take_directory_away(self) -> None:
+        """For connections that are opened from now on."""
+        (self.folder / "d.db").rename(self.folder / "away.db")
+        (self.folder / "d.db").mkdir()
+
+    def give_directory_back(self) -> None:
+        (self.folder / "d.db").rmdir()
+        (self.folder / "away.db").rename(self.folder / "d.db")
 
 
 async def until(ask: Callable[[], Awaitable[object]], seconds: float = 30.0) -> object:

@@ -182,24 +182,21 @@ async def test_other_data_are_not_served_before_the_directory_says_what_ended(si
     live = await worker.sign_in()
     site.dump("before")
     await worker.sessions.end_sign_in(live.key)
-    (site.folder / "d.db").rename(site.folder / "away.db")
+    site.take_directory_away()
     await worker.directory.close()  # the pool opens new connections afterwards
-    (site.folder / "d.db").mkdir()
     site.restart_with("before")
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
             await worker.lives(live)
-    (site.folder / "d.db").rmdir()
-    (site.folder / "away.db").rename(site.folder / "d.db")
+    site.give_directory_back()
     assert not await until(lambda: worker.lives(live))
 
 
 async def test_the_same_data_are_served_without_the_directory(site: Site) -> None:
     worker = await site.worker()
     live = await worker.sign_in()
-    (site.folder / "d.db").rename(site.folder / "away.db")
+    site.take_directory_away()
     await worker.directory.close()
-    (site.folder / "d.db").mkdir()
     worker.store.connection.doubt()
     assert await worker.lives(live)
     with pytest.raises(DirectoryUnavailableError):
@@ -207,6 +204,41 @@ async def test_the_same_data_are_served_without_the_directory(site: Site) -> Non
     with pytest.raises(DirectoryUnavailableError):
         await worker.sessions.end_sign_in(live.key)
     assert not await worker.lives(live), "it ended all the same; the answer says to repeat it"
+
+
+async def test_what_the_directory_could_not_note_is_noted_when_it_is_back(site: Site) -> None:
+    """Nobody who was told to come again has to: the row is what a fail-over cannot undo."""
+    worker = await site.worker()
+    ada, bob = await worker.sign_in(), await worker.sign_in("bob")
+    site.dump("before")
+    site.take_directory_away()
+    await worker.directory.close()
+    with pytest.raises(DirectoryUnavailableError):
+        await worker.sessions.end_sign_in(ada.key)
+    with pytest.raises(DirectoryUnavailableError):
+        await worker.sessions.end_everywhere("bob")
+    again = await worker.sign_in("bob")
+    site.give_directory_back()
+    await worker.revocations.look()
+    assert await worker.lives(again), "who signed in since stays"
+    site.restart_with("before")
+    assert not await until(partial(worker.lives, ada))
+    assert not await until(partial(worker.lives, bob))
+    other = await site.worker()
+    assert not await other.lives(ada)
+
+
+async def test_and_it_is_noted_before_other_data_are_served(site: Site) -> None:
+    worker = await site.worker()
+    live = await worker.sign_in()
+    site.dump("before")
+    site.take_directory_away()
+    await worker.directory.close()
+    with pytest.raises(DirectoryUnavailableError):
+        await worker.sessions.end_sign_in(live.key)
+    site.restart_with("before")
+    site.give_directory_back()
+    assert not await until(partial(worker.lives, live))
 
 
 # --- what others note and tell
