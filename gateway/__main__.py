@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import origins
+from gateway.commands import origins, sessions
 from gateway.commands.check import check
 from gateway.commands.dev import dev
 from gateway.commands.init import init
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(init)
 app.command()(check)
 app.add_typer(origins.app, name="origins")
+app.add_typer(sessions.app, name="sessions")
 app.command()(run)
 app.command()(dev)
 

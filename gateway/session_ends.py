@@ -88,6 +88,10 @@ class SessionEnds(SessionLife):
         """The same for several."""
         await self._end([EndSignIn(key) for key in keys])
 
+    async def end_either(self, key: str) -> None:
+        """Ends a sign-in or a book session: which of them the key is of only Redis knows, and may be away."""
+        await self._end([EndSignIn(key), EndBook(key)])
+
     async def end_book(self, key: str) -> None:
         """Ends a session, also under the key it got when it was confirmed, also one that has yet to begin."""
         await self._to_its_end(self._end_book(key))
