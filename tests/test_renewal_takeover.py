@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 import pytest
+from aiohttp import web
 from redis.asyncio import Redis
 
 from gateway.provider_tokens.kept import place
@@ -13,6 +14,7 @@ from gateway.records import LiveSignIn
 from gateway.store.locks import Held
 from tests.campus_of_liars import Campus, campus_of_liars
 from tests.lying_provider import LIFE
+from tests.sessions_parts import loaded
 from tests.token_workers import Worker, two_workers
 
 OVER = LIFE + 1
@@ -99,3 +101,43 @@ async def holder_of(redis_url: str, prefix: str, live: LiveSignIn) -> str:
         return found.decode()
     finally:
         await redis.aclose()
+
+
+@pytest.mark.parametrize("written", ["before", "after"])
+async def test_refused_because_another_worker_was_faster_ends_nothing(
+    written: str, campus: Campus, workers: tuple[Worker, Worker], redis_url: str, prefix: str
+) -> None:
+    """The late one's token is used up; what the faster one got counts, written yet or not."""
+    late, other = workers
+    live = await late.sign_in(campus)
+    campus.clock.ahead = OVER
+
+    async def write(taken: Held) -> None:
+        kept = await other.kept(live)
+        assert kept is not None
+        now = int(campus.clock())
+        newer = msgspec.structs.replace(
+            kept, access_token="of the other", refresh_token="newer", issued=now, expires=now + LIFE
+        )
+        sealed = other.values.sealed(live.key, newer)
+        assert await other.locked.replace(place(live.key), taken.fence, taken.value, sealed)
+
+    async def overtaken(_request: web.BaseRequest) -> web.StreamResponse:
+        await late.locked.release(place(live.key), await holder_of(redis_url, prefix, live))
+        taken = await other.locked.acquire(place(live.key), "other", 60)
+        assert isinstance(taken, Held)
+        if written == "before":
+            await write(taken)
+            await other.locked.release(place(live.key), "other")
+        else:
+            writing.append(asyncio.create_task(later(taken)))
+        return web.json_response({"error": "invalid_grant"}, status=400)
+
+    async def later(taken: Held) -> None:
+        await asyncio.sleep(0.5)
+        await write(taken)
+
+    writing: list[asyncio.Task[None]] = []
+    campus.liar.trouble["/token"] = overtaken
+    assert await late.tokens.fresh(live) == "of the other"
+    assert await loaded(late.parts, live) is not None

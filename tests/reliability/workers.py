@@ -108,6 +108,8 @@ async def open_workers(
     number: int = 2,
     deadline: str = DEADLINE,
     providers: str = "",
+    grades_url: str | None = None,
+    grades_identity: str = "subject: pairwise",
     urls: Callable[[int], str] | None = None,
 ) -> AsyncGenerator[Workers]:
     """urls: the address of Redis for each worker, where one goes another way to it."""
@@ -115,7 +117,15 @@ async def open_workers(
     clocks = [Clock() for _ in range(number)]
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(
-            open_house(folder, way(0), deadline=deadline, more_providers=providers, clock=clocks[0])
+            open_house(
+                folder,
+                way(0),
+                deadline=deadline,
+                more_providers=providers,
+                grades_url=grades_url,
+                grades_identity=grades_identity,
+                clock=clocks[0],
+            )
         )
         workers = Workers(house, [house.url], clocks, [house.log], redis_url)
         for each in range(1, number):

@@ -93,9 +93,10 @@ backends:
     identity: {{subject: pseudonym}}
     guests: true
   grades:
-    urls: ["{storage}"]
+    urls: ["{grades}"]
     routes: [{{path: /grades/, strip: true}}]
-    identity: {{subject: pairwise}}
+    identity: {{{grades_identity}}}
+    websocket: true
 """
 
 
@@ -153,6 +154,8 @@ async def open_house(
     deadline: str = "5s",
     logout: str = "here",
     storage_url: str | None = None,
+    grades_url: str | None = None,
+    grades_identity: str = "subject: pairwise",
     guests: str = "true",
     guest_limits: str = "{}",
     clock: Callable[[], float] = time.time,
@@ -161,7 +164,7 @@ async def open_house(
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
-    storage_url: where a storage service will be, instead of one that records.
+    storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     port: the gateway's, where somebody must know it before.
     """
@@ -189,6 +192,8 @@ async def open_house(
             more_providers=more_providers,
             storage=storage_url or storage.url,
             analytics=analytics.url,
+            grades=grades_url or storage_url or storage.url,
+            grades_identity=grades_identity,
         )
         (folder / "gateway.yaml").write_text(text)
         (folder / "state").mkdir()
