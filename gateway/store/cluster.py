@@ -148,23 +148,24 @@ class ClusterClient(Client):
     async def execute_command(self, *args: Argument, **options: object) -> object:
         slot = _slot(args)
         host = await self._topology.owner(slot)
-        again = True
-        for _ in range(_HOPS):
+        run, hops, again = self._run, 0, True
+        while hops < _HOPS:
             try:
-                return await self._run(host, args, options)
+                return await run(host, args, options)
             except MovedError as moved:
-                host = (moved.host or host[0], moved.port)
+                host, run, hops = (moved.host or host[0], moved.port), self._run, hops + 1
                 self._topology.moved(slot, host)
             except AskError as asked:
-                return await self._run_asking((asked.host or host[0], asked.port), args)
-            except TryAgainError:
+                host, run, hops = (asked.host or host[0], asked.port), self._run_asking, hops + 1
+            except TryAgainError:  # some of its keys are here, some there
                 await asyncio.sleep(_PAUSE)
+                host, run = await self._topology.owner(slot), self._run
             except (RedisConnectionError, ClusterDownError):
                 await self._topology.refresh()
                 owner = await self._topology.owner(slot)
                 if owner == host or not again:
                     raise
-                host, again = owner, False
+                host, run, again = owner, self._run, False
             except BaseException as error:
                 if not isinstance(error, ResponseError):  # a deadline, say
                     self._topology.refresh_soon()
@@ -202,11 +203,13 @@ class ClusterClient(Client):
         run: Callable[..., Awaitable[object]] = self._node(host)[1].execute_command
         return await run(*args, **options)
 
-    async def _run_asking(self, host: Host, args: Sequence[Argument]) -> object:
+    async def _run_asking(
+        self, host: Host, args: Sequence[Argument], options: Mapping[str, object]
+    ) -> object:
         """For a key that has moved already while its slot has not; ASKING counts for the next command."""
         async with self._node(host)[1].pipeline(transaction=False) as pipeline:
             pipeline.execute_command("ASKING")
-            pipeline.execute_command(*args)
+            pipeline.execute_command(*args, **options)
             return (await pipeline.execute())[1]
 
 

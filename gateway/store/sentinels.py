@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from gateway.store.pools import Host
 
@@ -38,19 +37,22 @@ class Sentinels:
             await asyncio.gather(self._asking, return_exceptions=True)
 
     async def _ask_all(self) -> Host:
+        loop = asyncio.get_running_loop()
         tasks = [asyncio.create_task(self._ask_one(host)) for host in self._hosts]
-        found: list[tuple[int, Host]] = []
-        answers = 0
+        pending, answers, found = set(tasks), 0, list[tuple[int, Host]]()
+        end = loop.time() + self._patience
         try:
-            for answer in asyncio.as_completed(tasks, timeout=self._patience):
-                try:
-                    said = await answer
-                except (RedisError, OSError):
-                    continue
-                answers += 1
-                found += [] if said is None else [said]
-                if found and 2 * answers > len(tasks):
+            while pending and (not found or 2 * answers <= len(tasks)):
+                done, pending = await asyncio.wait(
+                    pending, timeout=max(0, end - loop.time()), return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
                     break
+                answered = [task.result() for task in done if task.exception() is None]
+                answers += len(answered)
+                found += [said for said in answered if said is not None]
+                if found:  # one that says otherwise is waited for, but not long
+                    end = min(end, loop.time() + self._patience / 4)
         finally:
             for task in tasks:
                 task.cancel()
