@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import origins, sessions
+from gateway.commands import keys, origins, sessions
 from gateway.commands.check import check
 from gateway.commands.dev import dev
 from gateway.commands.init import init
@@ -19,6 +19,7 @@ app.command()(init)
 app.command()(check)
 app.add_typer(origins.app, name="origins")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(keys.app, name="keys")
 app.command()(run)
 app.command()(dev)
 

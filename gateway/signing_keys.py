@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,15 +30,23 @@ class Rotation:
     publish_before: int = 86400
 
 
-class StoredKey(Protocol):
-    """A signing key as the directory keeps it. begins: Unix seconds; follows: a kid, empty for the first."""
+class Scheduled(Protocol):
+    """What signs from a second on (Unix time)."""
 
     @property
     def kid(self) -> str: ...
     @property
-    def sealed(self) -> bytes: ...
-    @property
     def begins(self) -> int: ...
+
+
+Key = TypeVar("Key", bound=Scheduled)
+
+
+class StoredKey(Scheduled, Protocol):
+    """A signing key as the directory keeps it. follows: a kid, empty for the first."""
+
+    @property
+    def sealed(self) -> bytes: ...
     @property
     def follows(self) -> str: ...
 
@@ -102,24 +110,24 @@ def in_order(keys: Sequence[SigningKey]) -> Ring:
     return tuple(sorted(keys, key=lambda key: (key.begins, key.kid)))
 
 
-def signing(ring: Ring, now: float) -> SigningKey:
+def signing(ring: Sequence[Key], now: float) -> Key:
     """The youngest that has begun. Before any has (a clock that is behind): the first."""
     return next((key for key in reversed(ring) if key.begins <= now), ring[0])
 
 
-def published(ring: Ring, now: float) -> Ring:
+def published(ring: Sequence[Key], now: float) -> tuple[Key, ...]:
     """Those that sign now or later, and those whose signatures may still be valid."""
     ends = {key.kid: after.begins for key, after in pairwise(ring)}
     return tuple(key for key in ring if now < ends.get(key.kid, now + 1) + LINGER)
 
 
-def is_due(stored: Sequence[StoredKey], rotation: Rotation, now: float) -> bool:
+def is_due(stored: Sequence[Scheduled], rotation: Rotation, now: float) -> bool:
     """Whether the next key is to be made, so that it is published for long enough before it signs."""
     newest = max((key.begins for key in stored), default=0)
     return now >= newest + rotation.every - rotation.publish_before
 
 
-def next_begins(stored: Sequence[StoredKey], rotation: Rotation, now: float) -> int:
+def next_begins(stored: Sequence[Scheduled], rotation: Rotation, now: float) -> int:
     """When the next key is to sign: in its turn, and never before it was published for long enough."""
     newest = max((key.begins for key in stored), default=0)
     return max(newest + rotation.every, int(now) + rotation.publish_before)
