@@ -7,7 +7,7 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 from gateway.server.run import public_runner
+from gateway.signing_keys import Rotation
 from gateway.telemetry import make_log
 from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
 from tests.system.reader import Reader
@@ -160,6 +161,7 @@ async def open_house(
     guest_limits: str = "{}",
     clock: Callable[[], float] = time.time,
     port: int | None = None,
+    assertion_keys: Rotation | None = None,
     more_environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
@@ -167,6 +169,7 @@ async def open_house(
     storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     port: the gateway's, where somebody must know it before.
+    assertion_keys: a rotation that is faster than a site may have it.
     """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
@@ -199,6 +202,8 @@ async def open_house(
         (folder / "state").mkdir()
         environment = {"REDIS": redis_url, "SECRET": SECRET, **more_environment}
         settings = parse_gateway(text.encode(), folder / "gateway.yaml", environment)
+        if assertion_keys is not None:
+            settings = replace(settings, keys=replace(settings.keys, assertion=assertion_keys))
         loaded = Origins(settings.origins, settings.routes.backends)
         loaded.load()
         log = io.StringIO()
