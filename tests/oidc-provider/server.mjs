@@ -1,5 +1,5 @@
 // A certified OpenID provider (npm oidc-provider) with one page that asks for a name.
-// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris", ...}' ['{"address", "host", "certificate", "key", "headers"}']
+// node server.mjs '{"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris", "access_token_seconds", ...}' ['{"address", "host", "certificate", "key", "headers"}']
 // With the second: over TLS, on that address, under that name, those headers on every answer. It
 // prints one line, "ready ISSUER", and serves until it is ended, or whoever started it is gone.
 import { randomBytes } from 'node:crypto';
@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider, { interactionPolicy } from 'oidc-provider';
 
-const client = JSON.parse(process.argv[2]);
+const { access_token_seconds = 3600, ...client } = JSON.parse(process.argv[2]);
 const own = process.argv[3] === undefined ? null : JSON.parse(process.argv[3]);
 
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
@@ -24,7 +24,13 @@ const provider = new Provider(issuer, {
   clients: [{ ...client, token_endpoint_auth_method: 'client_secret_basic' }],
   jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'independent', alg: 'RS256', use: 'sig' }] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
-  features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  features: {
+    devInteractions: { enabled: false },
+    backchannelLogout: { enabled: true },
+    revocation: { enabled: true },
+  },
+  ttl: { AccessToken: access_token_seconds },
+  rotateRefreshToken: true, // each is good once, and whoever comes with a used one ends the whole grant
   // its own would refuse every address of this machine, where the tests are
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
@@ -49,7 +55,7 @@ const provider = new Provider(issuer, {
       clientId: oidc.client.clientId,
       accountId: oidc.session.accountId,
     });
-    grant.addOIDCScope('openid profile email');
+    grant.addOIDCScope('openid profile email offline_access');
     await grant.save();
     return grant;
   },
@@ -71,13 +77,22 @@ async function interact(request, response) {
   const form = new URLSearchParams(body);
   const result = form.has('cancel')
     ? { error: 'access_denied', error_description: 'the person said no' }
-    : { login: { accountId: form.get('name'), remember: true }, select_account: {} };
+    : { login: { accountId: form.get('name'), remember: true }, select_account: {}, consent: {} };
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
 }
+
+const asked = {}; // by grant_type, refused ones too; GET /asked tells
+const count = ({ oidc }) => { asked[oidc.params.grant_type] = (asked[oidc.params.grant_type] ?? 0) + 1; };
+provider.on('grant.success', count);
+provider.on('grant.error', count);
 
 const protocol = provider.callback();
 server.on('request', (request, response) => {
   for (const [name, value] of Object.entries(own?.headers ?? {})) response.setHeader(name, value);
+  if (request.url === '/asked') {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(asked));
+    return;
+  }
   if (!request.url.startsWith('/interaction/')) {
     protocol(request, response);
     return;
