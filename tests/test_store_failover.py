@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.store import Store
+from gateway.store import Link, Store
 from tests.redis_cluster import RedisCluster
 from tests.redis_sentinel import RedisSentinel
 from tests.redis_server import RedisServer
@@ -186,6 +186,53 @@ async def test_cluster_a_killed_replica_is_nobodys_news(cluster: RedisCluster, t
             await running.all_served()
             await asyncio.sleep(0.1)
     assert running.refused == 0
+
+
+@asynccontextmanager
+async def link_to(url: str) -> AsyncGenerator[Link]:
+    link = Link.open(url, "bookgate:")
+    task = asyncio.create_task(link.run())
+    try:
+        await heard(link)
+        yield link
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await link.close()
+
+
+async def heard(link: Link) -> None:
+    """What is published now is heard."""
+    messages: list[bytes] = []
+    link.on_message = messages.append
+    end = time.monotonic() + BACK
+    while not messages or not link.healthy:
+        assert time.monotonic() < end, "the link did not come back"
+        await link.publish(b"news")
+        await asyncio.sleep(0.05)
+
+
+async def test_sentinel_the_link_finds_the_new_master(sentinel: RedisSentinel) -> None:
+    async with link_to(sentinel.url) as link:
+        lost: list[None] = []
+        link.on_lost = lambda: lost.append(None)
+        sentinel.master.kill()
+        await until(lambda: bool(lost))
+        await heard(link)
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["killed", "hangs"])
+async def test_cluster_the_link_finds_the_new_master(cluster: RedisCluster, *, hangs: bool) -> None:
+    async with link_to(cluster.url) as link:
+        lost: list[None] = []
+        link.on_lost = lambda: lost.append(None)
+        tag = "{link}"
+        old = master_of(cluster, f"bookgate:{tag}")
+        (old.freeze if hangs else old.kill)()
+        await until(lambda: bool(lost))
+        await heard(link)
+        old.thaw()
+        await heard(link)
 
 
 @pytest.fixture

@@ -11,16 +11,8 @@ from tests.redis_kinds import RedisKinds, acl_line
 
 SOURCES = Path("gateway/store").glob("*.py")
 METHODS = {"delete": "del"}  # redis-py's names that are not Redis's
-OWN = {
-    "ping",
-    "select",
-    "info",
-    "eval",
-    "evalsha",
-    "subscribe",
-    "cluster|slots",
-    "asking",
-}  # of the connection
+CONNECTION = {"ping", "select", "info", "eval", "evalsha", "cluster|slots", "asking"}
+LINK = {"publish", "subscribe", "spublish", "ssubscribe"}
 
 
 def used() -> set[str]:
@@ -28,7 +20,7 @@ def used() -> set[str]:
     in_lua = re.findall(r"redis\.p?call\('([A-Z]+)'", text)
     in_python = re.findall(r"\bredis\.([a-z]+)\(", text)
     found = {METHODS.get(name, name) for name in (*in_python, *map(str.lower, in_lua))}
-    return found - {"call", "pcall"} | OWN
+    return found - {"call", "pcall"} | CONNECTION | LINK
 
 
 def test_the_guide_names_the_commands_that_are_used() -> None:

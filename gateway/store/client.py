@@ -1,6 +1,7 @@
 """What commands are given to: redis-py's commands, and what the house asks of a client besides."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from redis.asyncio import Redis
 
@@ -8,7 +9,13 @@ from gateway.store.pools import Pool
 
 
 class Client(Redis, ABC):  # type: ignore[misc]  # redis-py defines `command_info` twice
-    """The master, or all masters."""
+    """The master, or all masters.
+
+    PUBLISH, SUBSCRIBE: the commands of a channel whose messages pass one master, without a detour.
+    """
+
+    PUBLISH: ClassVar[str] = "PUBLISH"
+    SUBSCRIBE: ClassVar[str] = "SUBSCRIBE"
 
     @abstractmethod
     async def histories(self) -> frozenset[str]:
@@ -20,7 +27,7 @@ class Client(Redis, ABC):  # type: ignore[misc]  # redis-py defines `command_inf
 
     @abstractmethod
     async def listening_pool(self, channel: str) -> Pool:
-        """Where to subscribe to what is published with this client."""
+        """The master that the messages of this channel pass, as it is now."""
 
 
 class MasterClient(Client):

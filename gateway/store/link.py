@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
@@ -33,8 +34,9 @@ class Link:
         self._servers = servers
         self._publishing = Connection(servers, _PUBLISHING, gated=False)
         self._listening = servers.client(lambda _: True, connections=1)
-        self._channel = f"{prefix}link"
-        self._own = f"{prefix}link:{secrets.token_hex(8)}"
+        # in a cluster both are of one slot
+        self._channel = f"{prefix}{{link}}"
+        self._own = f"{prefix}{{link}}:{secrets.token_hex(8)}"
         self.last_beat = float("-inf")  # when one came back, by the loop's clock
 
     @classmethod
@@ -68,8 +70,12 @@ class Link:
         await self._servers.aclose()
 
     async def _publish(self, channel: str, message: bytes) -> None:
+        def publish(redis: Redis) -> Awaitable[object]:
+            run: Callable[..., Awaitable[object]] = redis.execute_command
+            return run(self._listening.PUBLISH, channel, message)
+
         with contextlib.suppress(StoreUnavailableError):
-            await self._publishing.do(lambda redis: redis.publish(channel, message))
+            await self._publishing.do(publish)
 
     async def _listen(self) -> None:
         """RedisError, OSError: the connection was lost, or a beat did not come back."""
@@ -78,7 +84,7 @@ class Link:
             connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py
         beating = asyncio.create_task(self._beat())
         try:
-            await connection.send_command("SUBSCRIBE", self._channel, self._own)
+            await connection.send_command(self._listening.SUBSCRIBE, self._channel, self._own)
             await self._hear(connection)
         finally:
             beating.cancel()
@@ -95,10 +101,12 @@ class Link:
         last = loop.time()
         while (left := last + _FRESH - loop.time()) > 0:
             match await connection.read_response(timeout=left):
-                case [b"message", channel, _] if channel == self._own.encode():
+                case [b"message" | b"smessage", channel, _] if channel == self._own.encode():
                     last = self.last_beat = loop.time()
-                case [b"message", _, bytes(message)]:
+                case [b"message" | b"smessage", _, bytes(message)]:
                     self.on_message(message)
+                case [b"sunsubscribe", *_]:
+                    raise RedisConnectionError("the channel moved to another node")
         raise RedisConnectionError("no beat came back")
 
 
