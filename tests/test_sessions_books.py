@@ -236,6 +236,16 @@ class TestTheTickLater:
         await parts.passes(LIMITS.shared_device.idle)
         assert await loaded_book(parts, child) is None
 
+    async def test_and_each_by_itself(self, parts: Parts) -> None:
+        """Also where Redis still keeps it for the idle time of before, and another keeps the parent alive."""
+        parent = await parts.signed_in()
+        left, used = await parts.book(parent), await parts.book(parent)
+        await parts.sessions.set_own_device(parent, own_device=False)
+        for _ in range(2):
+            await parts.passes(LIMITS.shared_device.idle // 2)
+            assert await loaded_book(parts, used) is not None
+        assert await loaded_book(parts, left) is None
+
     async def test_a_refresh_token_follows(self, parts: Parts) -> None:
         parent = await parts.signed_in(own_device=False)
         child = await parts.book(parent, Mode.DPOP)

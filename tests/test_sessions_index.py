@@ -72,6 +72,14 @@ class TestList:
         await parts.sessions.end_everywhere("ada")
         assert await keys(parts) == set()
 
+    async def test_nothing_is_left_of_what_moved_or_ended(self, parts: Parts) -> None:
+        parent = await parts.signed_in()
+        moved, ended = await parts.book(parent, Mode.DPOP), await parts.book(parent)
+        await parts.sessions.end_book(ended.key)
+        members = await parts.store.members(f"i:{{{slot_of(parent.key)}}}")
+        names = [key.partition(".")[2] for key in (parent.key, moved.key)]
+        assert set(members) == {f"s:{names[0]}", f"b:{names[1]}"}
+
     async def test_what_expired_is_forgotten(self, parts: Parts) -> None:
         old = await parts.signed_in(own_device=False)
         await parts.passes(LIMITS.shared_device.idle - 1)

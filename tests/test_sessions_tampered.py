@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from gateway.errors import GatewayError
@@ -78,6 +79,22 @@ class TestValues:
         assert await loaded(parts, live) == live, "idle time alone is believed of Redis"
         parts.clock.now = live.record.ends
         assert await loaded(parts, live) is None
+
+    async def test_nor_does_it_idle_longer_than_it_may(self, parts: Parts) -> None:
+        live = await parts.signed_in()
+        await raw(parts, "PERSIST", f"KEY:{place_of(SIGN_IN, live.key).record}")
+        await parts.passes(LIMITS.sign_in.idle)
+        assert await loaded(parts, live) is None
+
+    async def test_a_book_of_another_person_than_its_parents_is_nobodys(self, parts: Parts) -> None:
+        """Nothing of ours makes one: who it would be is not left to that."""
+        live = await parts.book()
+        place = place_of(BOOK_KIND, live.key)
+        other = msgspec.structs.replace(live.record, person="ben")
+        await raw(
+            parts, "HSET", f"KEY:{place.record}", "v", parts.sealer.seal_record("book", live.key, other)
+        )
+        assert await loaded_book(parts, live) is None
 
     async def test_an_earlier_value_says_no_more_than_it_did(self, parts: Parts) -> None:
         live = await parts.signed_in()

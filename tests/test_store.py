@@ -111,6 +111,16 @@ async def test_a_record_moves_once(store: Store) -> None:
     assert await store.members(INDEX) == ["m:other"]
 
 
+async def test_what_lies_beside_lives_and_ends_with_it(store: Store) -> None:
+    await store.begin(ONE, b"one", 60, 10)
+    await store.put(ONE.beside, b"tokens", 1)
+    assert await store.touch(ONE, LIFE, b"one", {"v": b"two"})
+    await asyncio.sleep(1.2)
+    assert await store.get(ONE.beside) == b"tokens"
+    assert await store.bury(ONE, 60)
+    assert await store.get(ONE.beside) is None
+
+
 async def test_too_many_members_are_named_oldest_first(store: Store) -> None:
     places = [place(str(number)) for number in range(5)]
     told = [await store.begin(each, b"v", 60 + number, 3) for number, each in enumerate(places)]
