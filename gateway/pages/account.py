@@ -8,7 +8,6 @@ from aiohttp import web
 from gateway.authorize_rules import parameters
 from gateway.errors import (
     DirectoryUnavailableError,
-    ForbiddenError,
     GatewayError,
     InvalidGrantError,
     InvalidRequestError,
@@ -25,6 +24,9 @@ from gateway.request_context import REASON, REQUEST_ID
 from gateway.sessions import LiveSignIn
 
 STALE = "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
+CHANGED = (
+    "Somebody has signed in here since this page was opened, so nothing was done. Here it is as it is now."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class _Stay:
     live: LiveSignIn
     done: str | None = None
     trouble: str | None = None
+    status: int = 200
 
 
 def account_handler(parts: Parts, *, leaving: bool) -> Handler:
@@ -62,18 +65,30 @@ async def _account_page(request: web.Request, parts: Parts, stay: _Stay) -> web.
     values = {
         "own_device": live.record.own_device,
         "sessions": shown(await parts.sessions.of_person(person), live.key, labels, now),
-        "approvals": [
-            {
-                "origin": each.origin,
-                "approved": Moment.of(each.approved, now),
-                "used": Moment.of(each.used, now),
-            }
-            for each in await parts.directory.approvals(person)
-        ],
+        "approvals": await _approvals(request, parts, person, now),
         "done": stay.done,
         "trouble": stay.trouble,
     }
-    return await _page(request, parts, live, "account.html", values, status=400 if stay.trouble else 200)
+    return await _page(request, parts, live, "account.html", values, stay.status)
+
+
+async def _approvals(
+    request: web.Request, parts: Parts, person: str, now: int
+) -> list[Mapping[str, object]] | None:
+    """None: the directory does not answer. Who wants to sign out must not wait for that."""
+    try:
+        found = await parts.directory.approvals(person)
+    except DirectoryUnavailableError as error:
+        request[REASON] = f"{error.code}: {error.detail}"
+        return None
+    return [
+        {
+            "origin": each.origin,
+            "approved": Moment.of(each.approved, now),
+            "used": Moment.of(each.used, now),
+        }
+        for each in found
+    ]
 
 
 async def _page(
@@ -99,18 +114,14 @@ async def _page(
 
 
 def _signed_out(parts: Parts) -> web.Response:
-    return _message(
-        parts,
-        "You are signed out",
-        "Nobody is signed in to this service in this browser. Work that was saved stays.",
-    )
-
-
-def _message(
-    parts: Parts, title: str, line: str, request_id: str | None = None, status: int = 200
-) -> web.Response:
-    values = {"title": title, "lines": [line], "origin": None, "book": None, "request_id": request_id}
-    return parts.renderer.page("message.html", values, status=status, in_flow=False)
+    values = {
+        "title": "You are signed out",
+        "lines": ["Nobody is signed in to this service in this browser. Work that was saved stays."],
+        "origin": None,
+        "book": None,
+        "request_id": None,
+    }
+    return parts.renderer.page("message.html", values, in_flow=False)
 
 
 def account_form_handler(parts: Parts) -> Handler:
@@ -127,11 +138,12 @@ def account_form_handler(parts: Parts) -> Handler:
             if live is None:
                 raise
             request[REASON] = f"{error.code}: {error.detail}"
-            return await _account_page(request, parts, _Stay(live, trouble=STALE))
+            return await _account_page(request, parts, _Stay(live, trouble=STALE, status=error.status))
         if live is None:
             response: web.StreamResponse = _signed_out(parts)
         elif live.key != record.parent:
-            raise ForbiddenError("the page was made for another sign-in session")
+            request[REASON] = "forbidden: the page was made for another sign-in session"
+            response = await _account_page(request, parts, _Stay(live, trouble=CHANGED, status=403))
         else:
             response = await _answer(request, parts, live, form)
         forget(response, transaction)
@@ -161,7 +173,9 @@ def _half_done(request: web.Request, parts: Parts, error: GatewayError) -> web.R
         "A part of this service does not answer at the moment, so what you asked for may not be done "
         "everywhere yet. Open your account again in a few minutes and do it once more."
     )
-    response = _message(parts, "That is not quite done", line, request[REQUEST_ID], error.status)
+    values = {"title": "That is not quite done", "lines": [line], "origin": None, "book": None}
+    told = {**values, "request_id": request[REQUEST_ID]}
+    response = parts.renderer.page("not_done.html", told, status=error.status, in_flow=False)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from selenium.common.exceptions import WebDriverException
 
+from tests.pictures.account_states import SESSIONS
 from tests.pictures.house import ASKED, DENIED, ENDED, TRUSTED
 from tests.pictures.states import State, nobody_asks
 from tests.pictures.visitor import PICK, WAY, Visitor
@@ -112,18 +113,9 @@ REFUSALS = (
 )
 
 
-def _account(path: str = "/auth/account", *, own_device: bool = False) -> Callable[[Visitor], None]:
-    def reach(visitor: Visitor) -> None:
-        visitor.sign_in(own_device=own_device)
-        visitor.open(path)
-
-    return reach
-
-
-def _saves(visitor: Visitor) -> None:
-    visitor.sign_in(own_device=True)
-    visitor.open("/auth/account")
-    visitor.click("button[value=device]")
+def _sign_out_page(visitor: Visitor) -> None:
+    visitor.sign_in()
+    visitor.open("/auth/logout")
 
 
 def _signs_out(visitor: Visitor) -> None:
@@ -149,9 +141,8 @@ def _nobody(visitor: Visitor) -> None:
 
 
 ACCOUNT = (
-    State("account", "Who is signed in, on a shared computer.", "Your account", _account()),
-    State("account-saved", "The same on one's own device, after Save.", "Saved.", _saves),
-    State("sign-out", "The sign-out page.", "Sign out?", _account("/auth/logout")),
+    *SESSIONS,
+    State("sign-out", "The sign-out page.", "Sign out?", _sign_out_page),
     State(
         "signing-out",
         "Where the provider is signed out of too, and JavaScript is off.",

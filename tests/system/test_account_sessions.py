@@ -179,3 +179,32 @@ async def test_without_the_directory_what_can_be_ended_is(tmp_path: Path, redis_
         assert [await alive(here), await alive(phone)] == [True, False]
         got = await act(here, await account(here), "others")
         assert got.status == 200
+
+
+async def test_who_wants_to_sign_out_does_not_wait_for_the_directory(tmp_path: Path, redis_url: str) -> None:
+    async with open_house(tmp_path, redis_url) as house, house.reader() as here:
+        await here.sign_in(Flow(CONSENT))
+        with closing(sqlite3.connect(tmp_path / "state" / "directory.sqlite3", isolation_level=None)) as raw:
+            for table in ("approvals", "revocations"):
+                raw.execute(f"ALTER TABLE {table} RENAME TO {table}_gone")
+        page = await account(here)
+        assert page.status == 200
+        assert "cannot be shown at the moment" in words(page)
+        got = await act(here, page, "sign-out")
+        assert got.status == 503
+        assert not await alive(here, CONSENT)
+
+
+async def test_a_page_of_who_was_signed_in_before_does_nothing(house: House) -> None:
+    async with house.reader("xena") as phone:
+        await sign_in_by(phone, FIREFOX)
+        old = await account(phone)
+        got = await phone.navigate("/auth/login?provider=campus", site="same-origin")
+        params = phone.at_provider(got.one("Location") or "")
+        got = await phone.navigate(f"/auth/callback/campus?{urlencode(params)}")
+        await phone.navigate(got.one("Location") or "")
+        got = await act(phone, old, "everywhere")
+        assert got.status == 403
+        assert "Somebody has signed in here" in words(got)
+        assert "This browser" in words(got)
+        assert "data-way" not in (await account(phone)).text, "still signed in"
