@@ -93,6 +93,7 @@ class Connection:
         task = asyncio.ensure_future(self._bounded(operation))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(_seen)
         return await asyncio.shield(task)
 
     async def histories(self) -> frozenset[str]:
@@ -154,7 +155,7 @@ class Connection:
         self._settled = doubts
 
 
-def _seen(task: "asyncio.Task[None]") -> None:
+def _seen(task: "asyncio.Task[T]") -> None:
     """Its error belongs to whoever waits; if nobody does, to nobody."""
     if not task.cancelled():
         task.exception()
