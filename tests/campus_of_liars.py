@@ -74,9 +74,10 @@ class Campus:
 
 
 @asynccontextmanager
-async def campus_of_liars() -> AsyncGenerator[Campus, None]:
+async def campus_of_liars(deadline: float = DEADLINE) -> AsyncGenerator[Campus, None]:
+    """deadline: seconds that the provider has for an answer."""
     async with lying_provider() as liar, open_session() as session:
-        yield Campus(liar, Transport(session, deadline=DEADLINE, largest=20_000), Clock())
+        yield Campus(liar, Transport(session, deadline=deadline, largest=20_000), Clock())
 
 
 async def refused(campus: Campus) -> str:

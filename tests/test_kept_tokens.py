@@ -17,7 +17,7 @@ OVER = LIFE + 1
 
 @pytest.fixture
 async def campus() -> AsyncGenerator[Campus, None]:
-    async with campus_of_liars() as opened:
+    async with campus_of_liars(3.0) as opened:
         yield opened
 
 

@@ -22,7 +22,7 @@ OVER = LIFE + 1
 
 @pytest.fixture
 async def campus() -> AsyncGenerator[Campus, None]:
-    async with campus_of_liars() as opened:
+    async with campus_of_liars(3.0) as opened:
         yield opened
 
 
@@ -45,21 +45,25 @@ async def test_another_takes_over_from_a_dead_one(campus: Campus, workers: tuple
     assert campus.liar.grants["refresh_token"] == 1
 
 
-async def test_nobody_asks_while_another_worker_is_at_it(
-    campus: Campus, workers: tuple[Worker, Worker]
-) -> None:
-    """The answer takes longer than the lock lives: it is renewed."""
-    live = await workers[0].sign_in(campus)
-    campus.clock.ahead = OVER
-    held = await workers[0].locked.acquire(place(live.key), "slow", 2)
-    assert isinstance(held, Held)
-    waiting = asyncio.create_task(workers[1].tokens.fresh(live))
-    for _ in range(8):
-        await asyncio.sleep(0.4)
-        assert await workers[0].locked.renew(place(live.key), "slow", held.fence, 2)
-    assert campus.liar.grants["refresh_token"] == 0
-    await workers[0].locked.release(place(live.key), "slow")
-    assert await waiting == "access-1"
+async def test_a_lock_is_renewed_while_the_provider_takes_its_time(redis_url: str, prefix: str) -> None:
+    async with (
+        campus_of_liars(60) as campus,
+        two_workers(redis_url, prefix, campus, lock_life=2) as (one, other),
+    ):
+        live = await one.sign_in(campus)
+        campus.clock.ahead = OVER
+        reached = asyncio.Event()
+
+        async def take_long() -> None:
+            reached.set()
+            await asyncio.sleep(4.5)  # more than two lives
+
+        campus.liar.before_refreshed = take_long
+        asking = asyncio.create_task(one.tokens.fresh(live))
+        await reached.wait()
+        assert await other.tokens.fresh(live) == "access-1"
+        assert await asking == "access-1"
+        assert campus.liar.grants["refresh_token"] == 1
 
 
 async def test_a_late_worker_does_not_overwrite_what_came_after_it(

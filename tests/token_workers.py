@@ -8,7 +8,7 @@ from io import StringIO
 from types import MappingProxyType
 
 from gateway.provider_tokens import Keeping, KeptValues, ProviderTokens
-from gateway.provider_tokens.renewals import Renewals
+from gateway.provider_tokens.renewals import LOCK_LIFE, Renewals
 from gateway.providers import Provider
 from gateway.records import KeptTokens, LiveSignIn
 from gateway.store import Store
@@ -51,6 +51,7 @@ async def worker(
     issuer: str,
     *,
     deadline: float = 5.0,
+    lock_life: float = LOCK_LIFE,
 ) -> AsyncGenerator[Worker, None]:
     """deadline: of Redis, seconds; long, except where Redis fails."""
     async with AsyncExitStack() as stack:
@@ -63,7 +64,15 @@ async def worker(
         values = KeptValues(
             locked, parts.sealer, MappingProxyType({"campus": Keeping(issuer, tokens=True, id_token=True)})
         )
-        renewals = Renewals(values, parts.sessions, {"campus": provider}, clock, os.urandom, make_log(log))
+        renewals = Renewals(
+            values,
+            parts.sessions,
+            {"campus": provider},
+            clock,
+            os.urandom,
+            make_log(log),
+            lock_life,
+        )
         kept = ProviderTokens(values, renewals, clock, make_log(log))
         stack.push_async_callback(kept.close)
         yield Worker(parts, locked, values, renewals, kept, log)
@@ -71,14 +80,21 @@ async def worker(
 
 @asynccontextmanager
 async def two_workers(
-    redis_url: str, prefix: str, campus: Campus, deadline: float = 5.0
+    redis_url: str, prefix: str, campus: Campus, *, deadline: float = 5.0, lock_life: float = LOCK_LIFE
 ) -> AsyncGenerator[tuple[Worker, Worker], None]:
-    async with (
-        worker(
-            redis_url, prefix, campus.clock, campus.provider, campus.liar.issuer, deadline=deadline
-        ) as one,
-        worker(
-            redis_url, prefix, campus.clock, campus.provider, campus.liar.issuer, deadline=deadline
-        ) as other,
-    ):
+    async with AsyncExitStack() as stack:
+        one, other = [
+            await stack.enter_async_context(
+                worker(
+                    redis_url,
+                    prefix,
+                    campus.clock,
+                    campus.provider,
+                    campus.liar.issuer,
+                    deadline=deadline,
+                    lock_life=lock_life,
+                )
+            )
+            for _ in range(2)
+        ]
         yield one, other

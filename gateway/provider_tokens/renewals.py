@@ -92,7 +92,7 @@ class Renewal:
 
 
 class Renewals:
-    """What runs in this worker. clock: Unix seconds."""
+    """What runs in this worker. clock: Unix seconds. lock_life: seconds."""
 
     def __init__(
         self,
@@ -102,6 +102,7 @@ class Renewals:
         clock: Callable[[], float],
         token: Token,
         log: Log,
+        lock_life: float = LOCK_LIFE,
     ) -> None:
         self._values = values
         self._sessions = sessions
@@ -109,6 +110,7 @@ class Renewals:
         self._clock = clock
         self._token = token
         self._log = log
+        self._lock_life = lock_life
         self._running: dict[tuple[str, str, str], Renewal] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -148,7 +150,7 @@ class Renewals:
         """Under the lock, or by reading what its holder left."""
         live, holder = renewal.live, encoded(self._token(12))
         for _ in range(_POLLS):
-            got = await self._values.locked.acquire(place(live.key), holder, LOCK_LIFE)
+            got = await self._values.locked.acquire(place(live.key), holder, self._lock_life)
             if got is None:
                 return Gone()
             kept = self._values.opened(live.key, live.record.provider, got.value)
@@ -172,9 +174,9 @@ class Renewals:
 
         async def stay() -> None:
             while True:
-                await asyncio.sleep(LOCK_LIFE / _RENEWALS)
+                await asyncio.sleep(self._lock_life / _RENEWALS)
                 with suppress(StoreUnavailableError):
-                    await self._values.locked.renew(place(key), holder, fence, LOCK_LIFE)
+                    await self._values.locked.renew(place(key), holder, fence, self._lock_life)
 
         staying = asyncio.create_task(stay())
         try:
@@ -235,7 +237,7 @@ class Renewals:
     ) -> Outcome | None:
         """Revoked there is ended here, unless another holder used the token meanwhile."""
         live = renewal.live
-        again = await self._values.locked.acquire(place(live.key), holder, LOCK_LIFE)
+        again = await self._values.locked.acquire(place(live.key), holder, self._lock_life)
         if again is None:
             return Gone()
         newest = self._values.opened(live.key, live.record.provider, again.value)

@@ -49,7 +49,7 @@ return 0
 # KEYS: value. ARGV: number, expected value, value.
 _REPLACE: Final = """
 local found = redis.pcall('HMGET', KEYS[1], 'v', 'fence')
-if found.err or not found[1] then return 0 end
+if found.err then return 0 end
 if found[1] == ARGV[3] then return 1 end
 if found[2] ~= ARGV[1] or found[1] ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'v', ARGV[3])
