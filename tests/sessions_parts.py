@@ -162,9 +162,10 @@ class Parts:
 
 async def age_key(redis: "Redis", key: bytes, seconds: int) -> None:
     """As if it had been written so long ago."""
-    left = await redis.pttl(key) - seconds * 1000
+    life = await redis.pttl(key)
+    left = life - seconds * 1000
     kind = await redis.type(key)
-    if left <= 0:
+    if left <= 0 <= life:
         await redis.delete(key)
         return
     if kind == b"hash":
@@ -174,7 +175,8 @@ async def age_key(redis: "Redis", key: bytes, seconds: int) -> None:
     elif kind == b"zset":
         for member in cast("list[bytes]", await redis.zrange(key, 0, -1)):
             await redis.zincrby(key, -seconds, member)
-    await redis.pexpire(key, left)
+    if left > 0:
+        await redis.pexpire(key, left)
 
 
 async def loaded(parts: Parts, live: LiveSignIn) -> LiveSignIn | None:
