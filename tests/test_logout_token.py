@@ -136,26 +136,26 @@ def test_null_is_said_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("header", "fault"),
     [
-        pytest.param({"typ": "at+jwt"}, id="an access token"),
-        pytest.param({"typ": "secevent+jwt"}, id="another security event"),
-        pytest.param({"typ": "dpop+jwt"}, id="a proof"),
-        pytest.param({"typ": 5}, id="typ a number"),
-        pytest.param({"alg": "none"}, id="alg none"),
-        pytest.param({"alg": "HS256"}, id="alg of shared secrets"),
-        pytest.param({"alg": "ES384"}, id="alg of another curve"),
-        pytest.param({"alg": "RS256"}, id="alg of another kind"),
-        pytest.param({"alg": None}, id="no alg"),
-        pytest.param({"crit": ["exp"], "exp": 1}, id="crit"),
-        pytest.param({"jku": "https://evil.example/jwks"}, id="jku"),
-        pytest.param({"x5c": ["MIIB"]}, id="x5c"),
-        pytest.param({"jwk": OTHER.as_dict(private=False)}, id="a key of its own"),
-        pytest.param({"kid": "second"}, id="a key that is not published"),
+        pytest.param({"typ": "at+jwt"}, "typ", id="an access token"),
+        pytest.param({"typ": "secevent+jwt"}, "typ", id="another security event"),
+        pytest.param({"typ": "dpop+jwt"}, "typ", id="a proof"),
+        pytest.param({"typ": 5}, "typ", id="typ a number"),
+        pytest.param({"alg": "none"}, "alg", id="alg none"),
+        pytest.param({"alg": "HS256"}, "alg", id="alg of shared secrets"),
+        pytest.param({"alg": "ES384"}, "no key", id="alg of another curve"),
+        pytest.param({"alg": "RS256"}, "no key", id="alg of another kind"),
+        pytest.param({"alg": None}, "alg", id="no alg"),
+        pytest.param({"crit": ["exp"], "exp": 1}, "header", id="crit"),
+        pytest.param({"jku": "https://evil.example/jwks"}, "header", id="jku"),
+        pytest.param({"x5c": ["MIIB"]}, "header", id="x5c"),
+        pytest.param({"jwk": OTHER.as_dict(private=False)}, "header", id="a key of its own"),
+        pytest.param({"kid": "second"}, "no key", id="a key that is not published"),
     ],
 )
-def test_headers_that_lie(header: dict[str, Any]) -> None:
-    with pytest.raises(ProviderRefusedError, match="logout token: "):
+def test_headers_that_lie(header: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ProviderRefusedError, match=f"logout token: {fault}"):
         read(signed(header=header))
 
 

@@ -166,6 +166,7 @@ async def open_house(
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
+    more_providers: blocks; LIAR stands for the lying provider's issuer.
     storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     port: the gateway's, where somebody must know it before.
@@ -192,7 +193,7 @@ async def open_house(
             guest_limits=guest_limits,
             issuer=liar.issuer,
             client=CLIENT_ID,
-            more_providers=more_providers,
+            more_providers=more_providers.replace("LIAR", liar.issuer),
             storage=storage_url or storage.url,
             analytics=analytics.url,
             grades=grades_url or storage_url or storage.url,

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.sealing import hashed
 from gateway.store import Store
-from tests.lying_provider import answering
+from tests.lying_provider import CLIENT_ID, answering
 from tests.redis_server import RedisServer
 from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader, no_cors, refused
@@ -20,6 +20,14 @@ ITEM = "/storage/v1/items/a"
 BACK = "/auth/backchannel-logout/campus"
 FRONT = "/auth/frontchannel-logout/campus"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+EVENING = f"""
+  evening:
+    preset: oidc
+    issuer: LIAR
+    client_id: "{CLIENT_ID}"
+    client_secret: {{env: SECRET}}
+    label: Evening School
+"""
 
 
 async def tell(house: House, token: str, path: str = BACK, **more: str) -> Got:
@@ -98,6 +106,26 @@ async def test_a_person_without_a_session_leaves_everywhere(house: House) -> Non
         assert await alive(bob)
         await signed_in(house, ada)
         assert await alive(ada)
+
+
+async def test_what_began_by_another_way_in_stays(tmp_path: Path, redis_url: str) -> None:
+    """One person by two blocks of one issuer: each tells of its own sessions."""
+    async with (
+        open_house(tmp_path, redis_url, more_providers=EVENING) as house,
+        house.reader() as by_day,
+        house.reader() as by_night,
+    ):
+        for reader, way in ((by_day, "campus"), (by_night, "evening")):
+            away = await reader.choose(await reader.ask(Flow(TRUSTED)), way)
+            params = reader.at_provider(away.one("Location") or "")
+            got = await reader.navigate(f"/auth/callback/{way}?{urlencode(params)}")
+            await reader.navigate(got.one("Location") or "")
+            await reader.sign_in(Flow(TRUSTED))
+        assert (await tell(house, house.liar.logout_token(sub="ada"))).status == 200
+        assert [await alive(by_day), await alive(by_night)] == [False, True]
+        other = BACK.replace("campus", "evening")
+        assert (await tell(house, house.liar.logout_token(sub="ada"), other)).status == 200
+        assert not await alive(by_night)
 
 
 @pytest.mark.parametrize("claims", [{"sid": "nobody's"}, {"sub": "nobody"}, {"sid": "x", "sub": "nobody"}])
