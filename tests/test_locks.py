@@ -1,23 +1,30 @@
-"""A lock with a life and fencing, on a real Redis."""
+"""A lock with a life and fencing, on every Redis that `redis.url` can name."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.store.connection import Connection
 from gateway.store.locks import Busy, Held, LockedValues, Place
+from tests.redis_kinds import KINDS, RedisKinds
 
 PLACE = Place("s:{slot}:1", "t:{slot}:1", "tl:{slot}:1")
 LONG = 60.0
 
 
-@pytest.fixture
-async def connection(redis_url: str) -> AsyncIterator[Connection]:
-    opened = Connection.open(redis_url, 5.0)
+@pytest.fixture(params=KINDS)
+async def connection(request: pytest.FixtureRequest, redis_kinds: RedisKinds) -> AsyncIterator[Connection]:
+    opened = Connection.open(redis_kinds.url(request.param), 5.0)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"bookgate:{uuid4()}:"  # what the user of some of them may touch
 
 
 @pytest.fixture
@@ -43,8 +50,8 @@ async def free(connection: Connection, prefix: str) -> None:
 async def test_a_value_lives_as_long_as_its_record(
     locked: LockedValues, connection: Connection, prefix: str
 ) -> None:
-    left = await connection.do(lambda redis: redis.ttl(prefix + PLACE.value))
-    assert 900 < left <= 1000
+    left = await connection.do(lambda redis: redis.pttl(prefix + PLACE.value))
+    assert 900_000 < left <= 1_000_000
     await connection.do(lambda redis: redis.delete(prefix + PLACE.record))
     assert not await locked.keep(PLACE, b"second")
     assert await locked.read(PLACE) == b"first"
@@ -137,7 +144,7 @@ async def test_another_type_is_nobodys(
     key: str, locked: LockedValues, connection: Connection, prefix: str
 ) -> None:
     await connection.do(lambda redis: redis.delete(prefix + key))
-    await connection.do(lambda redis: redis.sadd(prefix + key, b"odd"))
+    await connection.do(lambda redis: redis.zadd(prefix + key, {"odd": 1}))
     asked = (
         locked.keep(PLACE, b"second"),
         locked.read(PLACE),
