@@ -18,7 +18,6 @@ from gateway.session_ids import Issued, book_id, parse_book_id, slot_of
 from gateway.session_life import BOOK, EPOCH, MOST, SIGN_IN, member_key, person_key, person_of, place_of
 from gateway.session_limits import CODE_MARK
 from gateway.store import VALUE, Place
-from gateway.store import Marks as PersonMarks
 
 PERSON_BYTES: Final = 16  # of randomness in the id of a guest: as long as other people's, and nobody's
 
@@ -101,11 +100,6 @@ class BookSessions(SessionEnds):
             device=device,
         )
         return await self._begun(self.mint_book(slot), record, None)
-
-    def _book_began(self, person: PersonMarks, origin: str) -> int:
-        """Now, and after every mark: whoever begins in the second that was marked is not ended by it."""
-        everywhere = max(self.marks.everybody, self.marks.origins.get(origin, 0))
-        return max(self._now(), everywhere, self._since(person, "origin", origin))
 
     async def _begun(self, issued: Issued, record: Book, above: SignIn | None) -> LiveBook:
         place = place_of(BOOK, issued.key)

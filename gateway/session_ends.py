@@ -6,6 +6,7 @@ so after all that could be done was done, and repeats it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Protocol, assert_never
 
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
@@ -126,13 +127,29 @@ class SessionEnds(SessionLife):
 
     async def end_person_at_provider(self, person: str, provider: str) -> None:
         """Ends the sessions that a person began by one provider."""
-        until = self._now() + 1
-        await self._end([EndAtProvider(slot, provider, until) for slot in self._sealer.slots(person)])
+
+        def act(slot: str, marks: PersonMarks) -> Act:
+            return EndAtProvider(slot, provider, self._sign_in_began(marks, provider) + 1)
+
+        await self._to_its_end(self._end_marked(self._sealer.slots(person), act))
 
     async def end_books(self, person: str, origin: str) -> None:
         """Ends a person's book sessions of one origin: consent was withdrawn."""
-        until = self._now() + 1
-        await self._end([EndAtOrigin(slot, origin, until) for slot in self._sealer.slots(person)])
+
+        def act(slot: str, marks: PersonMarks) -> Act:
+            return EndAtOrigin(slot, origin, self._book_began(marks, origin) + 1)
+
+        await self._to_its_end(self._end_marked(self._sealer.slots(person), act))
+
+    async def _end_marked(self, slots: Sequence[str], act: Callable[[str, PersonMarks], Act]) -> None:
+        """The mark is above whatever began until now: after an earlier mark too, whose second may be this
+        one, or yet to come where a clock was ahead.
+        """
+        marks: dict[str, PersonMarks] = {slot: {} for slot in slots}
+        with suppress(StoreUnavailableError):  # the row first, all the same
+            for slot in slots:
+                marks[slot] = await self._store.marks(person_key(slot), self._longest)
+        await self._do([act(slot, marks[slot]) for slot in slots])
 
     async def end_provider_session(self, session: str) -> None:
         """Ends what a session at a provider led to (hash of issuer and sid), also what is on its way."""

@@ -96,6 +96,18 @@ class SessionLife:
         """Under which a mark may lie, by each root key (the first is today's): Redis learns no names."""
         return [f"{kind[0]}:{keyed}" for keyed in self._sealer.slots(f"{kind} {name}")]
 
+    # -- when a session begins
+
+    def _sign_in_began(self, person: PersonMarks, provider: str) -> int:
+        """Now, and after every mark: whoever signs in after "end all" is not signed out by it again."""
+        everywhere = max(self.marks.everybody, self.marks.providers.get(provider, 0))
+        return max(self._now(), everywhere, self._since(person, "provider", provider))
+
+    def _book_began(self, person: PersonMarks, origin: str) -> int:
+        """The same of a book session."""
+        everywhere = max(self.marks.everybody, self.marks.origins.get(origin, 0))
+        return max(self._now(), everywhere, self._since(person, "origin", origin))
+
     # -- signs of life
 
     async def _touch_sign_in(self, key: str, record: SignIn, found: Found) -> None:

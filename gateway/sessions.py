@@ -13,7 +13,6 @@ from gateway.session_ends import Journal, Summary, provider_session_key
 from gateway.session_ids import Issued, store_key
 from gateway.session_life import EPOCH, PENDING, SIGN_IN, person_key, person_of, place_of
 from gateway.store import VALUE
-from gateway.store import Marks as PersonMarks
 
 __all__ = ["PENDING", "Journal", "LiveBook", "LiveSignIn", "Sessions", "Summary"]
 
@@ -68,11 +67,6 @@ class Sessions(BookSessions):
         if not await self._created(place_of(SIGN_IN, issued.key), "sign-in", issued.key, record, seconds):
             raise ProviderRefusedError("the provider ended its session before ours began")
         return LiveSignIn(issued.id, issued.key, record)
-
-    def _sign_in_began(self, person: PersonMarks, provider: str) -> int:
-        """Now, and after every mark: whoever signs in after "end all" is not signed out by it again."""
-        everywhere = max(self.marks.everybody, self.marks.providers.get(provider, 0))
-        return max(self._now(), everywhere, self._since(person, "provider", provider))
 
     async def _join(self, provider_session: str, key: str) -> None:
         """Before the session is there: whatever ends the provider's finds it, or keeps it from beginning."""

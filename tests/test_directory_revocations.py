@@ -258,6 +258,13 @@ async def test_marks_only_move_forward(journal: Revocations) -> None:
     assert await journal.marks() == found
 
 
+async def test_what_ends_all_that_there_are_is_above_the_mark_before_it(journal: Revocations) -> None:
+    """Also in the same second, and where the clock was ahead."""
+    for ahead in (1, 1, DAY, 1):
+        await journal.mark_everybody(START + ahead)
+    assert (await journal.marks()).everybody == START + DAY + 1
+
+
 # --- when the database is away
 
 CALLS: list[Callable[[Revocations], Awaitable[object]]] = [

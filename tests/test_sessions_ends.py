@@ -22,7 +22,7 @@ from gateway.revocation_rules import (
 from gateway.session_ids import slot_of
 from gateway.store import Store
 from tests.redis_server import RedisServer
-from tests.sessions_parts import LIMITS, Parts, loaded, loaded_book
+from tests.sessions_parts import BOOK, LIMITS, Parts, loaded, loaded_book
 
 OTHER = "https://other.example"
 SID = "s" * 43
@@ -248,3 +248,24 @@ async def bring_back(parts: Parts, copy: Copy) -> None:
             await redis.restore(key, left, value)
 
     await parts.store.connection.do(write)
+
+
+@pytest.mark.parametrize("ahead", [0, 3600])
+@pytest.mark.parametrize("kind", ["provider", "origin"])
+async def test_an_end_is_above_the_one_before_it(parts: Parts, kind: str, ahead: int) -> None:
+    """What began after an earlier end is ended by the next: in one second, or after a clock was ahead."""
+
+    async def end() -> None:
+        if kind == "provider":
+            await parts.sessions.end_person_at_provider("ada", "campus")
+        else:
+            await parts.sessions.end_books("ada", BOOK)
+
+    parts.clock.now += ahead
+    await end()
+    parts.clock.now -= ahead
+    for _ in range(3):
+        book = await parts.book()
+        assert await parts.found(book) is not None
+        await end()
+        assert await parts.found(book) is None

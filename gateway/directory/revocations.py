@@ -152,10 +152,13 @@ class Revocations:
         await self._mark(_ORIGIN, origin, not_before)
 
     async def _mark(self, kind: str, target: str, not_before: int) -> None:
+        # What ends all that there are is above the mark before it: sessions began there since, in this very
+        # second, or later where a clock was ahead.
+        step = 1 if not_before > int(self._clock()) else 0
         row = insert(marks).values(kind=kind, target=target, not_before=not_before)
         later = row.on_conflict_do_update(
             index_elements=[marks.c.kind, marks.c.target],
-            set_={"not_before": func.max(marks.c.not_before, row.excluded.not_before)},
+            set_={"not_before": func.max(marks.c.not_before + step, row.excluded.not_before)},
         )
         async with database.transaction(self._engine) as connection:
             await connection.execute(later)
