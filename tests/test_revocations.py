@@ -46,6 +46,8 @@ async def test_older_data_do_not_bring_a_session_back(site: Site, end: Ending) -
     assert await other.lives(live)
     site.dump("before")
     await end(one, live)
+    for worker in (one, other):
+        await worker.revocations.look()  # for both it is done
     site.restart_with("before")
     for worker in (one, other, await site.worker()):
         assert not await until(partial(worker.lives, live))
@@ -58,6 +60,7 @@ async def test_older_data_do_not_bring_a_book_session_back(site: Site) -> None:
     books = [await worker.sessions.begin_book(live, BOOK, None, approved=False) for _ in range(2)]
     site.dump("before")
     await worker.sessions.end_book(books[0].key)
+    await worker.revocations.look()
     site.restart_with("before")
     found = [await until(partial(worker.sessions.load_book_key, book.key, live.key)) for book in books]
     assert found[0] is None
@@ -221,6 +224,7 @@ async def test_what_the_directory_could_not_note_is_noted_when_it_is_back(site: 
     site.give_directory_back()
     await worker.revocations.look()
     assert await worker.lives(again), "who signed in since stays"
+    assert len(await worker.directory.revocations.after(0)) == 2
     site.restart_with("before")
     assert not await until(partial(worker.lives, ada))
     assert not await until(partial(worker.lives, bob))

@@ -1,4 +1,7 @@
 import asyncio
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 
 from gateway.errors import StoreUnavailableError
 from gateway.proxy.streams import Streams
@@ -37,6 +40,26 @@ async def test_what_cannot_be_proved_twice_is_cut() -> None:
         await asyncio.wait_for(cut.wait(), 10)
         watching.cancel()
     assert looks == []
+
+
+async def test_a_look_ends_at_once_what_it_was_asked_about_and_may_not_go_on() -> None:
+    answers: dict[str, bool | None] = {"ada": False, "bob": True, "eve": False, "leo": None}
+
+    async def look(found: LiveBook) -> bool:
+        answer = answers[found.record.person]
+        if answer is None:
+            raise StoreUnavailableError
+        return answer
+
+    streams, cut = Streams(look), list[str]()
+    books = {person: replace(live(person), key=f"{person}.key") for person in answers}
+    with ExitStack() as stack:
+        for person, book in books.items():
+            stack.enter_context(streams.open(book, partial(cut.append, person)))
+        await streams.look(frozenset({"ada.key", "bob.key", "leo.key", "nobody.key"}))
+        assert cut == ["ada"], "whether leo's may go on Redis did not say: the watch decides"
+        await streams.look(None)
+        assert sorted(cut) == ["ada", "ada", "eve"]
 
 
 async def test_two_streams_of_one_session_end_together() -> None:
