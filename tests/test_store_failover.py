@@ -150,6 +150,7 @@ async def test_sentinel_with_two_sentinels_away(sentinel: RedisSentinel, tell: F
 
 
 KEY = "bookgate:person-1"
+CHANNEL = "bookgate:{link}"
 
 
 def master_of(cluster: RedisCluster, key: str) -> RedisServer:
@@ -226,8 +227,7 @@ async def test_cluster_the_link_finds_the_new_master(cluster: RedisCluster, *, h
     async with link_to(cluster.url) as link:
         lost: list[None] = []
         link.on_lost = lambda: lost.append(None)
-        tag = "{link}"
-        old = master_of(cluster, f"bookgate:{tag}")
+        old = master_of(cluster, CHANNEL)
         (old.freeze if hangs else old.kill)()
         await until(lambda: bool(lost))
         await heard(link)
