@@ -3,6 +3,7 @@
 errors             every refusal, with status and stable code
 origins            an origin and its policy
 routes             backends and the paths that lead to them
+limits             how often one may try
 identity           who a request is made as, and how backends are told
 records            what Redis holds, as values
 revocation_rules   what ends sessions, as values

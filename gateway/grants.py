@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from gateway.errors import InvalidGrantError
+from gateway.errors import InvalidGrantError, TooManyRequestsError
+from gateway.origins import Rate
 from gateway.records import Code, LiveBook, Ticket, WebSocketTicket
 from gateway.sealing import Sealer, Token, encoded, hashed
 from gateway.session_ids import Bearer, Issued, slot_of, store_key
@@ -167,6 +168,11 @@ class Grants:
     async def count(self, purpose: str, subject: str, limit: int, window: int) -> bool:
         """One more; False: more than `limit` since the first within `window` seconds."""
         return await self._store.count(f"n:{purpose}:{hashed(subject)}", window) <= limit
+
+    async def limit(self, purpose: str, subject: str, rate: Rate) -> None:
+        """One more of these for this subject. TooManyRequestsError: more than the rate allows."""
+        if not await self.count(purpose, subject, rate.amount, rate.window):
+            raise TooManyRequestsError(purpose, retry_after=rate.window)
 
 
 def _kind(record: type[msgspec.Struct]) -> str:

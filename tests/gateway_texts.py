@@ -81,7 +81,10 @@ backends:
     identity: {subject: pseudonym}
     guests: true
     lifecycle: [merge]
-limits: {head: 32KiB, guests: {per_address: 100/h, per_origin: 5/min}}
+limits:
+  head: 32KiB
+  guests: {per_address: 100/h, per_origin: 5/min}
+  sign_in: {per_address: 2000/min, per_person: 20/min}
 pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
 privacy: {default_level: 2}
 """

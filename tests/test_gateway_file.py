@@ -6,6 +6,7 @@ import pytest
 
 from gateway.config.faults import ConfigError
 from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages
+from gateway.limits import SignInLimits
 from gateway.origins import Rate
 from gateway.routes import AssertionRule, InFlight, Route, SignInNeed, Subject, Timeouts
 from gateway.session_limits import Life, SessionLimits
@@ -56,6 +57,7 @@ def test_every_built_key_arrives(site: Path) -> None:
         Life(86400, 172800), Life(7200, 86400), Life(600, 3600), 300, Life(10800, 345600)
     )
     assert settings.guests == Guests(True, Rate(100, 3600), Rate(5, 60))
+    assert settings.sign_in == SignInLimits(Rate(2000, 60), Rate(20, 60))
     told = settings.routes.backends
     assert [(backend.guests, backend.merges) for backend in told.values()] == [(False, False), (True, True)]
     campus, home = settings.providers
@@ -183,6 +185,8 @@ WRONG = [
     ("sessions: {guest: {idle: 2d, absolute: 1d}}", "top", "idle-too-long"),
     ("sign_in: {guests: maybe}", "top", "not-a-boolean"),
     ("limits: {guests: {per_address: 5}}", "top", "bad-rate"),
+    ("limits: {sign_in: {per_person: often}}", "top", "bad-rate"),
+    ("limits: {sign_in: {per_origin: 5/min}}", "top", "unknown-key"),
     ("sessions: {token_mode: {access: 2h}}", "top", "duration-out-of-range"),
     ("limits: {head: 1KB}", "top", "bad-size"),
     ("pages: {colour: red}", "top", "bad-colour"),

@@ -25,7 +25,7 @@ ROWS = (
         "client_address",
         "redis_address",
     ),
-    ("identity", "session_ids", "devices"),
+    ("identity", "limits", "session_ids", "devices"),
     ("cookies", "cors", "grant_rules", "dpop", "signing_keys"),
     ("access", "authorize_rules", "doctor_rules"),
     ("forms", "request_context", "expectation"),

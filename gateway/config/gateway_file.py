@@ -49,6 +49,7 @@ from gateway.config.settings import (
     Pages,
     Settings,
 )
+from gateway.limits import SignInLimits
 from gateway.routes import RouteTable
 from gateway.session_limits import DAY, Life, SessionLimits
 
@@ -96,7 +97,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     if backends_node is not None:
         routes = read_backends(backends_node, faults, sources, providers)
     limits = part(
-        top, "limits", faults, ("head", "guests"), ("connections_per_address", "sign_in", "requests")
+        top, "limits", faults, ("head", "guests", "sign_in"), ("connections_per_address", "requests")
     )
     return Settings(
         public_url=top.get("public_url", public_url, ""),
@@ -115,6 +116,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         providers=kept_where_asked(providers, routes),
         routes=routes,
         guests=_guests(top, limits, faults),
+        sign_in=_sign_in_limits(limits, faults),
         max_head=limits.get("head", size(8000, 65536), 16384),
         pages=_pages(top, faults),
         research_cap=_research_cap(top, faults),
@@ -216,6 +218,14 @@ def _guests(top: Block, limits: Block, faults: Faults) -> Guests:
         welcome=sign_in.get("guests", boolean, default=default.welcome),
         per_address=begun.get("per_address", rate, default.per_address),
         per_origin=begun.get("per_origin", rate, default.per_origin),
+    )
+
+
+def _sign_in_limits(limits: Block, faults: Faults) -> SignInLimits:
+    sign_in, default = part(limits, "sign_in", faults, ("per_address", "per_person")), SignInLimits()
+    return SignInLimits(
+        per_address=sign_in.get("per_address", rate, default.per_address),
+        per_person=sign_in.get("per_person", rate, default.per_person),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from gateway.limits import SignInLimits
 from gateway.origins import Rate
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
@@ -134,6 +135,7 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     routes: RouteTable
     guests: Guests
+    sign_in: SignInLimits
     max_head: int  # bytes
     pages: Pages
     research_cap: int  # privacy.default_level: 1 or 2

@@ -23,10 +23,12 @@ from gateway.authorize_rules import (
     next_step,
     parse_client_id,
 )
+from gateway.client_address import network
 from gateway.directory import Directory
-from gateway.errors import ForbiddenError, ProviderUnavailableError, TooManyRequestsError
+from gateway.errors import ForbiddenError, ProviderUnavailableError
 from gateway.grant_rules import is_loopback
 from gateway.grants import Grants
+from gateway.limits import CODES, LOGINS, SILENT_CODES, SignInLimits
 from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.render import Renderer
 from gateway.pages.shell import has_dead_cookie
@@ -34,12 +36,11 @@ from gateway.pages.transactions import Transactions
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import LoginRequest, Provider
 from gateway.records import Authorization, Code, Login
-from gateway.request_context import POLICIES, REASON, REQUEST_ID
+from gateway.request_context import CLIENT, POLICIES, REASON, REQUEST_ID
 from gateway.session_ids import slot_of
 from gateway.sessions import LiveSignIn, Sessions
 
 _TEMPLATES = {AskConsent: "consent.html", AskKeep: "keep.html", Greet: "greet.html"}
-SILENT_CODES = 5  # prompt=none: codes a minute, for one sign-in session and origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Parts:
     directory: Directory
     ways: Mapping[str, Way]
     transactions: Transactions
+    limits: SignInLimits
     secret: Callable[[], str]
     today: Callable[[], date]
     clock: Callable[[], float]
@@ -118,10 +120,8 @@ async def _approved(parts: Parts, live: LiveSignIn, origin: Origin, policy: Poli
 
 async def _limit_silent_codes(parts: Parts, asked: Authorization, live: LiveSignIn) -> None:
     """XSS in a book could mint codes without an end by prompt=none."""
-    if asked.prompt != "none":
-        return
-    if not await parts.grants.count("silent", f"{live.key} {asked.origin}", SILENT_CODES, 60):
-        raise TooManyRequestsError("prompt=none", retry_after=60)
+    if asked.prompt == "none":
+        await parts.grants.limit("silent", f"{live.key} {asked.origin}", SILENT_CODES)
 
 
 async def issue_code(
@@ -134,6 +134,7 @@ async def issue_code(
     keep: bool | None = None,
 ) -> str:
     """A code for this request, bound to the session, origin, return page, challenge, key and answer."""
+    await parts.grants.limit("codes", f"{live.key} {asked.origin}", CODES)
     return await parts.grants.issue_code(
         Code(
             slot=slot_of(live.key),
@@ -228,7 +229,15 @@ async def start_login(
     select_account: bool,
     own_device: bool,
 ) -> web.Response:
-    """Off to the provider, with a transaction that only this browser can finish."""
+    """Off to the provider, with a transaction that only this browser can finish.
+
+    TooManyRequestsError: too many from this address, or for one request of a book.
+    """
+    client = request.get(CLIENT)
+    if client is not None:
+        await parts.grants.limit("sign-ins", network(client), parts.limits.per_address)
+    if transaction is not None:
+        await parts.grants.limit("logins", transaction, LOGINS)
     record = Login(
         provider=way.id,
         nonce=parts.secret(),

@@ -167,6 +167,7 @@ def continue_handler(parts: Parts) -> Handler:
         known = await parts.transactions.peek(Continuation, transaction, request)
         # The directory first: when it is down, the transaction is still good for another try.
         person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
+        await parts.grants.limit("person", person.id, parts.limits.per_person)
         await parts.transactions.take(Continuation, transaction, request)
         live = await parts.sessions.begin_sign_in(
             person.id,

@@ -10,16 +10,15 @@ from aiohttp import web
 
 from gateway.client_address import network
 from gateway.cookies import expired_line, login_line, login_name, parse, surplus
-from gateway.errors import InvalidGrantError, TooManyRequestsError
+from gateway.errors import InvalidGrantError
 from gateway.grants import Grants
+from gateway.limits import TRANSACTION_USES, TRANSACTIONS
+from gateway.origins import Rate
 from gateway.records import Authorization, Continuation, Form, Login
 from gateway.request_context import CLIENT
 from gateway.sealing import hashed
 
 Record = TypeVar("Record", Authorization, Continuation, Login, Form)
-
-# A minute. An address may be a whole school: 600 people who sign in at once begin 2,400.
-PER_ADDRESS = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +31,21 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """Begins and takes them. secret: makes a fresh 256-bit text."""
+    """Begins and takes them. secret: makes a fresh 256-bit text. per_address: sign-ins of one address."""
 
     grants: Grants
     secret: Callable[[], str]
+    per_address: Rate
 
     async def begin(self, record: Record, request: web.Request) -> Begun:
         """Keep `record` for ten minutes, for this browser only.
 
         Raises TooManyRequestsError: whoever has no session yet could otherwise fill Redis from here.
         """
-        client = request.get(CLIENT)
-        if client is not None and not await self.grants.count("pages", network(client), PER_ADDRESS, 60):
-            raise TooManyRequestsError("transactions of one address", retry_after=60)
+        client, sign_ins = request.get(CLIENT), self.per_address
+        if client is not None:
+            begun = Rate(sign_ins.amount * TRANSACTIONS, sign_ins.window)
+            await self.grants.limit("pages", network(client), begun)
         secret = self.secret()
         bound = msgspec.structs.replace(record, browser=hashed(secret))
         transaction = await self.grants.begin(bound)
@@ -55,8 +56,11 @@ class Transactions:
 
         Raises InvalidGrantError: unknown, too old, used, or begun in another browser. State that is not
         bound to the browser would let somebody finish a sign-in that another one began.
+        TooManyRequestsError: it was tried too often.
         """
         record = await self.grants.peek(kind, transaction)
+        if record is not None:  # of what is not there nothing is counted: anybody could fill Redis with it
+            await self.grants.limit("transaction", transaction, TRANSACTION_USES)
         secret = parse(request.headers.getall("Cookie", [])).one(login_name(_cookie_id(transaction)))
         if record is None or secret is None or not hmac.compare_digest(hashed(secret), record.browser):
             raise InvalidGrantError("transaction unknown, or begun in another browser")

@@ -6,6 +6,7 @@ from gateway.cookies import book_name, expired_line, guest_name
 from gateway.errors import ForbiddenError, InvalidRequestError, LoginRequiredError
 from gateway.forms import read_form, required
 from gateway.grants import TICKET_LIFE
+from gateway.limits import TICKETS
 from gateway.origins import Trust
 from gateway.protocol.answers import answer
 from gateway.protocol.context import Parts, caller, current_book, user, welcomes_guests
@@ -118,6 +119,7 @@ def ticket_handler(parts: Parts) -> Handler:
         live = await current_book(request, parts)
         if live is None or live.record.mode is not Mode.DPOP:
             raise LoginRequiredError("no token session")
+        await parts.grants.limit("tickets", live.key, TICKETS)
         ticket = await parts.grants.issue_websocket_ticket(
             WebSocketTicket(
                 slot=slot_of(live.key), book=live.key, parent=live.record.parent, origin=origin, path=path

@@ -17,6 +17,7 @@ from gateway.errors import (
 from gateway.forms import read_form, required
 from gateway.grant_rules import verify_challenge
 from gateway.grants import FreshCode, ReusedCode
+from gateway.limits import CODE_REUSES, EXCHANGES, REFRESHES
 from gateway.origins import Policy, Trust
 from gateway.protocol.answers import answer, ticket_answer, token_fields
 from gateway.protocol.context import Parts, caller, proof_of, require_admitted
@@ -74,6 +75,7 @@ async def _exchange(
     parent = await parts.sessions.load_sign_in_key(code.parent)
     if parent is None:
         raise InvalidGrantError("the sign-in session of this code has ended")
+    await parts.grants.limit("exchanges", parent.key, EXCHANGES)
     if not by_cookie:
         await _refuse_silent_downgrade(parts, parent, origin, code)
     there = await guest_at_hand(request, parts, form, origin, policy, proof)
@@ -122,6 +124,7 @@ async def _redeem(parts: Parts, code: str) -> tuple[Issued, Code]:
         case FreshCode(record):
             return minted, record
         case ReusedCode(book_key):
+            await parts.grants.limit("code", code, CODE_REUSES)
             await parts.sessions.end_book(book_key)
             raise InvalidGrantError("code used twice")
         case None:
@@ -157,6 +160,7 @@ async def _refresh(
     live = None if place is None else await parts.sessions.load_book_key(*place)
     if live is None or live.record.mode is not Mode.DPOP or live.record.jkt != proof.jkt:
         raise InvalidGrantError("unknown refresh token, or another key")
+    await parts.grants.limit("refreshes", live.key, REFRESHES)
     if not admits(live.record, origin, policy, parts.now()):
         raise InvalidGrantError("policy does not admit this session")
     return answer(parts, token_fields(await parts.grants.issue_tokens(live, refresh=refresh)))

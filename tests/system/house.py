@@ -77,7 +77,8 @@ providers:
     logout: {logout}
 {more_providers}
 sign_in: {{guests: {guests}}}
-limits: {{guests: {guest_limits}}}
+limits: {{guests: {guest_limits}, sign_in: {sign_in_limits}}}
+trusted_proxies: {trusted_proxies}
 backends:
   storage:
     urls: ["{storage}"]
@@ -159,6 +160,8 @@ async def open_house(
     grades_identity: str = "subject: pairwise",
     guests: str = "true",
     guest_limits: str = "{}",
+    sign_in_limits: str = "{}",
+    trusted_proxies: str = "[]",
     clock: Callable[[], float] = time.time,
     port: int | None = None,
     assertion_keys: Rotation | None = None,
@@ -191,6 +194,8 @@ async def open_house(
             logout=logout,
             guests=guests,
             guest_limits=guest_limits,
+            sign_in_limits=sign_in_limits,
+            trusted_proxies=trusted_proxies,
             issuer=liar.issuer,
             client=CLIENT_ID,
             more_providers=more_providers.replace("LIAR", liar.issuer),

@@ -84,7 +84,7 @@ async def test_one_address_cannot_fill_redis_with_transactions(
 ) -> None:
     async with house.reader() as ada:
         await ada.sign_in(Flow(TRUSTED))
-        monkeypatch.setattr(transactions, "PER_ADDRESS", 0)
+        monkeypatch.setattr(transactions, "TRANSACTIONS", 0)
         got = await ada.ask(Flow(TRUSTED))
         assert (got.status, got.one("Retry-After")) == (429, "60")
         assert (await ada.fetch(TRUSTED, "GET", ITEM)).status == 200, "who is in a book goes on"
