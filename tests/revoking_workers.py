@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -54,6 +55,30 @@ class Worker:
         return [(line["replayed_after"], line["up_to"]) for line in lines if "replayed_after" in line]
 
 
+async def open_worker(
+    stack: AsyncExitStack, url: str, folder: Path, clock: Callable[[], float] = time.time
+) -> Worker:
+    """It ends with the stack, and nothing of it runs beside."""
+    log = io.StringIO()
+    store = Store.open(url, "p:", DEADLINE)
+    stack.push_async_callback(store.close)
+    directory = await Directory.open(f"sqlite+aiosqlite:///{folder / 'd.db'}", KEY, clock)
+    stack.push_async_callback(directory.close)
+    sealer = Sealer(ROOT, (), os.urandom)
+    rows, logger = directory.revocations, make_log(log)
+    journal = Journal(rows, logger)
+    sessions = Sessions(store, sealer, LIMITS, clock, os.urandom, journal)
+    stack.push_async_callback(sessions.close)
+    checkpoint = Checkpoint(store, cluster="+cluster" in url)
+    revocations = Revocations(rows, journal, store, checkpoint, sessions, os.urandom(4).hex(), logger)
+    await revocations.start()
+    store.connection.prover = revocations.prove
+    worker = Worker(store, directory, sessions, revocations, log)
+    revocations.on_rows.append(worker.look)
+    sessions.on_end.append(lambda ended: worker.told.extend(sorted(ended)))
+    return worker
+
+
 @dataclass
 class Site:
     """One Redis, one directory, and the workers that a test starts there."""
@@ -62,27 +87,9 @@ class Site:
     folder: Path
     clock: Clock
     stack: AsyncExitStack
-    began: int = 0
 
     async def worker(self) -> Worker:
-        log = io.StringIO()
-        store = Store.open(self.redis.url, "p:", DEADLINE)
-        self.stack.push_async_callback(store.close)
-        directory = await Directory.open(f"sqlite+aiosqlite:///{self.folder / 'd.db'}", KEY, self.clock)
-        self.stack.push_async_callback(directory.close)
-        sealer = Sealer(ROOT, (), os.urandom)
-        rows, logger = directory.revocations, make_log(log)
-        journal = Journal(rows, logger)
-        sessions = Sessions(store, sealer, LIMITS, self.clock, os.urandom, journal)
-        self.stack.push_async_callback(sessions.close)
-        checkpoint = Checkpoint(store, cluster=False)
-        revocations = Revocations(rows, journal, store, checkpoint, sessions, os.urandom(4).hex(), logger)
-        await revocations.start()
-        store.connection.prover = revocations.prove
-        worker = Worker(store, directory, sessions, revocations, log)
-        revocations.on_rows.append(worker.look)
-        sessions.on_end.append(lambda ended: worker.told.extend(sorted(ended)))
-        return worker
+        return await open_worker(self.stack, self.redis.url, self.folder, self.clock)
 
     def dump(self, name: str) -> None:
         """What a replica, or a file on a disk, has of Redis by now."""
