@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from gateway.errors import StoreUnavailableError
 from gateway.store import CONNECTIONS, Store
-from tests.redis_server import RedisServer
+from tests.redis_kinds import tls_settings
+from tests.redis_server import RedisServer, free_ports
 from tests.tcp_proxy import TcpProxy, tcp_proxy
 
 ANSWER = 1.0  # seconds: the rule for every answer; the deadline is a quarter of it
@@ -251,3 +253,26 @@ async def test_absent_at_start(between: Redises) -> None:
     while (await timed(store, "k"))[0] is not None:
         assert time.monotonic() - began < BACK + SLOW
     await store.close()
+
+
+async def test_a_server_in_tls_that_hangs_keeps_no_sockets(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A good-bye in TLS is waited for for half a minute: nobody says one."""
+    folder = tmp_path_factory.mktemp("tls")
+    query, settings = tls_settings(folder)
+    (port,) = free_ports(1)
+    server = RedisServer(folder, settings=[*settings, f"tls-port {port}"]).start()
+    store = Store.open(f"rediss://localhost:{port}/?{query}", "", 5.0)
+    before = open_files()
+    try:
+        await asyncio.gather(*(store.get("k") for _ in range(10 * CONNECTIONS)))
+        assert open_files() - before > CONNECTIONS / 2
+        server.freeze()
+        await asyncio.gather(*(timed(store, "k") for _ in range(CONNECTIONS)))
+        assert open_files() - before < CONNECTIONS / 2
+    finally:
+        server.stop()
+        await store.close()
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
