@@ -282,6 +282,7 @@ def _merges(core: _Core, upstreams: Upstreams) -> Merges:
 
 
 def _add_protocol(app: web.Application, core: _Core, merges: Merges, tokens: ProviderTokens) -> None:
+    left_too = (block.id for block in core.settings.providers if block.logout_at_provider)
     parts = ProtocolParts(
         public_url=core.settings.public_url,
         sessions=core.sessions,
@@ -290,14 +291,13 @@ def _add_protocol(app: web.Application, core: _Core, merges: Merges, tokens: Pro
         sealer=core.sealer,
         clock=core.clock,
         pairwise=partial(pairwise, core.settings.keys.people),
-        logout_at_provider=frozenset(
-            block.id for block in core.settings.providers if block.logout_at_provider
-        ),
+        logout_at_provider=frozenset(left_too),
         id_token_hint=tokens.id_token_hint,
         guests=core.settings.guests,
         guest_life=core.settings.sessions.guest.absolute,
         guest_records=core.directory.guests,
         merges=merges,
+        approved=core.directory.approved,
     )
     endpoints = {
         "/auth/token": ("POST", token_handler(parts)),

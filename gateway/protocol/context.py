@@ -27,6 +27,7 @@ class Parts:
     pairwise: (person, origin) -> the id of that person that this book alone knows.
     logout_at_provider: ids of the providers whose own session ends with ours.
     id_token_hint: (key of a sign-in session, its provider) -> what that provider knows the session by.
+    approved: (person, origin) -> whether the person's consent stands.
     guest_life: seconds that a guest's session lasts at most.
     """
 
@@ -43,6 +44,7 @@ class Parts:
     guest_life: int
     guest_records: GuestRecords
     merges: Merges
+    approved: Callable[[str, str], Awaitable[bool]]
 
     def now(self) -> int:
         return int(self.clock())

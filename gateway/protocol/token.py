@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from gateway.access import admits
+from gateway.authorize_rules import asks_every_time, parse_client_id
 from gateway.dpop import Proof
 from gateway.errors import (
     InteractionRequiredError,
@@ -31,7 +32,7 @@ from gateway.protocol.guests import (
 )
 from gateway.records import Code, Mode, Ticket
 from gateway.session_ids import Issued
-from gateway.sessions import LiveSignIn
+from gateway.sessions import LiveBook, LiveSignIn
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -82,6 +83,7 @@ async def _exchange(
     guest = None if there is None else there.key
     jkt = None if proof is None else proof.jkt
     live = await parts.sessions.begin_book(parent, origin, jkt, approved=code.approved, minted=minted)
+    await _require_standing_consent(parts, live, policy)
     if not by_cookie:
         confirmed = await parts.sessions.confirm_book(live.key, Mode.DPOP)
         if confirmed is None:
@@ -142,6 +144,20 @@ def _check_code(
         raise InvalidGrantError("the code is bound to another key")
     if policy.trust is Trust.CONSENT and not code.approved:
         raise InvalidGrantError("the origin needs this person's consent meanwhile")
+
+
+async def _require_standing_consent(parts: Parts, live: LiveBook, policy: Policy) -> None:
+    """Ends a session just begun whose person took their word back after the code was made.
+
+    Asked when the session is there: whoever takes it back later finds it.
+    """
+    record = live.record
+    origin = parse_client_id(record.origin)
+    if policy.trust is not Trust.CONSENT or asks_every_time(origin, policy):
+        return
+    if not await parts.approved(record.person, record.origin):
+        await parts.sessions.end_book(live.key)
+        raise InvalidGrantError("the person took their consent back")
 
 
 async def _refuse_silent_downgrade(parts: Parts, parent: LiveSignIn, origin: str, code: Code) -> None:

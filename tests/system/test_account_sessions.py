@@ -127,6 +127,18 @@ async def test_a_book_that_was_allowed_loses_its_permission(house: House) -> Non
         assert "had no permission any more" in words(got)
 
 
+async def test_a_code_that_is_on_its_way_does_not_outlive_the_permission(house: House) -> None:
+    async with house.reader("uma") as here:
+        flow = Flow(CONSENT)
+        code = await here.code(flow)
+        await act(here, await account(here), f"withdraw:{CONSENT}")
+        got = await here.post(flow, "/auth/token", flow.exchange(code, delivery="cookie"))
+        assert (got.status, got.json["error"]) == (400, "invalid_grant")
+        code = await here.code(flow)
+        got = await here.post(flow, "/auth/token", flow.exchange(code, delivery="cookie"))
+        assert got.status == 200, "a new word counts at once"
+
+
 @pytest.mark.parametrize("what", ["", "end", "nonsense", "withdraw", "everywhere!", "end_others"])
 async def test_what_is_no_act_of_the_page_does_nothing(house: House, what: str) -> None:
     async with house.reader("uma") as here, house.reader("uma") as phone:
