@@ -13,6 +13,7 @@ from gateway.store import Store
 from gateway.store.connection import Connection
 from tests.redis_kinds import KINDS, RedisKinds
 from tests.redis_server import RedisServer
+from tests.tcp_proxy import tcp_proxy
 
 
 class Prover:
@@ -89,6 +90,37 @@ async def test_a_long_proof_goes_on_while_operations_are_refused(redis_server: R
                 break
     assert len(prover.proofs) == 1, "one that takes long is not begun again"
     await store.close()
+
+
+async def test_a_doubt_during_a_proof_is_not_settled_by_it(store: Store) -> None:
+    prover = Prover(store.connection)
+    prover.open.clear()
+    first = asyncio.create_task(store.get("k"))
+    await until(lambda: bool(prover.proofs))
+    store.connection.doubt()
+    second = asyncio.create_task(store.get("k"))
+    await asyncio.sleep(0)
+    prover.open.set()
+    assert [await first, await second] == [None, None]
+    assert len(prover.proofs) == 2
+
+
+async def test_an_old_master_that_goes_on_is_not_read(
+    redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Connections to it are still open when the address leads to another, and that one is proved."""
+    other = RedisServer(tmp_path_factory.mktemp("other")).start()
+    async with tcp_proxy("127.0.0.1", redis_server.port) as proxy:
+        store = Store.open(proxy.url, "p:", 2.0)
+        prover = Prover(store.connection)
+        await asyncio.gather(*(store.put("k", b"old", 60) for _ in range(50)))
+        proxy.target = ("127.0.0.1", other.port)
+        store.connection.doubt()
+        answers = await asyncio.gather(*(store.get("k") for _ in range(50)))
+        assert set(answers) == {None}
+        assert prover.proofs[0].isdisjoint(prover.proofs[1])
+        await store.close()
+    other.stop()
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError("no"), DirectoryUnavailableError("no")])
