@@ -84,6 +84,7 @@ class EmbeddedRedis:
             "appendfsync": "everysec",
             "save": "",  # the append-only file is the only copy
             "maxmemory-policy": "noeviction",  # an evicted session would be a silent sign-out
+            "hash-max-ziplist-value": "1024",  # a sealed session fits: a quarter less memory
             "daemonize": "no",
         }
         return [str(server), *(word for name, value in options.items() for word in (f"--{name}", value))]
