@@ -33,6 +33,12 @@ def network(client: str) -> str:
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else client
 
 
+def truncated(client: str) -> str:
+    """The address as a log may keep it: the /24 of an IPv4 address, the /48 of IPv6, and no single house."""
+    address = ip_address(client)
+    return str(ip_network((address, 48 if address.version == 6 else 24), strict=False))
+
+
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)

@@ -25,7 +25,7 @@ from gateway.signing_keys import (
     published,
     signing,
 )
-from gateway.telemetry import Log
+from gateway.telemetry import Audit, Audited, Log
 
 EVERY: Final = 1.0  # seconds between two looks at the file
 EVERY_ROW: Final = 30.0  # the same at the directory
@@ -101,7 +101,7 @@ class RootKeys:
             self._sealer.replace(roots[0], (*roots[1:], *self._apart))
             self._roots = roots
             self._told.clear()
-            self._log.info("keys", seals=key_id(roots[0]), ring=self._sealer.key_ids)
+            Audit(self._log).note(Audited.KEYS_ROOT, seals=key_id(roots[0]), ring=self._sealer.key_ids)
 
 
 class AssertionKeys:
@@ -158,7 +158,8 @@ class AssertionKeys:
         signs = signing(ring, now).kid
         if signs != self._signs:
             self._signs = signs
-            self._log.info("keys", signs=signs, published=[key.kid for key in published(ring, now)])
+            out = [key.kid for key in published(ring, now)]
+            Audit(self._log).note(Audited.KEYS_ASSERTION, signs=signs, published=out)
         for key in set(ring) - set(published(ring, now - LINGER)):
             await self._vault.remove_signing_key(key.kid)
 

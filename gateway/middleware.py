@@ -30,7 +30,7 @@ from gateway.origins import PolicyTable
 from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
 from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
-from gateway.telemetry import Log, request_line
+from gateway.telemetry import AUDIT, Audit, Log, request_line
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -118,6 +118,7 @@ def facts(
         )
         if client is not None:
             request[CLIENT] = client
+        request[AUDIT] = Audit(log, request[REQUEST_ID], client)
         began = time.perf_counter()
         status = 499  # the client left before there was an answer
         try:

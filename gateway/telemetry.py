@@ -1,13 +1,18 @@
-"""One JSON line a request, and lines for what happens beside requests."""
+"""One JSON line a request, one an act that changes who may do what, and lines for what happens beside."""
 
 import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TextIO
 
 import orjson
 import structlog
+from aiohttp import web
+
+from gateway.client_address import truncated
 
 Log = structlog.typing.FilteringBoundLogger
 
@@ -31,6 +36,42 @@ def make_log(stream: TextIO = sys.stdout) -> Log:
 def request_line(log: Log, facts: Mapping[str, object]) -> None:
     """The line of a request that has ended; nothing in `facts` names a person or a secret."""
     log.info("request", **facts)
+
+
+class Audited(StrEnum):
+    """The names of the audit lines: they stay as they are (docs/ops/audit.md)."""
+
+    SIGN_IN = "sign_in"
+    SIGN_IN_BOOK = "sign_in.book"
+    SIGN_OUT_BOOK = "sign_out.book"
+    SIGN_OUT_BROWSER = "sign_out.browser"
+    SIGN_OUT_EVERYWHERE = "sign_out.everywhere"
+    SIGN_OUT_PROVIDER = "sign_out.provider"
+    SESSIONS_ENDED = "sessions.ended"
+    CONSENT_GIVEN = "consent.given"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    GUEST_BEGUN = "guest.begun"
+    GUEST_MERGED = "guest.merged"
+    KEYS_ROOT = "keys.root"
+    KEYS_ASSERTION = "keys.assertion"
+    ORIGINS = "origins"
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Writes the line of an act. id: of the request it was done by; address: of who did it."""
+
+    log: Log
+    id: str | None = None
+    address: str | None = None
+
+    def note(self, act: Audited, **facts: object) -> None:
+        """facts: ids of people, sessions' keys, origins, providers. No secret, no name, no pseudonym."""
+        place = None if self.address is None else truncated(self.address)
+        self.log.info("audit", act=act.value, **facts, id=self.id, **{"from": place})
+
+
+AUDIT = web.RequestKey("audit", Audit)  # that of a request
 
 
 def _json(event: dict[str, object], default: Callable[[object], object]) -> str:

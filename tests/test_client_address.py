@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.client_address import client_address, network
+from gateway.client_address import client_address, network, truncated
 
 EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -38,6 +38,17 @@ def test_client_address(peer: str | None, lines: list[str], client: str | None) 
 )
 def test_whom_a_limit_counts(client: str, counted: str) -> None:
     assert network(client) == counted
+
+
+@pytest.mark.parametrize(
+    ("client", "kept"),
+    [
+        pytest.param("203.0.113.9", "203.0.113.0/24", id="IPv4"),
+        pytest.param("2001:db8:1:2:3::7", "2001:db8:1::/48", id="IPv6"),
+    ],
+)
+def test_what_a_log_keeps_of_an_address(client: str, kept: str) -> None:
+    assert truncated(client) == kept
 
 
 def test_nobody_is_trusted_unless_named() -> None:

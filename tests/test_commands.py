@@ -228,7 +228,7 @@ def test_run_without_a_redis_says_so_and_serves(site: Path) -> None:
     edit(site / CONFIG, "\npages:", f"\nredis: {{url: 'redis://127.0.0.1:{ports.book}'}}\npages:")
     with serving(site) as (process, _, private):
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["event"] == "redis"
+        assert any(json.loads(line)["event"] == "redis" for line in process.stdout)
         assert get(private + "/health/ready")[0] == 503
         assert get(private + "/health/live")[0] == 200
 
@@ -245,6 +245,10 @@ def test_run_takes_new_origins_on_a_signal_and_on_save(site: Path) -> None:
         while generation(private) == first and time.monotonic() < deadline:
             time.sleep(0.05)
         assert generation(private) != first
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
+        (told,) = [line for line in lines if line.get("act") == "origins"]
+        assert any("6/s" in change or "limits" in change for change in told["diff"]), told
 
 
 def test_a_killed_gateway_takes_its_redis_along(site: Path) -> None:

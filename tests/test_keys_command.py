@@ -124,6 +124,8 @@ def test_rotate_adds_a_key_then_moves_it_to_the_front(site: Site) -> None:
     assert site.ring[1].until is not None
     assert stat.S_IMODE(site.root.stat().st_mode) == 0o600
     assert not [line.key.decode() for line in site.ring if line.key.decode() in output]
+    told = next(json.loads(line) for line in output.splitlines() if line.startswith("{"))
+    assert (told["act"], told["by"], told["seals"]) == ("keys.root", "operator", new)
 
 
 def test_keys_pile_up_until_they_are_retired(site: Site) -> None:

@@ -144,6 +144,9 @@ async def test_one_person_is_signed_out(site: Site) -> None:
     assert await site.alive(ada, phone, bob) == [(False, False), (False, False), (True, True)]
     done = site.end("--provider", "campus", "--subject", "bob", "--json")
     assert json.loads(done.stdout) == {"ended": "every session of 'bob' of campus", "done": True}
+    told = json.loads(done.stderr)
+    assert (told["event"], told["act"], told["by"]) == ("audit", "sessions.ended", "operator")
+    assert told["what"] == "every session of 'bob' of campus"
     assert await site.alive(bob) == [(False, False)]
     assert site.run("sessions", "list", "--person", person).stdout == "No session.\n"
 

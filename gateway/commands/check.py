@@ -1,6 +1,8 @@
 """`bookgate check`: reads both files as the gateway would, offline, and lists every fault."""
 
+import getpass
 import os
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -13,6 +15,7 @@ from gateway.config.gateway_file import parse_gateway
 from gateway.config.origins_diff import entries
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
+from gateway.telemetry import Audit, Audited, make_log
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")
 
@@ -79,6 +82,11 @@ def load_origins(path: Path, backends: Collection[str]) -> Origins:
 def refuse(faults: Collection[Fault]) -> NoReturn:
     count = len(faults)
     stop("\n".join([*map(str, faults), f"{count} fault{'s' if count != 1 else ''}: nothing was started."]))
+
+
+def audit(act: Audited, **facts: object) -> None:
+    """The line of an act that a command did, to standard error: its caller keeps it where the others are."""
+    Audit(make_log(sys.stderr)).note(act, by="operator", user=getpass.getuser(), **facts)
 
 
 def stop(message: str) -> NoReturn:

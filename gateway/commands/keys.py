@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from gateway.commands import key_table
-from gateway.commands.check import DEFAULT_CONFIG, Config, load_settings, stop
+from gateway.commands.check import DEFAULT_CONFIG, Config, audit, load_settings, stop
 from gateway.config import key_file
 from gateway.config.key_file import KeyFileError, Ring, spelt
 from gateway.config.settings import Settings
@@ -23,6 +23,7 @@ from gateway.directory import Directory, KeyRing, StoredKey
 from gateway.errors import DirectoryUnavailableError
 from gateway.sealing import Sealer, key_id
 from gateway.signing_keys import PURPOSE, make_next
+from gateway.telemetry import Audited
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ def rotate(
     settings = load_settings(config)
     if assertion:
         typer.echo(_in_directory(settings, partial(_succeed, settings=settings)))
+        audit(Audited.KEYS_ASSERTION, what="the next key, if none waited")
         return
     path = _root_file(settings)
     with _changing(path):
@@ -84,6 +86,7 @@ def rotate(
         time.sleep(max(0, waiting.since + wait - time.time()))
         key_file.write(path, key_file.promoted(_read(path), int(time.time())))
         typer.echo(f"{key_id(waiting.key)} seals; {key_id(ring[0].key)} opens what it sealed")
+        audit(Audited.KEYS_ROOT, seals=key_id(waiting.key))
     typer.echo("`bookgate keys retire` drops old keys when nothing alive can be sealed by them.")
 
 
@@ -123,6 +126,7 @@ def retire(
         # once more: a gateway may have written one with the old key meanwhile
         _in_directory(settings, partial(_reseal, settings=settings))
         typer.echo("\n".join(f"{key_id(line.key)} is gone" for line in gone))
+        audit(Audited.KEYS_ROOT, dropped=[key_id(line.key) for line in gone])
 
 
 def _confirm(count: int, *, yes: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import orjson
 import typer
 
-from gateway.commands.check import DEFAULT_CONFIG, Config, load_settings, stop
+from gateway.commands.check import DEFAULT_CONFIG, Config, audit, load_settings, stop
 from gateway.commands.session_table import Summary, as_json, console, print_table
 from gateway.config.settings import Settings
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
@@ -22,7 +22,7 @@ from gateway.opening import Opened, open_sessions
 from gateway.origins import parse_origin
 from gateway.server.redis import EmbeddedRedis
 from gateway.session_ids import store_key
-from gateway.telemetry import make_log
+from gateway.telemetry import Audited, make_log
 
 app = typer.Typer(help="Who is signed in, and ending it.", no_args_is_help=True)
 
@@ -250,6 +250,7 @@ async def _end(settings: Settings, ending: Ending, *, json: bool) -> None:
                 noted = True
     except DirectoryUnavailableError as error:
         stop(f"The directory does not answer, so this is not done, or not for good: {error.detail}")
+    audit(Audited.SESSIONS_ENDED, what=ending.words)
     if json:
         typer.echo(orjson.dumps({"ended": ending.words, "done": not noted}).decode())
     elif noted:

@@ -22,6 +22,7 @@ from gateway.pages.transactions import forget
 from gateway.records import Form, Leaving, SignInSummary
 from gateway.request_context import REASON, REQUEST_ID
 from gateway.sessions import LiveSignIn
+from gateway.telemetry import AUDIT, Audited
 
 STALE = "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
 CHANGED = (
@@ -191,37 +192,43 @@ async def _act(request: web.Request, parts: Parts, live: LiveSignIn, form: Mappi
             return _Stay(kept, done="Saved.")
         case "sign-out":
             # The dead id stays in the browser: the next sign-in asks the provider for the account.
+            request[AUDIT].note(Audited.SIGN_OUT_BROWSER, who=live.record.person, session=live.key)
             await parts.sessions.end_sign_in(live.key)
             return None
         case "everywhere":
+            request[AUDIT].note(Audited.SIGN_OUT_EVERYWHERE, who=live.record.person)
             await parts.sessions.end_everywhere(live.record.person)
             return None
         case "end" | "others":
-            return await _end_others(parts, live, what if act == "end" else None)
+            return await _end_others(request, parts, live, what if act == "end" else None)
         case "withdraw":
-            return await _withdraw(parts, live, what)
+            return await _withdraw(request, parts, live, what)
         case _:
             raise InvalidRequestError("act is not one of the page's")
 
 
-async def _end_others(parts: Parts, live: LiveSignIn, only: str | None) -> _Stay:
+async def _end_others(request: web.Request, parts: Parts, live: LiveSignIn, only: str | None) -> _Stay:
     """End the other sign-in sessions of this person, or the one of them that has this key."""
     found = [
         each
         for each in await parts.sessions.of_person(live.record.person)
         if isinstance(each, SignInSummary) and each.key != live.key and only in {None, each.key}
     ]
-    await parts.sessions.end_sign_ins([each.key for each in found])
+    ended = [each.key for each in found]
+    if ended:
+        request[AUDIT].note(Audited.SESSIONS_ENDED, who=live.record.person, by="self", sessions=ended)
+    await parts.sessions.end_sign_ins(ended)
     if only is None:
         return _Stay(live, done="You are signed out everywhere but here.")
     gone = "That browser is signed out." if found else "That browser was signed out already."
     return _Stay(live, done=gone)
 
 
-async def _withdraw(parts: Parts, live: LiveSignIn, origin: str) -> _Stay:
+async def _withdraw(request: web.Request, parts: Parts, live: LiveSignIn, origin: str) -> _Stay:
     person = live.record.person
     if origin not in {each.origin for each in await parts.directory.approvals(person)}:
         return _Stay(live, done="That book had no permission any more.")
+    request[AUDIT].note(Audited.CONSENT_WITHDRAWN, who=person, origin=origin)
     try:
         await parts.directory.withdraw(person, origin)
     finally:  # its sessions end all the same

@@ -27,6 +27,7 @@ from gateway.pages.transactions import forget
 from gateway.records import Authorization
 from gateway.request_context import VERDICT
 from gateway.sessions import LiveSignIn
+from gateway.telemetry import AUDIT, Audited
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -103,7 +104,7 @@ def consent_handler(parts: Parts) -> Handler:
         if policy is None:
             return denied_page(request, parts, asked.origin)
         decision = parse_decision(required(form, "decision"), guest=asked.guest)
-        approved = await _approved(parts, decision, asked, policy, live)
+        approved = await _approved(request, parts, decision, asked, policy, live)
         await parts.transactions.take(Authorization, transaction, request)
         live = await keep_own_device(request, parts, live, form)
         if approved is None:
@@ -122,7 +123,12 @@ def require_own_page(request: web.Request) -> None:
 
 
 async def _approved(
-    parts: Parts, decision: Decision, asked: Authorization, policy: Policy, live: LiveSignIn
+    request: web.Request,
+    parts: Parts,
+    decision: Decision,
+    asked: Authorization,
+    policy: Policy,
+    live: LiveSignIn,
 ) -> bool | None:
     """Whether the code carries an approval; None: the person said no."""
     if not decision.allowed:
@@ -134,6 +140,7 @@ async def _approved(
     if decision.said_so:
         if not asks_every_time(origin, policy):
             await parts.directory.approve(person, str(origin))
+        request[AUDIT].note(Audited.CONSENT_GIVEN, who=person, origin=str(origin))
         return True
     if not asks_every_time(origin, policy) and await parts.directory.approved(person, str(origin)):
         return True

@@ -35,6 +35,7 @@ from gateway.providers import Expected
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import REASON
 from gateway.session_ids import provider_session
+from gateway.telemetry import AUDIT, Audited
 
 ACCOUNT = "/auth/account"
 
@@ -180,6 +181,7 @@ def continue_handler(parts: Parts) -> Handler:
             device=devices.name_of(request.headers.get("User-Agent")),
             provider_session=known.provider_session,
         )
+        request[AUDIT].note(Audited.SIGN_IN, who=person.id, provider=known.provider, session=live.key)
         await replace_session(request, live)
         if known.tokens is not None:
             await parts.provider_tokens.keep(live, known.tokens)

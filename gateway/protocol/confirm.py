@@ -41,7 +41,7 @@ def confirm_handler(parts: Parts) -> Handler:
         else:
             live, fields = await _by_token(parts, pending, ticket, proof, policy)
         # The last step: whatever fails before it leaves the guest as it was.
-        merged = await settle(parts, live, policy, ticket.guest, keep=ticket.keep)
+        merged = await settle(request, parts, live, policy, ticket.guest, keep=ticket.keep)
         response = answer(parts, {**fields, **merged_fields(merged)})
         forget_guest(response, origin, keep=ticket.keep, merged=merged)
         return response

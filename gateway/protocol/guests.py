@@ -22,6 +22,7 @@ from gateway.protocol.answers import answer, ticket_answer, token_fields
 from gateway.protocol.context import Parts, session_by_cookie, welcomes_guests
 from gateway.records import LiveBook, Mode, Ticket
 from gateway.request_context import CLIENT
+from gateway.telemetry import AUDIT, Audited
 
 GUEST_GRANT = "urn:bookgate:guest"
 
@@ -52,12 +53,13 @@ async def begin_guest(
     await _limit(request, parts, origin, is_new=code is None)
     device = devices.name_of(request.headers.get("User-Agent"))
     live = await _begin(parts, code, origin, proof.jkt, device)
+    request[AUDIT].note(Audited.GUEST_BEGUN, who=live.record.person, origin=origin, session=live.key)
     guest = None if there is None else there.key
     if not by_cookie:
         confirmed = await parts.sessions.confirm_book(live.key, Mode.DPOP)
         if confirmed is None:
             raise InvalidGrantError("the session ended meanwhile")
-        merged = await settle(parts, confirmed, policy, guest, keep=_KEEP[keep])
+        merged = await settle(request, parts, confirmed, policy, guest, keep=_KEEP[keep])
         tokens = await parts.grants.issue_tokens(confirmed)
         return answer(parts, {**token_fields(tokens), **merged_fields(merged)})
     ticket = Ticket(
@@ -149,7 +151,13 @@ def set_aside(parts: Parts, response: web.Response, guest: LiveBook | None) -> N
 
 
 async def settle(
-    parts: Parts, live: LiveBook, policy: Policy, guest_key: str | None, *, keep: bool | None
+    request: web.Request,
+    parts: Parts,
+    live: LiveBook,
+    policy: Policy,
+    guest_key: str | None,
+    *,
+    keep: bool | None,
 ) -> Merged:
     """After a session was confirmed: what the guest did becomes its person's, if that was the answer."""
     if not keep or guest_key is None:
@@ -158,9 +166,11 @@ async def settle(
     origin = parse_origin(live.record.origin)
     if guest is None or origin is None or guest.record.person == live.record.person:
         return Merged.NONE
-    return await parts.merges.merge(
-        guest.record.person, live.record.person, live.record.origin, policy.book_ids(origin)
-    )
+    loser, survivor = guest.record.person, live.record.person
+    merged = await parts.merges.merge(loser, survivor, live.record.origin, policy.book_ids(origin))
+    if merged in {Merged.DONE, Merged.LATER}:
+        request[AUDIT].note(Audited.GUEST_MERGED, who=survivor, guest=loser, origin=live.record.origin)
+    return merged
 
 
 def forget_guest(response: web.Response, origin: str, *, keep: bool | None, merged: Merged) -> None:

@@ -17,6 +17,7 @@ from gateway.providers import LogoutToken, Provider
 from gateway.request_context import CLIENT
 from gateway.session_ids import provider_session
 from gateway.sessions import Sessions
+from gateway.telemetry import AUDIT, Audited
 
 # A minute, of one address: a provider that ends a whole school's sessions at once sends from one.
 PER_ADDRESS = 6000
@@ -61,7 +62,7 @@ def back_channel_handler(parts: ProviderLogout) -> Handler:
             raise InvalidRequestError(error.detail) from error
         if await parts.grants.knows_logout_token(token.issuer, token.id):
             raise InvalidRequestError("logout token: came before")
-        await _end(parts, request.match_info["provider"], token)
+        await _end(request, parts, request.match_info["provider"], token)
         # Last: of two that come at once both are done, which is harmless; one that failed can come again.
         await parts.grants.remember_logout_token(token.issuer, token.id)
         return web.Response(headers={"Cache-Control": "no-store"})
@@ -69,16 +70,19 @@ def back_channel_handler(parts: ProviderLogout) -> Handler:
     return handle
 
 
-async def _end(parts: ProviderLogout, provider: str, token: LogoutToken) -> None:
+async def _end(request: web.Request, parts: ProviderLogout, provider: str, token: LogoutToken) -> None:
     """Section 2.7: the session that is named; without one, all that this person began by this provider.
 
     A session or a person that is not known here is no fault: it ended before, or it never came this far.
     """
     if token.session is not None:
-        await parts.sessions.end_provider_session(provider_session(token.issuer, token.session))
+        session = provider_session(token.issuer, token.session)
+        request[AUDIT].note(Audited.SIGN_OUT_PROVIDER, provider=provider, provider_session=session)
+        await parts.sessions.end_provider_session(session)
         return
     person = await parts.directory.person_of(token.issuer, token.subject or "")
     if person is not None:
+        request[AUDIT].note(Audited.SIGN_OUT_PROVIDER, provider=provider, who=person)
         await parts.sessions.end_person_at_provider(person, provider)
 
 
@@ -95,7 +99,11 @@ def front_channel_handler(parts: ProviderLogout) -> Handler:
         session = params.get("sid", "")
         if params.get("iss") != provider.issuer or not session:
             raise InvalidRequestError("front-channel logout without our provider's iss and a sid")
-        await parts.sessions.end_provider_session(provider_session(provider.issuer, session))
+        ended = provider_session(provider.issuer, session)
+        request[AUDIT].note(
+            Audited.SIGN_OUT_PROVIDER, provider=request.match_info["provider"], provider_session=ended
+        )
+        await parts.sessions.end_provider_session(ended)
         return web.Response(text=_FRAME, content_type="text/html", headers=_frame_headers(provider.issuer))
 
     return handle

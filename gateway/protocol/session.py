@@ -14,6 +14,7 @@ from gateway.protocol.token import Handler
 from gateway.records import Leaving, LiveBook, Mode, WebSocketTicket
 from gateway.request_context import VERDICT
 from gateway.session_ids import slot_of
+from gateway.telemetry import AUDIT, Audited
 
 SIGN_OUT_PAGE = "/auth/logout"
 LEAVING_LIFE = 60
@@ -51,6 +52,8 @@ def logout_handler(parts: Parts) -> Handler:
         whole = policy.trust is Trust.TRUSTED and scope == "browser"
         hint = None
         if live is not None:
+            act = Audited.SIGN_OUT_BROWSER if whole else Audited.SIGN_OUT_BOOK
+            request[AUDIT].note(act, who=live.record.person, origin=origin, session=live.key)
             # The parent first: whatever stops this halfway, the book can still ask again.
             if whole and live.record.parent is not None:
                 hint = await parts.id_token_hint(live.record.parent, live.record.provider)

@@ -33,6 +33,7 @@ from gateway.protocol.guests import (
 from gateway.records import Code, Mode, Ticket
 from gateway.session_ids import Issued
 from gateway.sessions import LiveBook, LiveSignIn
+from gateway.telemetry import AUDIT, Audited
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -84,13 +85,14 @@ async def _exchange(
     jkt = None if proof is None else proof.jkt
     live = await parts.sessions.begin_book(parent, origin, jkt, approved=code.approved, minted=minted)
     await _require_standing_consent(parts, live, policy)
+    request[AUDIT].note(Audited.SIGN_IN_BOOK, who=live.record.person, origin=origin, session=live.key)
     if not by_cookie:
         confirmed = await parts.sessions.confirm_book(live.key, Mode.DPOP)
         if confirmed is None:
             raise InvalidGrantError("the session ended meanwhile")
         await require_admitted(parts, confirmed, policy)
         tokens = await parts.grants.issue_tokens(confirmed)
-        merged = await settle(parts, confirmed, policy, guest, keep=code.keep)
+        merged = await settle(request, parts, confirmed, policy, guest, keep=code.keep)
         return answer(parts, {**token_fields(tokens), **merged_fields(merged)})
     ticket = Ticket(
         book=live.key,

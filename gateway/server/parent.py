@@ -24,7 +24,7 @@ from gateway.server.orders import Begin, KeepOrigins, NoLongerReady, TakeOrigins
 from gateway.server.redis import EmbeddedRedis
 from gateway.server.times import NOTICE
 from gateway.server.workers import Nursery
-from gateway.telemetry import Log
+from gateway.telemetry import Audit, Audited, Log
 
 
 class Parent:
@@ -165,6 +165,7 @@ class Parent:
         """To the workers, and to the log: what became wider, narrower, new or gone; or why the old stays."""
         if reloaded.changed:
             self._crew.tell(TakeOrigins(dict(self._origins.files)))
+            Audit(self._log).note(Audited.ORIGINS, generation=reloaded.generation, diff=list(reloaded.diff))
         else:
             self._crew.tell(KeepOrigins(reloaded.faults))
         lines = [str(fault) for fault in (*reloaded.faults, *reloaded.warnings)]
