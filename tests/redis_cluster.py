@@ -18,22 +18,32 @@ _START_SECONDS = 30.0
 class RedisCluster:
     """Nodes 0 to 2 begin as masters, 3 to 5 as their replicas.
 
-    settings: lines of the configuration of all.
+    settings: lines of the configuration of all. password: of the user `default`, which they set.
     """
 
-    def __init__(self, folder: Path, settings: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, settings: Iterable[str] = (), *, password: str = "", in_tls: bool = False
+    ) -> None:
         ports = free_ports(12)
         self.nodes = []
         for number, (port, bus) in enumerate(zip(ports[:6], ports[6:], strict=True)):
             own = ("cluster-enabled yes", f"cluster-port {bus}", *_QUICK, *settings)
-            self.nodes.append(RedisServer(folder / f"node{number}", settings=own, port=port))
+            self.nodes.append(
+                RedisServer(
+                    folder / f"node{number}", settings=own, port=port, password=password, in_tls=in_tls
+                )
+            )
             (folder / f"node{number}" / "nodes.conf").write_text(_nodes(number, ports))
         self._running = ExitStack()
 
     @property
+    def hosts(self) -> str:
+        """Some nodes; the others are found."""
+        return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[1:4])
+
+    @property
     def url(self) -> str:
-        """Names some nodes; the others are found."""
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[1:4])
+        return f"redis+cluster://{self.hosts}"
 
     def start(self) -> Self:
         for node in self.nodes:

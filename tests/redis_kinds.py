@@ -9,17 +9,18 @@ import trustme
 
 from tests.redis_cluster import RedisCluster
 from tests.redis_sentinel import RedisSentinel
-from tests.redis_server import RedisServer, free_ports, valkey_binary
+from tests.redis_server import RedisServer, valkey_binary
 
 GUIDE = Path(__file__).parent.parent / "docs/ops/redis.md"
-WORD = "a word for bookgate"
+WORD = "a-word-for-bookgate"
+_ADMIN = "user default on >admin ~* &* +@all"
 
 
 def acl_line() -> str:
     """What the guide tells operators to write."""
     line = re.search(r"^user bookgate .*$", GUIDE.read_text("utf-8"), re.MULTILINE)
     assert line is not None
-    return line[0].replace("PASSWORD", WORD.replace(" ", "-"))
+    return line[0].replace("PASSWORD", WORD)
 
 
 class RedisKinds:
@@ -60,11 +61,10 @@ def _unix(folder: Path, running: ExitStack) -> str:
 def _tls(folder: Path, running: ExitStack) -> str:
     """Both sides show certificates, and the user may do what the guide says."""
     query, settings = tls_settings(folder)
-    (port,) = free_ports(1)
-    settings += [f"tls-port {port}", acl_line(), "user default on >admin ~* &* +@all"]
-    server = RedisServer(folder, settings=settings, password="admin").start()
+    settings += [acl_line(), _ADMIN]
+    server = RedisServer(folder, settings=settings, password="admin", in_tls=True).start()
     running.callback(server.stop)
-    return f"rediss://bookgate:{WORD.replace(' ', '-')}@localhost:{port}/0?{query}"
+    return f"rediss://bookgate:{WORD}@localhost:{server.port}/0?{query}"
 
 
 def tls_settings(folder: Path) -> tuple[str, list[str]]:
@@ -79,19 +79,28 @@ def tls_settings(folder: Path) -> tuple[str, list[str]]:
         certificate.private_key_pem.write_to_path(folder / f"{name}.key")
         certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
     query = f"ca={folder}/ca.pem&certificate={folder}/client.pem&key={folder}/client.key"
-    return query, ["tls-cert-file server.pem", "tls-key-file server.key", "tls-ca-cert-file ca.pem"]
+    files = {"tls-cert-file": "server.pem", "tls-key-file": "server.key", "tls-ca-cert-file": "ca.pem"}
+    return query, [f"{key} {folder / name}" for key, name in files.items()]
 
 
 def _sentinel(folder: Path, running: ExitStack) -> str:
-    group = RedisSentinel(folder)
+    """The sentinels know a user who may only ask where the master is."""
+    query, settings = tls_settings(folder)
+    settings.append("tls-replication yes")
+    asking = f"user bookgate on >{WORD} -@all +sentinel|masters"
+    group = RedisSentinel(folder, [*settings, acl_line()], [*settings, asking], in_tls=True)
     running.callback(group.stop)
-    return group.start().url
+    place = group.start().place
+    sentinels = f"sentinel_username=bookgate&sentinel_password={WORD}"
+    return f"rediss+sentinel://bookgate:{WORD}@{place}?{sentinels}&{query}"
 
 
 def _cluster(folder: Path, running: ExitStack) -> str:
-    cluster = RedisCluster(folder)
+    query, settings = tls_settings(folder)
+    settings += ["tls-replication yes", "tls-cluster yes", acl_line(), _ADMIN, "masterauth admin"]
+    cluster = RedisCluster(folder, settings, password="admin", in_tls=True)
     running.callback(cluster.stop)
-    return cluster.start().url
+    return f"rediss+cluster://bookgate:{WORD}@{cluster.start().hosts}?{query}"
 
 
 _STARTS: dict[str, Callable[[Path, ExitStack], str]] = {

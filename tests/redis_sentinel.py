@@ -1,6 +1,7 @@
 """One master, two replicas and three sentinels that know each other from the start."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from hashlib import sha1
 from pathlib import Path
@@ -16,11 +17,21 @@ _START_SECONDS = 30.0
 
 
 class RedisSentinel:
-    """Redis has a password, the sentinels have another."""
+    """Redis has a password, the sentinels have another.
 
-    def __init__(self, folder: Path) -> None:
+    settings, sentinels: more lines of the configurations of the servers, and of the sentinels.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Sequence[str] = (),
+        sentinels: Sequence[str] = (),
+        *,
+        in_tls: bool = False,
+    ) -> None:
         ports = free_ports(6)
-        secured = (f"requirepass {_WORD}", f"masterauth {_WORD}", *_QUICK)
+        secured = (f"requirepass {_WORD}", f"masterauth {_WORD}", *_QUICK, *settings)
         following = (*secured, f"replicaof 127.0.0.1 {ports[0]}")
         self.servers = [
             RedisServer(
@@ -28,25 +39,32 @@ class RedisSentinel:
                 settings=following if number else secured,
                 port=port,
                 password=_WORD,
+                in_tls=in_tls,
             )
             for number, port in enumerate(ports[:3])
         ]
         self.sentinels = [
             RedisServer(
                 folder / f"sentinel{number}",
-                settings=_settings(number, ports),
+                settings=(*_settings(number, ports), *sentinels),
                 mode=("--sentinel",),
                 port=port,
                 password=_SENTINEL_WORD,
+                in_tls=in_tls,
             )
             for number, port in enumerate(ports[3:])
         ]
         self._running = ExitStack()
 
     @property
-    def url(self) -> str:
+    def place(self) -> str:
+        """The sentinels, and what they call the master."""
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        return f"redis+sentinel://:{_WORD}@{hosts}/{_SERVICE}?sentinel_password={_SENTINEL_WORD}"
+        return f"{hosts}/{_SERVICE}"
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://:{_WORD}@{self.place}?sentinel_password={_SENTINEL_WORD}"
 
     @property
     def master(self) -> RedisServer:

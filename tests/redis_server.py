@@ -1,6 +1,7 @@
 """A real Redis or Valkey of one's own, on a free port: it can be stopped, killed, frozen and brought back."""
 
 import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -31,21 +32,20 @@ def valkey_binary() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports that nobody listens on, all different, and none that the system gives to whoever asks for any."""
+    found: list[int] = []
+    while len(found) < count:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found += [] if port in found else [port]
+    return found
 
 
 class RedisServer:
     """binary: redis-server or valkey-server. settings: lines of its configuration. port: a fixed one.
 
-    password: of the user `default`, which the settings set.
+    password: of the user `default`, which the settings set. in_tls: the port is one of TLS.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class RedisServer:
         mode: Sequence[str] = (),
         port: int = 0,
         password: str = "",
+        in_tls: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -64,6 +65,7 @@ class RedisServer:
         self._settings = settings
         self._mode = mode
         self._password = password
+        self._in_tls = in_tls
         self._process: subprocess.Popen[bytes] | None = None
         self._attempts = 1 if port else 5
         self.port = port
@@ -83,7 +85,8 @@ class RedisServer:
         """
         for _ in range(self._attempts):  # somebody may take the port between the look and the start
             self.port = self.port or free_ports(1)[0]
-            own = [f"port {self.port}", "bind 127.0.0.1", "unixsocket redis.sock"]
+            ports = ["port 0", f"tls-port {self.port}"] if self._in_tls else [f"port {self.port}"]
+            own = [*ports, "bind 127.0.0.1", "unixsocket redis.sock"]
             if not self._mode:
                 own += ['save ""', "appendonly no"]
             (self._folder / "redis.conf").write_text("\n".join([*own, *self._settings]) + "\n")
