@@ -188,7 +188,7 @@ async def test_redis_is_ill(opened: tuple[Workers, Redises], fault: Fault, tell:
         back = time.monotonic()
         seconds = await readers.served_again(back, BACK)
         await asyncio.sleep(0.3)
-        meanwhile = readers.asked_between(began, back - ANSWER)
+        meanwhile = readers.meanwhile(began, back)
         assert len(meanwhile) > len(readers.regulars)
         if fault.serves is not None:
             assert {answer.served for answer in meanwhile} == {fault.serves}

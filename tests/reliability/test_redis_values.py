@@ -71,6 +71,11 @@ async def swap_kinds(redis: Tampered, kind: str) -> None:
     await redis.set_value(redis.mine[kind], await redis.value(redis.mine[other]))
 
 
+async def another_type(redis: Tampered, kind: str) -> None:
+    await redis.redis.delete(redis.mine[kind])
+    await redis.redis.rpush(redis.mine[kind], "a", "list")
+
+
 async def no_number(redis: Tampered, kind: str) -> None:
     await redis.redis.hset(redis.mine[kind], "seen", "yesterday")
 
@@ -106,7 +111,7 @@ async def sign_in(redis: "Redis", workers: Workers, reader: Roamer) -> dict[str,
 @pytest.mark.parametrize("kind", ["b", "s"])
 @pytest.mark.parametrize(
     "tamper",
-    [flip, shorten, cut_off, empty, garbage, strange_key, swap, swap_kinds, no_number],
+    [flip, shorten, cut_off, empty, garbage, strange_key, swap, swap_kinds, another_type, no_number],
     ids=lambda step: step.__name__,
 )
 async def test_it_is_no_session(workers: Workers, redis: "Redis", tamper: Tamper, kind: str) -> None:

@@ -77,8 +77,8 @@ class Traffic:
     def answers(self) -> list[Answer]:
         return [answer for regular in self.regulars for answer in regular.answers]
 
-    def asked_between(self, began: float, ended: float) -> list[Answer]:
-        return [answer for answer in self.answers if began <= answer.asked <= ended]
+    def meanwhile(self, began: float, ended: float) -> list[Answer]:
+        return [answer for answer in self.answers if began <= answer.asked and answer.answered <= ended]
 
     async def served_again(self, since: float, within: float) -> float:
         """Seconds from `since` until every reader was served at their worker and stays so."""

@@ -4,11 +4,10 @@ import asyncio
 import io
 import json
 import random
-import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,11 +17,9 @@ from aiohttp import web
 from gateway.app import build
 from gateway.config.watch import Origins
 from gateway.cookies import book_name
+from gateway.opening import Opened, open_sessions
 from gateway.records import Mode
-from gateway.sealing import Sealer
 from gateway.server.run import public_runner
-from gateway.sessions import Sessions
-from gateway.store import Store
 from gateway.telemetry import make_log
 from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Got, Headers, Reader
@@ -150,19 +147,25 @@ async def _one_more(house: House, redis_url: str, clock: Clock, log: io.StringIO
             await runner.cleanup()
 
 
+@asynccontextmanager
+async def beside(workers: Workers) -> AsyncGenerator[Opened]:
+    """Sessions as a command beside the workers opens them."""
+    settings = replace(workers.house.settings, redis=replace(workers.house.settings.redis, deadline=5.0))
+    async with open_sessions(
+        settings, workers.redis_url, make_log(io.StringIO()), workers.clocks[0]
+    ) as opened:
+        yield opened
+
+
 async def cookies_of(workers: Workers, people: list[str], origin: str = TRUSTED) -> list[str]:
     """A book's cookie for each person, made the way the gateway makes them, without a page between."""
-    settings = workers.house.settings
-    store = Store.open(workers.redis_url, settings.redis.prefix, 10.0)
-    sealer = Sealer(settings.keys.root, settings.keys.previous, secrets.token_bytes)
-    sessions = Sessions(store, sealer, settings.sessions, time.time, secrets.token_bytes)
     cookies = []
-    for person in people:
-        parent = await sessions.begin_sign_in(
-            person, person.title(), "campus", int(time.time()), own_device=True, replaces=None
-        )
-        begun = await sessions.begin_book(parent, origin, None, approved=False)
-        await sessions.confirm_book(begun.key, Mode.COOKIE)
-        cookies.append(f"{book_name(origin)}={begun.id}")
-    await store.close()
+    async with beside(workers) as opened:
+        for person in people:
+            parent = await opened.sessions.begin_sign_in(
+                person, person.title(), "campus", int(time.time()), own_device=True, replaces=None
+            )
+            begun = await opened.sessions.begin_book(parent, origin, None, approved=False)
+            await opened.sessions.confirm_book(begun.key, Mode.COOKIE)
+            cookies.append(f"{book_name(origin)}={begun.id}")
     return cookies

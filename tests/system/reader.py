@@ -115,6 +115,7 @@ class Reader:
         self.at_provider = at_provider
         self.first_party: dict[str, str] = {}
         self.partitions: dict[str, dict[str, str]] = {}
+        self.clock: Callable[[], float] = time.time
         self._client = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, skip_auto_headers=["Accept-Encoding"]
         )
@@ -175,7 +176,7 @@ class Reader:
         """A form to one of the gateway's endpoints, with a proof where the book has a key."""
         more = {"Content-Type": "application/x-www-form-urlencoded", **headers}
         if flow.key is not None and "DPoP" not in headers:
-            more["DPoP"] = flow.key.proof("POST", self.gateway + path, int(time.time()))
+            more["DPoP"] = flow.key.proof("POST", self.gateway + path, int(self.clock()))
         return await self.fetch(flow.origin, "POST", path, urlencode(fields), **more)
 
     async def through_provider(self, got: Got) -> Got:
