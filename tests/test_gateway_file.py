@@ -3,6 +3,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+import trustme
 
 from gateway.config.faults import ConfigError
 from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages
@@ -141,9 +142,17 @@ def test_every_kind_of_redis_is_taken(site: Path, url: str) -> None:
     assert parse(place(f'redis: {{url: "{url}"}}', "top"), site).redis.url == url
 
 
-def test_the_files_of_a_redis_in_tls_must_be_there(site: Path) -> None:
-    line = f'redis: {{url: "rediss://a?ca={site}/campus.pem"}}'
-    assert parse(place(line, "top"), site).redis.url == f"rediss://a?ca={site}/campus.pem"
+def test_the_files_of_a_redis_in_tls(site: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(site / "ca.pem")
+    certificate = authority.issue_cert("bookgate@localhost")
+    certificate.private_key_and_cert_chain_pem.write_to_path(site / "own.pem")
+    url = f"rediss://a?ca={site}/ca.pem&certificate={site}/own.pem&key={site}/own.pem"
+    assert parse(place(f'redis: {{url: "{url}"}}', "top"), site).redis.url == url
+    unfit = url.replace(f"ca={site}/ca.pem", f"ca={site}/campus.pem")
+    assert faults(place(f'redis: {{url: "{unfit}"}}', "top"), site) == [(LINES["top"], "bad-certificate")]
+    keyless = url.replace(f"key={site}/own.pem", f"key={site}/ca.pem")
+    assert faults(place(f'redis: {{url: "{keyless}"}}', "top"), site) == [(LINES["top"], "bad-certificate")]
 
 
 WRONG = [

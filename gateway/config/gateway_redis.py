@@ -9,6 +9,7 @@ from gateway.config.gateway_readers import part
 from gateway.config.gateway_secrets import FetchedNode
 from gateway.config.nodes import Block, Node, duration, matching, text
 from gateway.config.settings import RedisSettings
+from gateway.store.servers import Servers
 
 # No braces: in a cluster they would put everything into one slot.
 _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,40}", re.ASCII)
@@ -44,4 +45,10 @@ def _url(node: Node, faults: Faults, what: str) -> str | None:
         if not Path(path).is_file():
             faults.add(node.line, "missing-file", f"{what}: there is no {path}.", "Give its absolute path.")
             return None
+    try:
+        Servers(address, deadline=1)
+    except OSError as error:
+        message = f"{what}: a file of TLS is none: {error.strerror or type(error).__name__}."
+        faults.add(node.line, "bad-certificate", message, "Give PEM files, and the key of the certificate.")
+        return None
     return url
