@@ -159,15 +159,16 @@ def heads(port: int, path: str, cookies: Sequence[str]) -> list[bytes]:
 
 
 def cpu_seconds(leash: int) -> float:
-    """User and system time of the leash's command (Linux; elsewhere 0)."""
+    """User and system time of the leash's command and of its workers (Linux; elsewhere 0)."""
     children = Path(f"/proc/{leash}/task/{leash}/children")
     if not children.exists():
         return 0.0
-    total = 0
-    for pid in children.read_text("utf-8").split():
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
+    return sum(_own_seconds(pid) + cpu_seconds(pid) for pid in map(int, children.read_text("utf-8").split()))
+
+
+def _own_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def targets(house: House) -> list[Target]:
