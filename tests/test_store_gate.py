@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -105,22 +105,27 @@ async def test_a_doubt_during_a_proof_is_not_settled_by_it(store: Store) -> None
     assert len(prover.proofs) == 2
 
 
+@pytest.fixture
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("other")).start()
+    yield server
+    server.stop()
+
+
 async def test_an_old_master_that_goes_on_is_not_read(
-    redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+    redis_server: RedisServer, other_server: RedisServer
 ) -> None:
     """Connections to it are still open when the address leads to another, and that one is proved."""
-    other = RedisServer(tmp_path_factory.mktemp("other")).start()
     async with tcp_proxy("127.0.0.1", redis_server.port) as proxy:
         store = Store.open(proxy.url, "p:", 2.0)
         prover = Prover(store.connection)
         await asyncio.gather(*(store.put("k", b"old", 60) for _ in range(50)))
-        proxy.target = ("127.0.0.1", other.port)
+        proxy.target = ("127.0.0.1", other_server.port)
         store.connection.doubt()
         answers = await asyncio.gather(*(store.get("k") for _ in range(50)))
         assert set(answers) == {None}
         assert prover.proofs[0].isdisjoint(prover.proofs[1])
         await store.close()
-    other.stop()
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError("no"), DirectoryUnavailableError("no")])
