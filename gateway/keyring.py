@@ -52,6 +52,7 @@ class RootKeys:
         self._stamp: _Stamp = None
         self._told: dict[str, float] = {}
         sealer.on_missing = self.miss
+        sealer.before_slots = self.look
 
     async def watch(self) -> None:
         """Never returns. Polls: notifications do not reach every file system that secrets are kept on."""

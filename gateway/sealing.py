@@ -82,13 +82,14 @@ class Sealer:
     AES-256-GCM-SIV (RFC 8452): a nonce that repeats reveals no more than that two values are equal.
 
     on_missing: told the id of a key that sealed what came and that is not in the ring; answers whether the
-    ring has it now.
+    ring has it now. before_slots: called before a person's slots are told, which must be all of them.
     """
 
     def __init__(self, root: bytes, previous: Sequence[bytes], token: Token) -> None:
         self._ring = _Ring.of((root, *previous))
         self._token = token
         self.on_missing: OnMissing = _stays_missing
+        self.before_slots: Callable[[], None] = _as_it_is
 
     def replace(self, root: bytes, previous: Sequence[bytes]) -> None:
         """Other keys from now on. ValueError: one is too short, and all stay what they were."""
@@ -147,6 +148,7 @@ class Sealer:
         """The person's slot: what keeps all of one person's keys on one Redis node. The first is today's,
         the others belong to previous roots and still have sessions.
         """
+        self.before_slots()
         return tuple(
             encoded(hmac.digest(key, person.encode(), sha256))[:SLOT_CHARS] for key in self.derived("slot")
         )
@@ -154,6 +156,10 @@ class Sealer:
 
 def _stays_missing(_: str) -> bool:
     return False
+
+
+def _as_it_is() -> None:
+    pass
 
 
 def _bound(purpose: str, key: str) -> bytes:

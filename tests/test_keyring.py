@@ -124,6 +124,11 @@ def test_a_key_that_was_added_just_now_is_found_by_what_it_sealed(ring: Ring) ->
     assert ring.ids == ids(B, A)
 
 
+def test_a_persons_slots_are_those_of_the_file_as_it_is_now(ring: Ring) -> None:
+    ring.write(B, A)
+    assert ring.sealer.slots("ada") == Sealer(B, (A,), os.urandom).slots("ada")
+
+
 def test_a_missing_key_is_told_once_in_a_while(ring: Ring) -> None:
     sealed = Sealer(B, (), os.urandom).seal("book", "k", b"plain")
     other = Sealer(C, (), os.urandom).seal("book", "k", b"plain")
