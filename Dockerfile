@@ -1,7 +1,7 @@
 # The gateway and both services in one image; the command chooses.
 #   docker run --rm -v ./config:/etc/bookgate -v bookgate:/var/lib/bookgate bookgate \
 #     bookgate init --config /etc/bookgate/gateway.yaml --state /var/lib/bookgate --listen 0.0.0.0:8080 ...
-#   docker run -v ./config:/etc/bookgate:ro -v bookgate:/var/lib/bookgate -p 8080:8080 bookgate
+#   docker run --stop-timeout 25 -v ./config:/etc/bookgate:ro -v bookgate:/var/lib/bookgate -p 8080:8080 bookgate
 #   docker run ... bookgate bookgate-storage run ...
 FROM python:3.11-slim AS build
 WORKDIR /build

@@ -10,7 +10,7 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 	decide devices dpop doctor_rules errors grant_rules head identity logout_token origins records redis_address revocation_rules sealing session_ids token_rules))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-browsers test-real-books test-guides pictures demo bench bench-sign-in clean
+.PHONY: help setup check coverage format test test-browsers test-real-books test-guides pictures demo restarts bench bench-sign-in clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -46,6 +46,9 @@ test-real-books: $(VENV)/.test $(VENV)/real-books  ## unmodified Runestone and P
 test-guides: $(VENV)/.test  ## the books of the authors' guides, by the tools that make them (from PyPI, not in CI)
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" GUIDES_TOOLS="$(CURDIR)/$(VENV)/guides" \
 		$(BIN)/python -m pytest tests/guides $(PYTEST_ARGS)
+
+restarts: $(VENV)/.test  ## restarts, kills and reloads of two workers at 200 requests/s, with their figures
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" RATE=200 RELOADS=100 $(BIN)/python -m pytest -q -s tests/workers
 
 pictures: $(VENV)/.test  ## the pictures in docs/, taken anew
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m tests.pictures

@@ -41,6 +41,8 @@ class _Found:
 
     parsed: Parsed
     files: Mapping[str, bytes]
+    former: PolicyTable  # the table in force
+    table: PolicyTable  # the other one, with what that one knew
     listed: int  # entries of the table in force
     gone: int  # of them, those that would be in no group any more
     diff: tuple[str, ...]
@@ -149,8 +151,8 @@ class Origins:
             self._take(outcome)
 
     async def take(self, files: Mapping[str, bytes]) -> Reloaded:
-        """Have in force what another process has read and let pass, parsed in a thread."""
-        outcome = await asyncio.to_thread(self._prove, files)
+        """Have in force what another process has read, judged and compared; parsed in a thread."""
+        outcome = await asyncio.to_thread(self._prove, files, compared=False)
         return self._swap(outcome) if isinstance(outcome, _Found) else self._take(outcome)
 
     def keep(self, faults: tuple[Fault, ...]) -> Reloaded:
@@ -166,7 +168,7 @@ class Origins:
                 self._path.name, 0, "not-waiting", message, "Reload, and confirm what it then names."
             )
             return self._report(Reloaded(changed=False, generation=self.current.generation, faults=(fault,)))
-        return self._swap(unconfirmed)
+        return self._swap(unconfirmed, late=True)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Reload after every save until `stop` is set."""
@@ -215,7 +217,7 @@ class Origins:
         except ConfigError as error:
             return error
 
-    def _prove(self, files: Mapping[str, bytes]) -> _Found | ConfigError | None:
+    def _prove(self, files: Mapping[str, bytes], *, compared: bool = True) -> _Found | ConfigError | None:
         current, today = self.current, self.today()
         if generation_of(files) == current.generation:
             return None
@@ -223,8 +225,15 @@ class Origins:
             parsed = parse_origins(files, self._backend_names, today)
         except ConfigError as error:
             return error
+        table = self._carry(parsed.table)
+        if not compared:
+            return _Found(parsed, files, current, table, listed=0, gone=0, diff=())
         gone, listed = len(lost(current, parsed.table)), len(entries(current))
-        return _Found(parsed, files, listed, gone, diff(current, parsed.table, today))
+        return _Found(parsed, files, current, table, listed, gone, diff(current, parsed.table, today))
+
+    def _carry(self, table: PolicyTable) -> PolicyTable:
+        """Whatever is given back now was not granted until now: sessions from before have ended."""
+        return carry(self.current, table, self.today(), int(self._clock()))
 
     def _take(self, outcome: _Found | ConfigError | None) -> Reloaded:
         self._unconfirmed = None
@@ -248,10 +257,11 @@ class Origins:
             return self._report(refused)
         return self._swap(outcome)
 
-    def _swap(self, found: _Found) -> Reloaded:
+    def _swap(self, found: _Found, *, late: bool = False) -> Reloaded:
         self._unconfirmed = None
-        # Whatever is given back now was not granted until now: sessions from before have ended.
-        self._current = carry(self.current, found.parsed.table, self.today(), int(self._clock()))
+        # what is in force may have learnt something meanwhile; a file that was confirmed has waited
+        same = found.former is self.current
+        self._current = found.table if same and not late else self._carry(found.parsed.table)
         self.files = found.files
         generation, warnings = found.parsed.table.generation, found.parsed.warnings
         return self._report(Reloaded(changed=True, generation=generation, warnings=warnings, diff=found.diff))

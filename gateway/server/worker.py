@@ -104,7 +104,7 @@ async def _serve(begin: Begin, line: Line, log: Log) -> None:
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listeners.leave, PATIENCE)
         async with asyncio.TaskGroup() as beside:
-            obeying = beside.create_task(_obey(line, origins, listeners))
+            obeying = beside.create_task(_obey(line, origins, listeners, log))
             await listeners.told_to_leave()
             line.say(Leaving())
             log.info("leaving", worker=os.getpid())
@@ -127,12 +127,13 @@ async def _tls(files: ListenerTls | None, log: Log) -> AsyncGenerator[ssl.SSLCon
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def _obey(line: Line, origins: Origins, listeners: Listeners) -> None:
+async def _obey(line: Line, origins: Origins, listeners: Listeners, log: Log) -> None:
     """What the parent says; that it is gone says all."""
     while (order := await line.order()) is not None:
         match order:
             case TakeOrigins(files):
-                await origins.take(files)
+                took = await origins.take(files)
+                log.info("in force", origins=took.generation, worker=os.getpid())
             case KeepOrigins(faults):
                 origins.keep(faults)
             case NoLongerReady():

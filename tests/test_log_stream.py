@@ -1,0 +1,60 @@
+"""gateway/server/log_stream.py: many processes, one pipe, lines far longer than a pipe keeps together."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+from gateway.server.log_stream import log_stream, make_lock
+
+WRITERS, LINES, LENGTH = 4, 50, 30_000
+WRITER = """
+import sys
+from gateway.server.log_stream import log_stream
+stream = log_stream(1, int(sys.argv[1]))
+sys.stderr.write("up\\n")
+sys.stdin.read()
+for _ in range({lines}):
+    stream.write(sys.argv[2] * {length} + "\\n")
+    stream.flush()
+"""
+
+
+def test_lines_of_many_writers_are_whole() -> None:
+    lock = make_lock()
+    program = WRITER.format(lines=LINES, length=LENGTH)
+    reading, writing = os.pipe()
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(lock), str(digit)],
+            stdin=subprocess.PIPE,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            pass_fds=(lock,),
+        )
+        for digit in range(WRITERS)
+    ]
+    os.close(writing)
+    os.close(lock)
+    for writer in writers:
+        assert writer.stderr is not None
+        assert writer.stderr.readline() == b"up\n"
+        writer.stderr.close()
+    for writer in writers:  # all at once, into a pipe that is soon full
+        assert writer.stdin is not None
+        writer.stdin.close()
+    with os.fdopen(reading) as pipe:
+        lines = Counter(line.rstrip("\n") for line in pipe)
+    assert [writer.wait(30) for writer in writers] == [0] * WRITERS
+    assert lines == {str(digit) * LENGTH: LINES for digit in range(WRITERS)}
+
+
+def test_a_line_is_there_as_soon_as_it_is_written() -> None:
+    lock = make_lock()
+    reading, writing = os.pipe()
+    stream = log_stream(writing, lock)
+    stream.write("ä\n")
+    assert os.read(reading, 100) == "ä\n".encode()
+    stream.close()
+    for descriptor in (reading, writing, lock):
+        os.close(descriptor)
