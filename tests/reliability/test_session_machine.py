@@ -271,7 +271,7 @@ def stage() -> Iterator[Stage]:
 def test_sessions_are_what_their_model_says(stage: Stage, bounded: Bounded, tell: Tell) -> None:
     SessionMachine.stage = stage
     chosen = settings(
-        max_examples=bounded(8, 60),
+        max_examples=bounded(8, 40),
         stateful_step_count=bounded(12, 25),
         phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
         derandomize=True,

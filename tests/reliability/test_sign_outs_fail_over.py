@@ -11,12 +11,11 @@ from pathlib import Path
 from gateway.records import LiveSignIn
 from tests.redis_cluster import RedisCluster
 from tests.redis_sentinel import RedisSentinel
-from tests.redis_server import RedisServer
 from tests.reliability.conftest import Tell
+from tests.reliability.fail_over import BACK, all_have_it, cut_off
 from tests.revoking_workers import Worker, open_worker, until
 
 PEOPLE = [f"person-{number}" for number in range(24)]
-BACK = 60.0  # seconds that a fail-over may take on a slow machine
 
 
 @dataclass
@@ -58,19 +57,6 @@ async def holds(found: Callable[[], bool]) -> None:
         await asyncio.sleep(0.05)
 
 
-def all_have_it(masters: Iterable[RedisServer]) -> bool:
-    """Whether the replicas know what the masters do."""
-    return all(int(master.command("WAIT 1 1000")[1:].split()[0]) >= 1 for master in masters)
-
-
-def cut_off(masters: Iterable[RedisServer], replicas: Iterable[RedisServer]) -> None:
-    """From now on the replicas learn nothing: what is sent would still reach one that only stands still."""
-    for replica in replicas:
-        replica.freeze()
-    for master in masters:
-        assert not master.command("CLIENT KILL TYPE replica").startswith((b"-", b":0"))
-
-
 async def test_sentinel(tmp_path: Path, tell: Tell) -> None:
     sentinel = RedisSentinel(tmp_path / "s")
     async with AsyncExitStack() as stack:
@@ -84,7 +70,7 @@ async def test_sentinel(tmp_path: Path, tell: Tell) -> None:
         await workers[1].lives(signed_in[0])
         old = sentinel.master
         replicas = [server for server in sentinel.servers if server is not old]
-        await holds(lambda: int(old.command("WAIT 2 1000")[1:].split()[0]) == 2)
+        await holds(lambda: all_have_it([old], 2))
         cut_off([old], replicas)
         people = await leave(workers[0], signed_in)
         old.kill()
