@@ -151,17 +151,24 @@ class SessionEnds(SessionLife):
                 marks[slot] = await self._store.marks(person_key(slot), self._longest)
         await self._do([act(slot, marks[slot]) for slot in slots])
 
-    async def end_provider_session(self, session: str) -> None:
-        """Ends what a session at a provider led to (hash of issuer and sid), also what is on its way."""
-        await self._to_its_end(self._end_provider_session(session))
+    async def end_provider_session(self, session: str, *, signed: bool) -> None:
+        """Ends what a session at a provider led to (hash of issuer and sid), also what is on its way.
 
-    async def _end_provider_session(self, session: str) -> None:
+        signed: False: anybody may have said so. Where it led to nothing, nothing is noted then: rows live
+        long, and every worker does them.
+        """
+        await self._to_its_end(self._end_provider_session(session, signed=signed))
+
+    async def _end_provider_session(self, session: str, *, signed: bool) -> None:
         try:
             keys = await self._store.members(provider_session_key(session))
         except StoreUnavailableError:
+            if not signed:
+                raise
             keys = []  # whoever does this act when Redis is back asks it again
         # Each of its own too: they are on other nodes of a cluster than what says whose they are.
-        await self._do([EndProviderSession(session), *(EndSignIn(key) for key in keys)])
+        acts: list[Act] = [EndProviderSession(session), *(EndSignIn(key) for key in keys)]
+        await (self._do(acts) if keys or signed else self._apply_each(acts))
 
     async def of_person(self, person: str) -> list[Summary]:
         """A person's living sessions, a guest's too; the last seen first. At most 1,000 of each root key."""

@@ -95,7 +95,7 @@ WAYS = {
         lambda one: frozenset({one.token.key}),
     ),
     "session at the provider": Way(
-        lambda one: one.parts.sessions.end_provider_session(SID),
+        lambda one: one.parts.sessions.end_provider_session(SID, signed=True),
         lambda one: [EndProviderSession(SID), EndSignIn(one.parent.key)],
         [False, False, False],
     ),

@@ -134,7 +134,7 @@ class TestList:
         await parts.sessions.of_person("ada")
         await parts.sessions.end_books("ada", BOOK)
         await parts.sessions.end_person_at_provider("ada", "campus")
-        await parts.sessions.end_provider_session(SID)
+        await parts.sessions.end_provider_session(SID, signed=True)
         await parts.sessions.end_everywhere("ada")
         assert await scans() == before
 
@@ -171,11 +171,11 @@ class TestProviderSessions:
     async def test_all_that_it_led_to_ends(self, parts: Parts) -> None:
         ada, ben = await parts.signed_in(provider_session=SID), await parts.signed_in("ben")
         again = await parts.signed_in("carl", provider_session=SID)
-        await parts.sessions.end_provider_session(SID)
+        await parts.sessions.end_provider_session(SID, signed=True)
         assert [await loaded(parts, live) is not None for live in (ada, ben, again)] == [False, True, False]
 
     async def test_a_sign_in_that_is_on_its_way_does_not_begin(self, parts: Parts) -> None:
-        await parts.sessions.end_provider_session(SID)
+        await parts.sessions.end_provider_session(SID, signed=True)
         with pytest.raises(ProviderRefusedError):
             await parts.signed_in(provider_session=SID)
         assert await keys(parts) == set()
@@ -185,7 +185,7 @@ class TestProviderSessions:
             sid = f"{number:043}"
             live, _ = await asyncio.gather(
                 parts.signed_in(provider_session=sid),
-                parts.sessions.end_provider_session(sid),
+                parts.sessions.end_provider_session(sid, signed=True),
                 return_exceptions=True,
             )
             assert isinstance(live, ProviderRefusedError | LiveSignIn)
@@ -197,7 +197,7 @@ class TestProviderSessions:
         for _ in range(6):
             await parts.passes(700)
             assert await loaded(parts, live) is not None
-        await parts.sessions.end_provider_session(SID)
+        await parts.sessions.end_provider_session(SID, signed=True)
         assert await loaded(parts, live) is None
 
 

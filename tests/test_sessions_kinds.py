@@ -45,7 +45,7 @@ async def test_begun_confirmed_found_listed_and_ended(parts: Parts) -> None:
         assert await loaded(parts, parent) is None
         await sessions.end_everywhere(person)
         assert await loaded(parts, again) is None
-        await sessions.end_provider_session(f"{SID}{person}")
+        await sessions.end_provider_session(f"{SID}{person}", signed=True)
         with pytest.raises(ProviderRefusedError):
             await parts.signed_in(person, provider_session=f"{SID}{person}")
         assert await sessions.of_person(person) == []

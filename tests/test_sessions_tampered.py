@@ -216,7 +216,7 @@ CALLS: list[Call] = [
     lambda one: one.parts.grants.count("guests", "ada", 5, 60),
     lambda one: one.parts.grants.proof_is_new("k", "jti"),
     lambda one: one.parts.sessions.end_book(one.book.key),
-    lambda one: one.parts.sessions.end_provider_session(SID),
+    lambda one: one.parts.sessions.end_provider_session(SID, signed=True),
     lambda one: one.parts.sessions.end_sign_in(one.parent.key),
 ]
 PLANTS: dict[bytes, list[str]] = {

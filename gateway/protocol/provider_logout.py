@@ -9,9 +9,10 @@ from aiohttp import web
 from gateway.authorize_rules import parameters
 from gateway.client_address import network
 from gateway.directory import Directory
-from gateway.errors import InvalidRequestError, NotFoundError, ProviderRefusedError, TooManyRequestsError
+from gateway.errors import InvalidRequestError, NotFoundError, ProviderRefusedError
 from gateway.forms import read_form, required
 from gateway.grants import Grants
+from gateway.origins import Rate
 from gateway.protocol.token import Handler
 from gateway.providers import LogoutToken, Provider
 from gateway.request_context import CLIENT
@@ -19,8 +20,8 @@ from gateway.session_ids import provider_session
 from gateway.sessions import Sessions
 from gateway.telemetry import AUDIT, Audited
 
-# A minute, of one address: a provider that ends a whole school's sessions at once sends from one.
-PER_ADDRESS = 6000
+# Of one address: a provider that ends a whole school's sessions at once sends from one.
+PER_ADDRESS = Rate(6000, 60)
 
 _FRAME = "<!doctype html><html lang=en><meta charset=utf-8><title>Signed out</title>"
 
@@ -50,11 +51,7 @@ def back_channel_handler(parts: ProviderLogout) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         provider = parts.provider(request)
-        client = request.get(CLIENT)
-        if client is not None and not await parts.grants.count(
-            "back-channel", network(client), PER_ADDRESS, 60
-        ):
-            raise TooManyRequestsError("logout tokens of one address", retry_after=60)
+        await _limit(request, parts, "back-channel")
         form = await read_form(request)
         try:
             token = await provider.read_logout_token(required(form, "logout_token"))
@@ -70,6 +67,12 @@ def back_channel_handler(parts: ProviderLogout) -> Handler:
     return handle
 
 
+async def _limit(request: web.Request, parts: ProviderLogout, channel: str) -> None:
+    client = request.get(CLIENT)
+    if client is not None:
+        await parts.grants.limit(channel, network(client), PER_ADDRESS)
+
+
 async def _end(request: web.Request, parts: ProviderLogout, provider: str, token: LogoutToken) -> None:
     """Section 2.7: the session that is named; without one, all that this person began by this provider.
 
@@ -78,7 +81,7 @@ async def _end(request: web.Request, parts: ProviderLogout, provider: str, token
     if token.session is not None:
         session = provider_session(token.issuer, token.session)
         request[AUDIT].note(Audited.SIGN_OUT_PROVIDER, provider=provider, provider_session=session)
-        await parts.sessions.end_provider_session(session)
+        await parts.sessions.end_provider_session(session, signed=True)
         return
     person = await parts.directory.person_of(token.issuer, token.subject or "")
     if person is not None:
@@ -90,11 +93,13 @@ def front_channel_handler(parts: ProviderLogout) -> Handler:
     """A frame of the provider's page says it (OpenID Connect Front-Channel Logout 1.0 section 2).
 
     No cookie is looked at: a frame of another site brings none. What counts is a `sid` that nobody can guess;
-    so both parameters must be there, and the answer is the same whether the session was known.
+    so both parameters must be there, and the answer is the same whether the session was known. Whoever makes
+    one up leaves no row in the directory, and as little in Redis as anybody who begins to sign in.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         provider = parts.provider(request)
+        await _limit(request, parts, "front-channel")
         params = parameters(request.query.items())
         session = params.get("sid", "")
         if params.get("iss") != provider.issuer or not session:
@@ -103,7 +108,7 @@ def front_channel_handler(parts: ProviderLogout) -> Handler:
         request[AUDIT].note(
             Audited.SIGN_OUT_PROVIDER, provider=request.match_info["provider"], provider_session=ended
         )
-        await parts.sessions.end_provider_session(ended)
+        await parts.sessions.end_provider_session(ended, signed=False)
         return web.Response(text=_FRAME, content_type="text/html", headers=_frame_headers(provider.issuer))
 
     return handle

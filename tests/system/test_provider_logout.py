@@ -136,7 +136,8 @@ async def test_whom_we_do_not_know_has_left_already(house: House, claims: dict[s
         assert await alive(ada)
 
 
-async def test_a_sign_in_that_is_on_its_way_does_not_arrive(house: House) -> None:
+@pytest.mark.parametrize("by_frame", [False, True])
+async def test_a_sign_in_that_is_on_its_way_does_not_arrive(by_frame: bool, house: House) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
     async with house.reader() as ada:
         sid = token_urlsafe(16)
         house.liar.claims = {"sid": sid}
@@ -146,7 +147,10 @@ async def test_a_sign_in_that_is_on_its_way_does_not_arrive(house: House) -> Non
         got = await ada.navigate(f"/auth/callback/campus?{urlencode(params)}")
         house.liar.claims = {}
         assert got.status == 303
-        assert (await tell(house, house.liar.logout_token(sid=sid))).status == 200
+        if by_frame:
+            assert (await frame(house, iss=house.liar.issuer, sid=sid)).status == 200
+        else:
+            assert (await tell(house, house.liar.logout_token(sid=sid))).status == 200
         got = await ada.navigate(got.one("Location") or "")
         assert got.status == 403, got.text
         assert "data-way" in (await ada.navigate("/auth/account", site="none")).text
@@ -281,6 +285,31 @@ async def test_a_frame_without_both_names_ends_nothing(house: House) -> None:
         assert await alive(ada)
 
 
+def rows(folder: Path) -> int:
+    """What is noted in the directory."""
+    with closing(sqlite3.connect(folder / "state" / "directory.sqlite3")) as directory:
+        return int(directory.execute("SELECT count(*) FROM revocations").fetchone()[0])
+
+
+async def test_whoever_makes_up_frames_writes_nothing_into_the_directory(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """Nobody signed it, and a row is done again by every worker for as long as a session may live."""
+    async with open_house(tmp_path, redis_url) as house, house.reader() as ada:
+        issuer = house.liar.issuer
+        sid = await signed_in(house, ada)
+        before = rows(tmp_path)
+        for number in range(5):
+            assert (await frame(house, iss=issuer, sid=f"made up {number}")).status == 200
+        assert rows(tmp_path) == before
+        assert (await frame(house, iss=issuer, sid=sid)).status == 200
+        noted = rows(tmp_path)
+        assert noted > before, "what ended stands"
+        assert (await frame(house, iss=issuer, sid=sid)).status == 200
+        assert rows(tmp_path) == noted, "nor is what ended ended again"
+        assert not await alive(ada)
+
+
 async def test_without_the_directory_the_provider_tries_again(tmp_path: Path, redis_url: str) -> None:
     async with open_house(tmp_path, redis_url) as house, house.reader() as ada, house.reader() as elsewhere:
         sid = await signed_in(house, ada)
@@ -310,15 +339,19 @@ async def test_without_redis_the_provider_tries_again(tmp_path: Path, redis_serv
         raise AssertionError(got.text)
 
 
-async def test_one_address_may_not_ask_for_ever(house: House, redis_url: str) -> None:
-    count = f"n:back-channel:{hashed('127.0.0.1')}"
+@pytest.mark.parametrize("channel", ["back-channel", "front-channel"])
+async def test_one_address_may_not_ask_for_ever(channel: str, house: House, redis_url: str) -> None:
+    async def ask() -> Got:
+        return await (tell(house, "a") if channel == "back-channel" else frame(house))
+
+    count = f"n:{channel}:{hashed('127.0.0.1')}"
     store = Store.open(redis_url, house.settings.redis.prefix, 5.0)
     try:
         await store.put(count, b"6000", 60)
-        got = await tell(house, "a")
+        got = await ask()
     finally:
         await store.delete(count)
         await store.close()
-    refused(got, 429, "too_many_requests")
+    assert got.status == 429
     assert got.one("Retry-After") == "60"
-    refused(await tell(house, "a"), 400, "invalid_request")
+    assert (await ask()).status == 400
