@@ -299,11 +299,12 @@ def provider_session_key(session: str) -> str:
 
 
 async def _bury_book(key: str, at: Store) -> frozenset[str]:
+    await at.bury(place_of(BOOK, key), GRAVE)  # first: from then on it goes nowhere any more
     moved = await at.moved(place_of(BOOK, key).record)
-    ended = (key,) if moved is None else (moved, key)
-    for each in ended:  # the old key last: until then it still says where to look
-        await at.bury(place_of(BOOK, each), GRAVE)
-    return frozenset(ended)
+    if moved is None:
+        return frozenset({key})
+    await at.bury(place_of(BOOK, moved), GRAVE)
+    return frozenset({key, moved})
 
 
 async def _nobody(_ended: frozenset[str]) -> None:

@@ -19,8 +19,10 @@ from gateway.revocation_rules import (
     EndProviderSession,
     EndSignIn,
 )
+from gateway.session_ends import GRAVE
 from gateway.session_ids import slot_of
-from gateway.store import Store
+from gateway.session_life import place_of
+from gateway.store import Place, Store
 from tests.redis_server import RedisServer
 from tests.sessions_parts import BOOK, LIMITS, Parts, loaded, loaded_book
 
@@ -269,3 +271,36 @@ async def test_an_end_is_above_the_one_before_it(parts: Parts, kind: str, ahead:
         assert await parts.found(book) is not None
         await end()
         assert await parts.found(book) is None
+
+
+async def test_a_book_that_is_confirmed_while_it_is_ended_ends_too(parts: Parts, redis_url: str) -> None:
+    """A code that is used twice ends what is being confirmed just then: in token mode under a new key."""
+    begun = await parts.book(mode=Mode.PENDING)
+
+    class Between(Store):
+        """Confirmed at the last moment: it was asked before where the session went."""
+
+        async def bury(self, place: Place, seconds: int) -> bool:
+            confirmed.append(await parts.sessions.confirm_book(begun.key, Mode.DPOP))
+            return await super().bury(place, seconds)
+
+    confirmed: list[LiveBook | None] = []
+    between = Between.open(redis_url, parts.prefix, 5.0)
+    try:
+        ended = await parts.sessions.apply(EndBook(begun.key), between)
+    finally:
+        await between.close()
+    live = confirmed[0]
+    assert live is not None
+    assert await parts.found(live) is None
+    assert ended == {begun.key, live.key}
+
+
+async def test_where_a_book_went_is_known_until_it_has_ended_there(parts: Parts) -> None:
+    """A gateway that dies between the two keys: the row is done again, by the old one."""
+    begun = await parts.book(mode=Mode.PENDING)
+    live = await parts.sessions.confirm_book(begun.key, Mode.DPOP)
+    assert live is not None
+    await parts.store.bury(place_of("b", begun.key), GRAVE)
+    await parts.sessions.apply(EndBook(begun.key))
+    assert await parts.found(live) is None

@@ -84,12 +84,15 @@ if type(lives) == 'table' or lives == 0 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
 """
-# The grave keeps a session from being made under a key that was ended before it began.
+# The grave keeps a session from being made under a key that was ended before it began, and says on where it
+# went: whoever ends it may have been overtaken, or have got no further.
 BURY: Final = """
 local lived = redis.pcall('HEXISTS', KEYS[1], 'v')
 if type(lived) == 'table' then return 0 end
+local moved = redis.call('HGET', KEYS[1], 'moved')
 redis.call('DEL', KEYS[1], KEYS[3])
 redis.call('HSET', KEYS[1], 'ended', '1')
+if moved then redis.call('HSET', KEYS[1], 'moved', moved) end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 redis.pcall('ZREM', KEYS[2], ARGV[2])
 return lived
