@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Self, TypeVar
@@ -149,9 +149,16 @@ class Sealer:
         the others belong to previous roots and still have sessions.
         """
         self.before_slots()
-        return tuple(
-            encoded(hmac.digest(key, person.encode(), sha256))[:SLOT_CHARS] for key in self.derived("slot")
-        )
+        return tuple(_slots(self.derived("slot"), person))
+
+    def has_slot(self, person: str, slot: str) -> bool:
+        """Whether it is one of the person's, by the ring as it is: asked at every load."""
+        return slot in _slots(self.derived("slot"), person)
+
+
+def _slots(keys: Sequence[bytes], person: str) -> Generator[str]:
+    for key in keys:
+        yield encoded(hmac.digest(key, person.encode(), sha256))[:SLOT_CHARS]
 
 
 def _stays_missing(_: str) -> bool:

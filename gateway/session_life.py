@@ -49,7 +49,11 @@ class SessionLife:
         if found.value is None or person is None:
             return None
         record = self._sealer.open_record("sign-in", key, found.value, SignIn)
-        if record is None or record.epoch != person.get(EPOCH, 0):
+        if (
+            record is None
+            or record.epoch != person.get(EPOCH, 0)
+            or not self._can_be_ended(record.person, key)
+        ):
             return None
         if self.marks.sign_in_ended(record.provider, record.began):
             return None
@@ -60,7 +64,19 @@ class SessionLife:
 
     def _opened_book(self, key: str, found: Found) -> Book | None:
         """What is said to be a book session: whether it is alive is yet to be seen."""
-        return None if found.value is None else self._sealer.open_record("book", key, found.value, Book)
+        if found.value is None:
+            return None
+        record = self._sealer.open_record("book", key, found.value, Book)
+        # of a child its parent is asked
+        lost = record is not None and record.is_guest and not self._can_be_ended(record.person, key)
+        return None if lost else record
+
+    def _can_be_ended(self, person: str, key: str) -> bool:
+        """Whether it lies where all of this person's are ended.
+
+        One that was sealed anew opens also when the root key that gave it its slot is gone.
+        """
+        return self._sealer.has_slot(person, slot_of(key))
 
     def _book(
         self, record: Book, found: Found, person: PersonMarks | None, parent: SignIn | None, now: int

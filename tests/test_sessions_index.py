@@ -266,3 +266,19 @@ class TestMarks:
         assert await loaded(after, new) is not None
         await after.sessions.end_person_at_provider("ada", "campus")
         assert await loaded(after, new) is None
+
+    async def test_what_was_sealed_anew_ends_with_the_root_key_of_its_time(self, store: Store) -> None:
+        """Its place is found by that key alone: nothing that ends a person's sessions would reach it."""
+        new = b"n" * 32
+        before, both, after = Parts.on(store), Parts.on(store, new, (ROOT,)), Parts.on(store, new)
+        live = await before.signed_in(own_device=False)
+        begun = await before.sessions.begin_guest(None, BOOK, "key")
+        await both.sessions.set_own_device(live, own_device=True)
+        guest = await both.sessions.confirm_book(begun.key, Mode.COOKIE)
+        assert guest is not None
+        child = await both.book(live)
+        assert await loaded(both, live) is not None
+        assert await both.found(guest) is not None
+        assert await loaded(after, live) is None
+        assert await loaded_book(after, child) is None
+        assert await after.found(guest) is None
