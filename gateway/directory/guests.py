@@ -36,14 +36,21 @@ class Guests:
 
     # -- return codes: only their hashes are kept
 
-    async def return_code(self, guest: str, origin: str, life: int) -> str:
-        """The code by which a guest comes back, good for `life` seconds from now; the same one each time."""
+    async def return_code(self, guest: str, origin: str, life: int) -> str | None:
+        """The code by which a guest comes back, good for `life` seconds from now; the same one each time.
+
+        None: the guest became somebody, and comes back no more.
+        """
         now = int(self._clock())
         code = ids.return_code(self._people_key, guest)
         kept = ids.hashed_code(self._people_key, code)
         row = insert(return_codes).values(code=kept, guest=guest, origin=origin, ends=now + life)
         async with database.transaction(self._engine) as connection:
+            # It writes, so no merge is decided from here on.
             await connection.execute(delete(return_codes).where(return_codes.c.ends <= now))
+            merged = select(merges.c.loser).where(merges.c.loser == guest).limit(1)
+            if (await connection.execute(merged)).scalar_one_or_none() is not None:
+                return None
             await connection.execute(
                 row.on_conflict_do_update(index_elements=[return_codes.c.code], set_={"ends": now + life})
             )

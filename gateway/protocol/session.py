@@ -107,6 +107,8 @@ def return_code_handler(parts: Parts) -> Handler:
         if not live.record.is_guest:
             raise ForbiddenError("a return code for who can sign in")
         code = await parts.guest_records.return_code(live.record.person, origin, parts.guest_life)
+        if code is None:
+            raise LoginRequiredError("a return code for a guest who became somebody")
         return answer(parts, {"code": code, "expires_in": parts.guest_life})
 
     return handle
