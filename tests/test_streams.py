@@ -87,3 +87,50 @@ async def test_what_does_not_end_by_itself_is_ended_once_also_when_it_comes_late
         assert ended == ["one"]
         with streams.endless(lambda: ended.append("late")):
             assert ended == ["one", "late"]
+
+
+async def test_many_streams_are_cut_as_soon_as_one_where_nothing_can_be_proved() -> None:
+    """Redis hangs: each question would take as long as Redis may."""
+    looks, cut = 0, set[int]()
+
+    async def hanging(_: LiveBook) -> bool:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.1)
+        raise StoreUnavailableError
+
+    streams = Streams(hanging, every=0.01)
+    with ExitStack() as stack:
+        for number in range(2000):
+            book = replace(live("ada"), key=f"{number}.key")
+            stack.enter_context(streams.open(book, partial(cut.add, number)))
+        watching = asyncio.create_task(streams.watch())
+        async with asyncio.timeout(20):
+            # ruff: ignore[async-busy-wait]  # the watch tells nobody
+            while len(cut) < 2000:
+                await asyncio.sleep(0.01)
+        watching.cancel()
+    assert looks < 200
+
+
+async def test_one_stream_that_cannot_be_proved_casts_no_doubt_on_others() -> None:
+    cut, ada = list[str](), asyncio.Event()
+
+    async def look(found: LiveBook) -> bool:
+        if found.record.person == "ada":
+            raise StoreUnavailableError
+        return True
+
+    def end(person: str) -> None:
+        cut.append(person)
+        ada.set()
+
+    streams = Streams(look, every=0.01)
+    with ExitStack() as stack:
+        for person in ("ada", "bob", "eve"):
+            book = replace(live(person), key=f"{person}.key")
+            stack.enter_context(streams.open(book, partial(end, person)))
+        watching = asyncio.create_task(streams.watch())
+        await asyncio.wait_for(ada.wait(), 10)
+        watching.cancel()
+    assert set(cut) == {"ada"}

@@ -10,6 +10,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.records import LiveBook
 
 EVERY: Final = 1.0  # seconds between two looks at every open stream's session
+AT_ONCE: Final = 16  # sessions that are asked about
 DOUBTS: Final = 2  # looks that may fail before a stream is cut: what cannot be proved does not go on
 
 StillAlive = Callable[[LiveBook], Awaitable[bool]]
@@ -92,18 +93,27 @@ class Streams:
         """Runs until cancelled: finds sessions that ended elsewhere, and origins that lost their grant."""
         while True:
             await asyncio.sleep(self._every)
-            for stream in {stream for streams in self._open.values() for stream in streams}:
-                if not await self._is_alive(stream):
+            await self._watch_once()
+
+    async def _watch_once(self) -> None:
+        """Where Redis answers none of a few, the others need not ask: each would wait as long as it may."""
+        streams = list({stream for streams in self._open.values() for stream in streams})
+        away = False
+        for first in range(0, len(streams), AT_ONCE):
+            some = streams[first : first + AT_ONCE]
+            alive = [None] * len(some) if away else await asyncio.gather(*map(self._is_alive, some))
+            away = away or not any(answer is not None for answer in alive)
+            for stream, answer in zip(some, alive, strict=True):
+                stream.doubts = stream.doubts + 1 if answer is None else 0
+                if answer is False or stream.doubts >= DOUBTS:
                     stream.cut()
 
-    async def _is_alive(self, stream: Stream) -> bool:
+    async def _is_alive(self, stream: Stream) -> bool | None:
+        """None: the store does not say."""
         try:
-            alive = await self._still_alive(stream.live)
+            return await self._still_alive(stream.live)
         except StoreUnavailableError:
-            stream.doubts += 1
-            return stream.doubts < DOUBTS
-        stream.doubts = 0
-        return alive
+            return None
 
     def _drop(self, key: str, stream: Stream) -> None:
         left = self._open[key]
