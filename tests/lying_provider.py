@@ -5,9 +5,10 @@ import base64
 import hashlib
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from secrets import token_urlsafe
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
@@ -43,6 +44,7 @@ class LyingProvider:
     seen: Counter[str] = field(default_factory=Counter)
     asked: list[web.BaseRequest] = field(default_factory=list)
     logins: dict[str, dict[str, str]] = field(default_factory=dict)
+    codes: Iterator[int] = field(default_factory=count)
     tokens: dict[str, str] = field(default_factory=dict)
     grants: Counter[str] = field(default_factory=Counter)  # by grant_type, refused ones too
     refreshable: dict[str, dict[str, str]] = field(default_factory=dict)  # each token is good once
@@ -51,7 +53,7 @@ class LyingProvider:
     def authorize(self, url: str, subject: str = "ada") -> dict[str, str]:
         """What the browser would bring to the callback after a person agreed."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        code = f"code-{len(self.logins)}"
+        code = f"code-{next(self.codes)}"
         self.logins[code] = {**query, "subject": subject}
         return {"code": code, "state": query["state"], "iss": self.issuer}
 

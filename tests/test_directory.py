@@ -122,6 +122,18 @@ async def test_many_first_sign_ins_at_once_make_one_person(directory: Directory)
     assert set(people) == {Person(person_id(KEY, ISSUER, "ada"), "Ada")}
 
 
+async def test_a_class_signs_in_at_two_workers(file: Path, clock: Clock) -> None:
+    """Whoever waits for the one writer waits their turn: nobody is told that the directory is away."""
+    workers = [await Directory.open(url(file), KEY, clock) for _ in range(2)]
+    found = await asyncio.gather(
+        *(workers[number % 2].sign_in(ISSUER, f"reader-{number}", None, "campus") for number in range(200)),
+        return_exceptions=True,
+    )
+    assert [one for one in found if isinstance(one, BaseException)] == []
+    for worker in workers:
+        await worker.close()
+
+
 async def test_an_approval_counts_for_its_origin_alone(directory: Directory) -> None:
     person = (await ada(directory)).id
     assert not await directory.approved(person, BOOK)

@@ -1,10 +1,10 @@
-"""The directory's engine: opened, migrated, and its errors turned into ours, in one place."""
+"""The directory's database: opened, migrated, and its errors turned into ours, in one place."""
 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -13,59 +13,78 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import DirectoryUnavailableError
 
 RETRY_AFTER = 5  # seconds
-_LOCKED = 1.0  # seconds that SQLite waits for another writer
+_LOCKED = 3.0  # seconds that SQLite waits for a writer of another process; it knows no queue
 _PAUSE = 0.1  # seconds between two looks at a database that another worker migrates
 _DEADLINE = 4.0  # seconds for a whole operation: a sign-in that hangs helps nobody
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_engine(url: str) -> AsyncEngine:
-    """An engine for the embedded SQLite file that `url` names; nothing is opened yet."""
-    engine = create_async_engine(url, connect_args={"timeout": _LOCKED}, pool_timeout=_LOCKED)
-    event.listen(engine.sync_engine, "connect", _prepare)
-    return engine
+class Database:
+    """The embedded SQLite file: readers wait for nobody, the writers of this process for their turn.
+
+    SQLite lets one write at a time, and whom it lets next is chance: of sixty who sign in together some would
+    wait for longer than anybody does.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Nothing is opened yet."""
+        self._engine = create_async_engine(url, connect_args={"timeout": _LOCKED}, pool_timeout=_LOCKED)
+        event.listen(self._engine.sync_engine, "connect", _prepare)
+        self._turn = asyncio.Lock()
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+        """A connection; whatever the database does wrong is DirectoryUnavailableError."""
+        with _errors():
+            async with asyncio.timeout(_DEADLINE), self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self, deadline: float = _DEADLINE) -> AsyncGenerator[AsyncConnection]:
+        """A connection in a transaction that nobody else writes beside; the same errors."""
+        with _errors():
+            async with asyncio.timeout(deadline), self._turn, self._engine.begin() as connection:
+                # The lock first: what was read before it could be old when it is written.
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+
+    async def migrate(self, patience: float = 60) -> None:
+        """Bring the tables up to this version's, after any other worker that is doing the same.
+
+        `patience`: seconds to wait for that worker. SQLite's own wait does not do: it is made for one
+        sign-in, and it is not kept at all while a new file becomes one with a write-ahead log.
+        DirectoryUnavailableError: still locked then; or the database is newer than this code.
+        """
+        end = time.monotonic() + patience
+        while True:
+            try:
+                async with self.writing(patience) as connection:
+                    await connection.run_sync(_upgrade)
+            except CommandError as error:
+                raise DirectoryUnavailableError(f"directory: {error}", retry_after=RETRY_AFTER) from error
+            except DirectoryUnavailableError as error:
+                if not _is_locked(error.__cause__) or time.monotonic() > end:
+                    raise
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
 
 
-@asynccontextmanager
-async def transaction(
-    engine: AsyncEngine, deadline: float = _DEADLINE
-) -> AsyncGenerator[AsyncConnection, None]:
-    """A connection in a transaction; whatever the database does wrong is DirectoryUnavailableError."""
+@contextmanager
+def _errors() -> Generator[None]:
     try:
-        async with asyncio.timeout(deadline), engine.begin() as connection:
-            yield connection
+        yield
     except (SQLAlchemyError, OSError) as error:  # OSError: no network, no file, no time
         raise DirectoryUnavailableError(f"directory: {error!r}", retry_after=RETRY_AFTER) from error
-
-
-async def migrate(engine: AsyncEngine, patience: float = 60) -> None:
-    """Bring the tables up to this version's, after any other worker that is doing the same.
-
-    `patience`: seconds to wait for that worker. SQLite's own wait does not do: it is made for one
-    sign-in, and it is not kept at all while a new file becomes one with a write-ahead log.
-    DirectoryUnavailableError: still locked then; or the database is newer than this code.
-    """
-    end = time.monotonic() + patience
-    while True:
-        try:
-            async with transaction(engine, deadline=patience) as connection:
-                # The write lock first: of several workers that start together, one migrates.
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
-                await connection.run_sync(_upgrade)
-        except CommandError as error:
-            raise DirectoryUnavailableError(f"directory: {error}", retry_after=RETRY_AFTER) from error
-        except DirectoryUnavailableError as error:
-            if not _is_locked(error.__cause__) or time.monotonic() > end:
-                raise
-            await asyncio.sleep(_PAUSE)
-        else:
-            return
 
 
 def _is_locked(error: BaseException | None) -> bool:

@@ -6,9 +6,9 @@ from itertools import starmap
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.directory import database, ids
+from gateway.directory import ids
+from gateway.directory.database import Database
 from gateway.directory.schema import merges, return_codes
 
 AT_ONCE = 100
@@ -29,8 +29,8 @@ class DecidedMerge:
 class Guests:
     """Every method raises DirectoryUnavailableError when the database cannot answer."""
 
-    def __init__(self, engine: AsyncEngine, people_key: bytes, clock: Callable[[], float]) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, people_key: bytes, clock: Callable[[], float]) -> None:
+        self._database = database
         self._people_key = people_key
         self._clock = clock
 
@@ -45,7 +45,7 @@ class Guests:
         code = ids.return_code(self._people_key, guest)
         kept = ids.hashed_code(self._people_key, code)
         row = insert(return_codes).values(code=kept, guest=guest, origin=origin, ends=now + life)
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             # It writes, so no merge is decided from here on.
             await connection.execute(delete(return_codes).where(return_codes.c.ends <= now))
             merged = select(merges.c.loser).where(merges.c.loser == guest).limit(1)
@@ -66,7 +66,7 @@ class Guests:
             return_codes.c.origin == origin,
             return_codes.c.ends > int(self._clock()),
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     # -- merges: a row stays when it is done, for whoever asks later who somebody was
@@ -77,7 +77,7 @@ class Guests:
         due: Unix seconds of the next try, should this one be cut off.
         """
         now = int(self._clock())
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             others = select(merges.c.survivor).where(merges.c.loser == loser, merges.c.survivor != survivor)
             if (await connection.execute(others.limit(1))).scalar_one_or_none() is not None:
                 return False
@@ -111,7 +111,7 @@ class Guests:
             .order_by(merges.c.due)
             .limit(AT_ONCE)
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return list(starmap(DecidedMerge, await connection.execute(query)))
 
     async def finish(self, merge: DecidedMerge) -> None:
@@ -122,7 +122,7 @@ class Guests:
 
     async def _set_due(self, merge: DecidedMerge, due: int | None) -> None:
         change = update(merges).where(_the(merge)).values(due=due, tries=merge.tries + 1)
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(change)
 
 

@@ -6,9 +6,8 @@ from itertools import starmap
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.directory import database
+from gateway.directory.database import Database
 from gateway.directory.schema import signing_keys
 
 
@@ -26,8 +25,8 @@ class StoredKey:
 class KeyRing:
     """Every method raises DirectoryUnavailableError when the database cannot answer."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def signing_keys(self) -> Sequence[StoredKey]:
         """In the order in which they sign."""
@@ -35,7 +34,7 @@ class KeyRing:
         query = select(
             columns.kid, columns.sealed, columns.created, columns.begins, columns.follows
         ).order_by(columns.begins, columns.kid)
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return list(starmap(StoredKey, await connection.execute(query)))
 
     async def add_signing_key(
@@ -45,16 +44,16 @@ class KeyRing:
         row = insert(signing_keys).values(
             kid=kid, sealed=sealed, created=created, begins=begins, follows=follows
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             done = await connection.execute(row.on_conflict_do_nothing().returning(signing_keys.c.kid))
             return done.scalar_one_or_none() is not None
 
     async def reseal_signing_key(self, kid: str, sealed: bytes) -> None:
         """The same key under another seal."""
         change = update(signing_keys).where(signing_keys.c.kid == kid).values(sealed=sealed)
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(change)
 
     async def remove_signing_key(self, kid: str) -> None:
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(delete(signing_keys).where(signing_keys.c.kid == kid))

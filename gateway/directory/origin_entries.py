@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.directory import database
+from gateway.directory.database import Database
 from gateway.directory.schema import origin_entries
 from gateway.origins import OriginEntry, Trust
 
@@ -26,23 +26,22 @@ _COLUMNS: Final = (
 class OriginEntries:
     """Every method raises DirectoryUnavailableError when the database cannot answer."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def version(self) -> int:
         """Greater after every change that others have to know of."""
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return await _version(connection)
 
     async def read(self) -> tuple[int, list[OriginEntry]]:
         """The version, and what is kept."""
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return await _version(connection), await _kept(connection)
 
     async def change(self, decide: Decide) -> int:
         """Replace what is kept by what `decide` makes of it, while nobody else may; the version then."""
-        async with database.transaction(self._engine) as connection:
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        async with self._database.writing() as connection:
             version, kept = await _version(connection), await _kept(connection)
             known = {one.entry: one for one in kept}
             wanted = {one.entry: one for one in await decide(kept)}

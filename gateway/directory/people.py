@@ -7,9 +7,9 @@ from typing import Self
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.directory import database, ids
+from gateway.directory import ids
+from gateway.directory.database import Database
 from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing
 from gateway.directory.origin_entries import OriginEntries
@@ -40,28 +40,28 @@ class Approval:
 class Directory:
     """Every method raises DirectoryUnavailableError when the database cannot answer."""
 
-    def __init__(self, engine: AsyncEngine, people_key: bytes, clock: Callable[[], float]) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, people_key: bytes, clock: Callable[[], float]) -> None:
+        self._database = database
         self._people_key = people_key
         self._clock = clock
-        self.guests = Guests(engine, people_key, clock)
-        self.key_ring = KeyRing(engine)
-        self.revocations = Revocations(engine, clock)
-        self.origin_entries = OriginEntries(engine)
+        self.guests = Guests(database, people_key, clock)
+        self.key_ring = KeyRing(database)
+        self.revocations = Revocations(database, clock)
+        self.origin_entries = OriginEntries(database)
 
     @classmethod
     async def open(cls, url: str, people_key: bytes, clock: Callable[[], float]) -> Self:
         """The directory in the SQLite file of `url`, migrated to this version."""
-        engine = database.open_engine(url)
+        database = Database(url)
         try:
-            await database.migrate(engine)
+            await database.migrate()
         except BaseException:
-            await engine.dispose()
+            await database.close()
             raise
-        return cls(engine, people_key, clock)
+        return cls(database, people_key, clock)
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._database.close()
 
     async def sign_in(self, issuer: str, subject: str, name: str | None, provider: str) -> Person:
         """The person behind an identity, made if new; a name that is no longer told is kept."""
@@ -83,7 +83,7 @@ class Directory:
             )
             .returning(identities.c.person)
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             # The row decides, not the derivation: an identity may have been linked to another person.
             person = (await connection.execute(identity)).scalar_one()
             row = insert(people).values(id=person, name=name, created=now, seen=now)
@@ -98,26 +98,26 @@ class Directory:
         query = select(identities.c.person).where(
             identities.c.issuer == issuer, identities.c.subject == subject
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def approved(self, person: str, origin: str) -> bool:
         """Whether an approval stands; asking is using it, noted at most once a day."""
         now = int(self._clock())
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             query = select(approvals.c.used).where(_approval(person, origin))
             used = (await connection.execute(query)).scalar_one_or_none()
         if used is None or now - used > APPROVAL_LIFE:
             return False
         if now - used > DAY:
-            async with database.transaction(self._engine) as connection:
+            async with self._database.writing() as connection:
                 await connection.execute(update(approvals).where(_approval(person, origin)).values(used=now))
         return True
 
     async def approve(self, person: str, origin: str) -> None:
         now = int(self._clock())
         row = insert(approvals).values(person=person, origin=origin, approved=now, used=now)
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(
                 row.on_conflict_do_update(
                     index_elements=[approvals.c.person, approvals.c.origin],
@@ -126,7 +126,7 @@ class Directory:
             )
 
     async def withdraw(self, person: str, origin: str) -> None:
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(delete(approvals).where(_approval(person, origin)))
 
     async def approvals(self, person: str) -> list[Approval]:
@@ -137,7 +137,7 @@ class Directory:
             .where(approvals.c.person == person, approvals.c.used >= oldest)
             .order_by(approvals.c.origin)
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return list(starmap(Approval, await connection.execute(query)))
 
 

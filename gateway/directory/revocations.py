@@ -6,9 +6,8 @@ from typing import Final, assert_never
 
 from sqlalchemy import Insert, delete, func, literal, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.directory import database
+from gateway.directory.database import Database
 from gateway.directory.schema import marks, revocations
 from gateway.revocation_rules import (
     Act,
@@ -41,8 +40,8 @@ class NotedAct:
 class Revocations:
     """Every method raises DirectoryUnavailableError when the database cannot answer."""
 
-    def __init__(self, engine: AsyncEngine, clock: Callable[[], float]) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
         self._clock = clock
 
     # -- acts
@@ -52,7 +51,7 @@ class Revocations:
         if not acts:
             return
         shared = {"at": int(self._clock()), "ends": ends}
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(insert(revocations), [{**_values(act), **shared} for act in acts])
 
     async def raise_epoch(self, slots: Sequence[str], floor: Mapping[str, int], ends: int) -> dict[str, int]:
@@ -62,7 +61,7 @@ class Revocations:
         at least the time in seconds: so it is above what Redis has also when Redis cannot be asked and the
         rows that raised it are gone.
         """
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             raised = {}
             for slot in slots:
                 row = self._raising(slot, floor.get(slot, 0), ends)
@@ -97,7 +96,7 @@ class Revocations:
             .order_by(revocations.c.id)
             .limit(AT_ONCE)
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             return [
                 NotedAct(row.id, _ACTS[row.kind](row.target, row.place, row.value))
                 for row in await connection.execute(query)
@@ -113,13 +112,13 @@ class Revocations:
         first = select(func.min(revocations.c.id)).where(revocations.c.at >= moment.scalar_subquery())
         if number > await self.newest():
             return 0
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             found = (await connection.execute(first)).scalar_one()
             return number if found is None else min(number, int(found) - 1)
 
     async def newest(self) -> int:
         """The number of the last row that was noted, also if it is gone."""
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             given = await connection.exec_driver_sql(
                 "SELECT seq FROM sqlite_sequence WHERE name = 'revocations'"
             )
@@ -133,7 +132,7 @@ class Revocations:
             .order_by(revocations.c.ends)
             .limit(AT_ONCE)
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             gone = await connection.execute(delete(revocations).where(revocations.c.id.in_(over)))
             return gone.rowcount == AT_ONCE
 
@@ -160,12 +159,12 @@ class Revocations:
             index_elements=[marks.c.kind, marks.c.target],
             set_={"not_before": func.max(marks.c.not_before + step, row.excluded.not_before)},
         )
-        async with database.transaction(self._engine) as connection:
+        async with self._database.writing() as connection:
             await connection.execute(later)
 
     async def marks(self) -> Marks:
         query = select(marks.c.kind, marks.c.target, marks.c.not_before)
-        async with database.transaction(self._engine) as connection:
+        async with self._database.reading() as connection:
             found = {(row.kind, row.target): row.not_before for row in await connection.execute(query)}
 
         def of(wanted: str) -> dict[str, int]:
