@@ -62,7 +62,7 @@ class Transactions:
         if record is not None:  # of what is not there nothing is counted: anybody could fill Redis with it
             await self.grants.limit("transaction", transaction, TRANSACTION_USES)
         secret = parse(request.headers.getall("Cookie", [])).one(login_name(_cookie_id(transaction)))
-        if record is None or secret is None or not hmac.compare_digest(hashed(secret), record.browser):
+        if record is None or not _is_of(secret, record.browser):
             raise InvalidGrantError("transaction unknown, or begun in another browser")
         return record
 
@@ -73,6 +73,13 @@ class Transactions:
         if record is None:
             raise InvalidGrantError("transaction used meanwhile")
         return record
+
+
+def _is_of(secret: str | None, browser: str) -> bool:
+    """Whether a cookie's value is the one that was given out; bytes that are no text are not."""
+    if secret is None or not secret.isascii():
+        return False
+    return hmac.compare_digest(hashed(secret), browser)
 
 
 def forget(response: web.StreamResponse, transaction: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from gateway.cookies import SIGN_IN
 from gateway.pages import transactions
 from tests.system.house import CONSENT, DENIED, MIRROR, ORIGINS, TRUSTED, House
+from tests.system.raw_client import RawClient
 from tests.system.reader import Flow, no_cors, refused
 
 ITEM = "/storage/v1/items/a"
@@ -38,6 +39,23 @@ async def test_a_finished_login_cannot_be_continued_in_another_browser(house: Ho
         got = await victim.navigate(got.one("Location") or "")
         assert got.status == 400
         assert SIGN_IN not in victim.first_party
+
+
+@pytest.mark.parametrize("odd", [b"\xff", b"\xed\xa0\x80", b"\xc3\xa9"])
+async def test_a_login_cookie_of_odd_bytes_is_none_of_ours(house: House, odd: bytes) -> None:
+    async with house.reader("mallory") as mallory:
+        got = await mallory.ask(Flow(TRUSTED))
+        state = parse_qs(urlsplit(got.one("Location") or "").query)["state"][0]
+        at = urlsplit(house.url)
+        cookies = b"; ".join(name.encode() + b"=" + odd for name in mallory.first_party)
+        assert at.port is not None
+        client = await RawClient.connect(at.port)
+        await client.send(
+            f"GET /auth/callback/campus?state={state}&code=x HTTP/1.1\r\nHost: {at.netloc}\r\n".encode()
+            + b"Cookie: " + cookies + b"\r\n\r\n"
+        )  # fmt: skip
+        assert (await client.answer()).status == 400
+        client.writer.close()
 
 
 async def test_a_callback_of_another_provider_is_refused(house: House) -> None:
