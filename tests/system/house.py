@@ -160,7 +160,7 @@ async def open_house(
     grades_identity: str = "subject: pairwise",
     guests: str = "true",
     guest_limits: str = "{}",
-    sign_in_limits: str = "{}",
+    sign_in_limits: str = "{per_address: 100000/min, per_person: 10000/min}",  # one person, many tests
     trusted_proxies: str = "[]",
     clock: Callable[[], float] = time.time,
     port: int | None = None,
