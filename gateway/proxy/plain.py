@@ -38,12 +38,13 @@ async def _forward(
 ) -> web.StreamResponse:
     matched = passed.forward.matched
     upstream = wiring.upstreams[matched.backend.name]
-    async with upstream.bulkhead.enter() as place:
-        first_byte = FirstByte(matched.backend.timeouts.first_byte)
-        upload = await _upload(request, passed, first_byte)
-        if matched.head.length is not None and upload is not None:
-            headers = (*headers, ("Content-Length", str(matched.head.length)))
-        with wiring.streams.open(passed.live, _cut(request)):
+    # From here on: it may end while the request waits for a place, and is forwarded in its name no more.
+    with wiring.streams.open(passed.live, _cut(request)):
+        async with upstream.bulkhead.enter() as place:
+            first_byte = FirstByte(matched.backend.timeouts.first_byte)
+            upload = await _upload(request, passed, first_byte)
+            if matched.head.length is not None and upload is not None:
+                headers = (*headers, ("Content-Length", str(matched.head.length)))
             async with upstream.exchange(
                 matched.head.method, target(matched), headers, upload, first_byte
             ) as response:

@@ -29,27 +29,26 @@ async def relay_websocket(
     upstream = wiring.upstreams[matched.backend.name]
     asked = matched.head.subprotocols
     theirs = tuple(protocol for protocol in asked if not is_ours(protocol))
-    async with (
-        upstream.bulkhead.enter() as place,
-        upstream.websocket(target(matched), headers, theirs) as backend,
-    ):
-        place.leave()  # open, it is no request that hangs
-        chosen = backend.protocol or (SUBPROTOCOL if SUBPROTOCOL in asked else None)
-        client = web.WebSocketResponse(
-            protocols=() if chosen is None else (chosen,),
-            heartbeat=HEARTBEAT,
-            max_msg_size=MESSAGE,
-            compress=False,
-            timeout=CLOSING,
-        )
-        await client.prepare(request)
-        ending = _Ending()
-        with (
-            wiring.streams.open(passed.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")),
-            wiring.streams.endless(lambda: ending.come(_STOPS, b"the gateway restarts")),
+    ending = _Ending()
+    # The session first: it may end while the backend takes its time.
+    with wiring.streams.open(passed.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")):
+        async with (
+            upstream.bulkhead.enter() as place,
+            upstream.websocket(target(matched), headers, theirs) as backend,
         ):
-            await _relay(client, backend, ending, passed.spend)
-        return client
+            place.leave()  # open, it is no request that hangs
+            chosen = backend.protocol or (SUBPROTOCOL if SUBPROTOCOL in asked else None)
+            client = web.WebSocketResponse(
+                protocols=() if chosen is None else (chosen,),
+                heartbeat=HEARTBEAT,
+                max_msg_size=MESSAGE,
+                compress=False,
+                timeout=CLOSING,
+            )
+            await client.prepare(request)
+            with wiring.streams.endless(lambda: ending.come(_STOPS, b"the gateway restarts")):
+                await _relay(client, backend, ending, passed.spend)
+            return client
 
 
 class _Ending:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import trustme
 
-from gateway.routes import BackendTls
+from gateway.routes import BackendTls, InFlight
 from tests.system.data_path import DataPath, backend, data_path, head
 from tests.system.raw_client import RawAnswer, RawClient
 from tests.system.recording_backend import (
@@ -247,6 +247,39 @@ async def test_a_full_bulkhead_is_503_with_retry_after(path: DataPath, recorder:
     assert [answer.status for answer in await asyncio.gather(*hanging)] == [200] * 4
     assert len(recorder.received) == 4
     assert (await path.ask()).status == 200
+
+
+async def test_a_request_whose_session_ends_while_it_waits_for_a_place_is_not_forwarded(
+    recorder: RecordingBackend,
+) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(connection: Connection) -> None:
+        await go_on.wait()
+        await connection.say(OK)
+
+    recorder.clear()
+    recorder.script = wait
+    patient = replace(backend(recorder.url), in_flight=InFlight(max=1, queue=1, wait=30))
+    async with data_path(patient) as path:
+        path.sign_in("ben")
+        ended_by = path.sign_in("ada").ended_by
+        hanging = asyncio.create_task(path.ask(person="ben"))
+        async with asyncio.timeout(10):
+            # ruff: ignore[async-busy-wait]  # the backend tells nobody
+            while not recorder.received:
+                await asyncio.sleep(0.01)
+        queued = asyncio.create_task(path.ask())
+        async with asyncio.timeout(10):
+            # nobody tells that it waits
+            while not queued.done():
+                path.streams.cut(ended_by[:1])
+                await asyncio.sleep(0.01)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await queued
+        go_on.set()
+        assert (await hanging).status == 200
+        assert len(recorder.received) == 1
 
 
 async def test_connections_are_kept_and_a_stale_one_is_tried_once_more(

@@ -247,6 +247,30 @@ async def test_a_socket_is_cut_when_its_session_ends(
             assert (await other.receive()).data == "still here"
 
 
+async def test_a_socket_whose_session_ends_while_it_opens_is_cut_at_once(
+    path: DataPath, recorder: RecordingBackend
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+    echo = echoing()
+
+    async def slowly(connection: Connection) -> None:
+        asked.set()
+        await answered.wait()
+        await echo(connection)
+
+    async def end() -> None:
+        await asked.wait()
+        path.streams.cut(path.sessions.living["ada"].ended_by)
+        answered.set()
+
+    recorder.script = slowly
+    ending = asyncio.create_task(end())
+    async with opened(path) as socket:
+        message = await asyncio.wait_for(socket.receive(), 10)
+        assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 4401)
+    await ending
+
+
 async def test_a_session_that_ended_elsewhere_is_found_by_the_watch(path: DataPath) -> None:
     async with opened(path) as socket:
         del path.sessions.living["ada"]
