@@ -10,7 +10,8 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 	decide devices dpop doctor_rules errors grant_rules head identity logout_token origins records redis_address revocation_rules sealing session_ids token_rules))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-browsers test-real-books test-guides pictures demo restarts bench bench-sign-in clean
+.PHONY: help setup check coverage format test test-browsers test-real-books test-guides pictures demo restarts reliability bench \
+	bench-sign-in bench-sessions clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -50,6 +51,9 @@ test-guides: $(VENV)/.test  ## the books of the authors' guides, by the tools th
 restarts: $(VENV)/.test  ## restarts, kills and reloads of two workers at 200 requests/s, with their figures
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" RATE=200 RELOADS=100 $(BIN)/python -m pytest -q -s tests/workers
 
+reliability: $(VENV)/.test  ## faults of Redis, clocks and clients under whole gateways, the long form (10 to 15 minutes)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" RELIABILITY=long $(BIN)/python -m pytest -q tests/reliability
+
 pictures: $(VENV)/.test  ## the pictures in docs/, taken anew
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m tests.pictures
 
@@ -58,6 +62,9 @@ bench: $(VENV)/.run  ## requests a second of the reference path and what each co
 
 bench-sign-in: $(VENV)/.test  ## from the click to a session, in all seven settings
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest -q -s tests/browser/bench_sign_in.py
+
+bench-sessions: $(VENV)/.run  ## a million sessions: memory, list, end (some 6 minutes and 1 GB)
+	$(BIN)/python -m bench.sessions
 
 clean:  ## .venv and caches; never data (.bookgate/ stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

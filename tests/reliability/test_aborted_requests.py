@@ -85,6 +85,7 @@ class Person:
         patience = self._patience()
         body = f"{self.name} {number} ".encode() * self.chance.randrange(1, 200)
         half = len(body) // 2 if self.chance.random() < 0.2 else len(body)
+        reused = url in self.kept
         reader, writer = await self._connection(url)
         target = f"/storage/{self.name}/{number}"
         try:
@@ -96,7 +97,15 @@ class Person:
             self.outcome.left += 1
             await self._leave(writer)
             return
-        self.kept[url] = reader, writer
+        except (asyncio.IncompleteReadError, ConnectionError):
+            assert reused, "the gateway went away"
+            writer.transport.abort()
+            await self.ask(number)  # it was idle for too long
+            return
+        if status == 200:
+            self.kept[url] = reader, writer
+        else:
+            writer.transport.abort()
         self._judge(target, body, status, answer)
 
     async def _send(self, writer: asyncio.StreamWriter, first: bytes, rest: bytes) -> None:
@@ -120,9 +129,7 @@ class Person:
 
     async def _connection(self, url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if url in self.kept:
-            reader, writer = self.kept.pop(url)
-            if not reader.at_eof():  # else it was idle for too long
-                return reader, writer
+            return self.kept.pop(url)
         parts = urlsplit(url)
         return await asyncio.open_connection(parts.hostname, parts.port)
 
