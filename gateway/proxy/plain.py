@@ -1,7 +1,6 @@
 """The reference data path: aiohttp on both sides, bodies relayed as bytes with back-pressure both ways."""
 
 import asyncio
-from collections.abc import Callable
 
 import aiohttp
 from aiohttp import ClientResponse, web
@@ -14,7 +13,7 @@ from gateway.proxy.body import FirstByte, Upload
 from gateway.proxy.decide import target
 from gateway.proxy.upstream import Place
 from gateway.proxy.websocket import relay_websocket
-from gateway.proxy.wiring import Handler, Headers, Passed, Wiring, admit_request, backend_headers
+from gateway.proxy.wiring import Handler, Headers, Passed, Wiring, admit_request, backend_headers, cutting
 
 
 def proxy_handler(wiring: Wiring) -> Handler:
@@ -39,7 +38,7 @@ async def _forward(
     matched = passed.forward.matched
     upstream = wiring.upstreams[matched.backend.name]
     # From here on: it may end while the request waits for a place, and is forwarded in its name no more.
-    with wiring.streams.open(passed.live, _cut(request)):
+    with wiring.streams.open(passed.live, cutting(request)):
         async with upstream.bulkhead.enter() as place:
             first_byte = FirstByte(matched.backend.timeouts.first_byte)
             upload = await _upload(request, passed, first_byte)
@@ -94,7 +93,7 @@ async def _relay(
             await _copy(response, relayed, passed)
     except (aiohttp.ClientError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
-        _cut(request)()
+        cutting(request)()
     return relayed
 
 
@@ -123,11 +122,3 @@ async def _copy(response: ClientResponse, relayed: web.StreamResponse, passed: P
             await relayed.write(chunk)
             timer.reschedule(loop.time() + idle)
         await relayed.write_eof()
-
-
-def _cut(request: web.Request) -> Callable[[], None]:
-    def cut() -> None:
-        if request.transport is not None:
-            request.transport.abort()
-
-    return cut

@@ -83,10 +83,22 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     caller = None if live is None else caller_of(live)
     forward = identify(step, caller, wiring.sub_for_book)
     spend = _budget(wiring, matched, caller)
-    return Passed(forward, live, spend, await _provider_token(wiring, forward, live))
+    return Passed(forward, live, spend, await _provider_token(wiring, request, forward, live))
 
 
-async def _provider_token(wiring: Wiring, forward: Forward, live: LiveBook | None) -> str | None:
+def cutting(request: web.Request) -> Callable[[], None]:
+    """What ends a request at once, whatever it waits for."""
+
+    def cut() -> None:
+        if request.transport is not None:
+            request.transport.abort()
+
+    return cut
+
+
+async def _provider_token(
+    wiring: Wiring, request: web.Request, forward: Forward, live: LiveBook | None
+) -> str | None:
     """The access token that the backend asks for, of the person's own sign-in and no other."""
     if live is None or live.parent is None or live.record.parent is None:
         return None
@@ -99,7 +111,8 @@ async def _provider_token(wiring: Wiring, forward: Forward, live: LiveBook | Non
         return None
     if wanted != live.parent.provider:
         raise ForbiddenError(f"a token of {wanted} is needed, the session is of {live.parent.provider}")
-    token = await wiring.provider_tokens.fresh(sign_in)
+    with wiring.streams.open(live, cutting(request)):  # the provider may take longer than the session lives
+        token = await wiring.provider_tokens.fresh(sign_in)
     if token is None:
         raise signed_out(forward.matched.policy)
     return token

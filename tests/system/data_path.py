@@ -224,7 +224,9 @@ def head(
 
 
 @asynccontextmanager
-async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> AsyncGenerator[DataPath, None]:
+async def data_path(
+    *backends: Backend, routes: tuple[Route, ...] = ROUTES, tokens: Tokens | None = None
+) -> AsyncGenerator[DataPath, None]:
     named = {one.name: one for one in backends}
     usable = tuple(sorted((r for r in routes if r.backend in named), key=lambda r: -len(r.path)))
     site = Site.of(PUBLIC, RouteTable(usable, named))
@@ -236,7 +238,7 @@ async def data_path(*backends: Backend, routes: tuple[Route, ...] = ROUTES) -> A
         site=site,
         max_head=8000,
         authenticator=sessions,
-        provider_tokens=Tokens(),
+        provider_tokens=tokens or Tokens(),
         assertions=Assertions(
             (SigningKey.generate(NOW),), PUBLIC, lambda: NOW, lambda length: b"x" * length, 1
         ),

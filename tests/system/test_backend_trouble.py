@@ -10,8 +10,9 @@ import msgspec
 import pytest
 import trustme
 
+from gateway.records import LiveSignIn
 from gateway.routes import BackendTls, InFlight
-from tests.system.data_path import DataPath, backend, data_path, head
+from tests.system.data_path import DataPath, Tokens, backend, data_path, head
 from tests.system.raw_client import RawAnswer, RawClient
 from tests.system.recording_backend import (
     OK,
@@ -280,6 +281,30 @@ async def test_a_request_whose_session_ends_while_it_waits_for_a_place_is_not_fo
         go_on.set()
         assert (await hanging).status == 200
         assert len(recorder.received) == 1
+
+
+async def test_a_request_whose_session_ends_while_it_waits_for_a_token_is_not_forwarded(
+    recorder: RecordingBackend,
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow(Tokens):
+        async def fresh(self, live: LiveSignIn) -> str | None:
+            asked.set()
+            await answered.wait()
+            return await super().fresh(live)
+
+    recorder.clear()
+    recorder.script = saying(OK)
+    async with data_path(replace(backend(recorder.url), provider_token="campus"), tokens=Slow()) as path:
+        ended_by = path.sign_in("ada").ended_by
+        waiting = asyncio.create_task(path.ask())
+        await asyncio.wait_for(asked.wait(), 10)
+        path.streams.cut(ended_by)
+        answered.set()
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await asyncio.wait_for(waiting, 10)
+        assert recorder.received == []
 
 
 async def test_connections_are_kept_and_a_stale_one_is_tried_once_more(
