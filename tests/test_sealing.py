@@ -134,3 +134,11 @@ def test_derived_keys_differ_by_purpose_and_root() -> None:
 def test_hashed_is_sha256_in_base64url() -> None:
     assert hashed("abc") == "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0"
     assert encoded(b"\xfb\xff") == "-_8"
+
+
+def test_a_slot_is_a_persons_while_its_root_is_in_the_ring() -> None:
+    (old,), new = sealer(OLD).slots("ada"), sealer(ROOT)
+    assert sealer(ROOT, OLD).has_slot("ada", old)
+    assert new.has_slot("ada", new.slots("ada")[0])
+    assert not new.has_slot("ada", old)
+    assert not new.has_slot("ben", new.slots("ada")[0])
