@@ -35,10 +35,10 @@ coverage: $(VENV)/.test  ## every branch of the pure modules, shown by their own
 	$(BIN)/python -m pytest -q --cov --cov-report=term $(PURE_TESTS)
 
 test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 2 $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 3 $(PYTEST_ARGS)
 
 test-real-books: $(VENV)/.test $(VENV)/real-books  ## unmodified Runestone and PreTeXt books, installed from PyPI (not in CI)
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" REAL_BOOKS_TOOLS="$(CURDIR)/$(VENV)/real-books" \

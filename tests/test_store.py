@@ -208,8 +208,10 @@ async def test_a_write_is_finished_though_its_request_went_away(store: Store) ->
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    answers = [await store.get(f"k{number}") for number in range(20)]
-    assert answers == [b"v"] * 20
+    async with asyncio.timeout(20):  # the last of them may be on its way yet
+        for number in range(20):
+            while await store.get(f"k{number}") != b"v":  # ruff: ignore[async-busy-wait]
+                await asyncio.sleep(0.01)
 
 
 async def test_two_prefixes_are_two_stores(url: str) -> None:
