@@ -257,7 +257,7 @@ class Stage:
 async def age(redis_url: str, seconds: int) -> None:
     """All that expires, as if it had been written so long ago."""
     async with Redis.from_url(redis_url) as redis:
-        async for key in redis.scan_iter("*"):
+        for key in {key async for key in redis.scan_iter("*")}:  # which may tell one twice
             if await redis.ttl(key) >= 0:
                 await age_key(redis, key, seconds)
 

@@ -192,7 +192,7 @@ class SessionMachine(RuleBasedStateMachine):
         marks, now = self.stage.operator.directory.revocations, int(self.stage.now())
         match what:
             case "origin":
-                living = [book.origin for book in self.model.books if book.alive(now)]
+                living = [book.origin for book in self.model.books if not (book.ended or book.parent.ended)]
                 origin = data.draw(st.sampled_from(living or [TRUSTED]))
                 act = marks.mark_origin(origin, now + 1)
                 self.model.end_origin(origin)
