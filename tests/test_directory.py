@@ -1,7 +1,5 @@
 import asyncio
-import gc
 import sqlite3
-import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
@@ -11,7 +9,6 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
 from gateway.directory import Approval, Directory, Person
-from gateway.directory.database import Database
 from gateway.directory.ids import pairwise, person_id, pseudonym
 from gateway.directory.schema import metadata
 from gateway.errors import DirectoryUnavailableError
@@ -195,31 +192,6 @@ async def test_several_workers_may_open_at_once(file: Path, clock: Clock) -> Non
     opened = await asyncio.gather(*(Directory.open(url(file), KEY, clock) for _ in range(3)))
     for each in opened:
         await each.close()
-
-
-async def test_who_gives_up_while_the_file_is_locked_leaves_nothing_open(file: Path, clock: Clock) -> None:
-    await (await Directory.open(url(file), KEY, clock)).close()
-    before = threading.active_count()
-    database = Database(url(file))
-    other = sqlite3.connect(file)
-    other.execute("PRAGMA locking_mode = EXCLUSIVE")
-    other.execute("BEGIN EXCLUSIVE")
-
-    async def read() -> None:
-        async with database.reading() as connection:
-            await connection.exec_driver_sql("SELECT 1 FROM people")
-
-    for _ in range(3):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await read()
-    other.rollback()
-    other.close()
-    await database.close()
-    gc.collect()
-    async with asyncio.timeout(20):  # each connection has a thread
-        while threading.active_count() > before:  # ruff: ignore[async-busy-wait]
-            await asyncio.sleep(0.01)
 
 
 async def test_a_worker_waits_for_the_one_that_migrates(file: Path, clock: Clock) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -37,49 +37,25 @@ class Database:
         self._engine = create_async_engine(url, connect_args={"timeout": _LOCKED}, pool_timeout=_LOCKED)
         event.listen(self._engine.sync_engine, "connect", _prepare)
         self._turn = asyncio.Lock()
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        await asyncio.gather(*self._closing)
         await self._engine.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
         """A connection; whatever the database does wrong is DirectoryUnavailableError."""
         with _errors():
-            async with asyncio.timeout(_DEADLINE), self._connected() as connection:
+            async with asyncio.timeout(_DEADLINE), self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self, deadline: float = _DEADLINE) -> AsyncGenerator[AsyncConnection]:
         """A connection in a transaction that nobody else writes beside; the same errors."""
         with _errors():
-            async with asyncio.timeout(deadline), self._turn, self._connected() as connection:
+            async with asyncio.timeout(deadline), self._turn, self._engine.begin() as connection:
                 # The lock first: what was read before it could be old when it is written.
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection in a transaction. Who gives up while it is opened leaves one that is closed then:
-        SQLite may wait for its lock, and what is cut off there is a file and a thread that nobody has.
-        """
-        opening = asyncio.create_task(self._open())
-        try:
-            connection = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            closing = asyncio.create_task(_close_when_open(opening))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-            raise
-        try:
-            async with connection.begin():
-                yield connection
-        finally:
-            await asyncio.shield(connection.close())
-
-    async def _open(self) -> AsyncConnection:
-        return await self._engine.connect()
 
     async def migrate(self, patience: float = 60) -> None:
         """Bring the tables up to this version's, after any other worker that is doing the same.
@@ -101,11 +77,6 @@ class Database:
                 await asyncio.sleep(_PAUSE)
             else:
                 return
-
-
-async def _close_when_open(opening: "asyncio.Task[AsyncConnection]") -> None:
-    with suppress(SQLAlchemyError, OSError):
-        await (await opening).close()
 
 
 @contextmanager
