@@ -10,7 +10,7 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 	decide devices dpop doctor_rules errors grant_rules head identity logout_token origins records redis_address revocation_rules sealing session_ids token_rules))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-browsers test-real-books test-guides pictures demo restarts reliability bench \
+.PHONY: help setup check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts reliability bench \
 	bench-sign-in bench-sessions clean
 
 help:  ## this list
@@ -34,8 +34,14 @@ format: $(VENV)/.test  ## rewrite the sources in house style
 coverage: $(VENV)/.test  ## every branch of the pure modules, shown by their own tests
 	$(BIN)/python -m pytest -q --cov --cov-report=term $(PURE_TESTS)
 
-test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/browser -n 3 --dist loadfile $(PYTEST_ARGS)
+test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere; what counts in seconds goes alone
+	export PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH"; status=0; \
+	$(BIN)/python -m pytest --ignore=tests/browser -m 'not alone' -n 3 --dist loadfile $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest --ignore=tests/browser -m alone $(PYTEST_ARGS) || status=1; \
+	exit $$status
+
+test-again: $(VENV)/.test  ## what failed last, one after the other
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 3 $(PYTEST_ARGS)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,23 @@ from tests.sessions_parts import Parts
 # These books are built by tools that `make test-real-books` and `make test-guides` install.
 TOOLS = {"real_books": "REAL_BOOKS_TOOLS", "guides": "GUIDES_TOOLS"}
 collect_ignore = [folder for folder, variable in TOOLS.items() if variable not in os.environ]
+
+
+# Fail-overs, deadlines and loads: what they count in seconds is true only where nothing runs beside them.
+ALONE = (
+    "workers/",
+    "reliability/",
+    "test_store_failover.py",
+    "test_store_faults.py",
+    "test_store_trouble.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")
