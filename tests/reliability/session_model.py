@@ -76,6 +76,10 @@ class Model:
     sign_ins: list[SignIn] = field(default_factory=list)
     books: list[Book] = field(default_factory=list)
 
+    def open_origins(self) -> list[str]:
+        """Of books that nobody has ended yet."""
+        return sorted({book.origin for book in self.books if not (book.ended or book.parent.ended)})
+
     def end_person(self, person: str) -> None:
         for sign_in in self.sign_ins:
             sign_in.ended |= sign_in.person == person
