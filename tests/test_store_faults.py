@@ -85,6 +85,24 @@ async def test_redis_down_is_told_at_once_and_forgotten_when_it_is_back(
     assert await own.get("k") == b"w"
 
 
+async def test_the_log_is_told_what_kind_of_fault_it_was(own: Store, redis_server: RedisServer) -> None:
+    redis_server.command("CONFIG SET min-replicas-to-write 1")
+    with pytest.raises(StoreUnavailableError) as refused:
+        await own.put("k", b"v", 60)
+    assert refused.value.detail == "redis: NOREPLICAS"
+    redis_server.kill()
+    url = redis_server.url
+    for wrong, kind in (
+        (url, "ConnectionRefusedError"),
+        (f"redis+sentinel://{url[8:-2]}/books", "NoMasterError"),
+    ):
+        store = Store.open(wrong, "own:", 0.25)
+        with pytest.raises(StoreUnavailableError) as refused:
+            await store.ping()
+        await store.close()
+        assert refused.value.detail == f"redis: ConnectionError ({kind})"
+
+
 async def test_a_restart_between_two_commands_is_not_noticed(own: Store, redis_server: RedisServer) -> None:
     await own.count("n", 60)
     redis_server.stop()

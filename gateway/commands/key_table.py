@@ -60,6 +60,10 @@ def text(table: Table) -> str:
     for kind, rows in table.items():
         lines.append(kind)
         for row in rows:
-            rest = ", ".join(f"{name} {value}" for name, value in row.items() if name not in {"key", "does"})
+            rest = ", ".join(
+                f"{name.replace('_', ' ')} {value}"
+                for name, value in row.items()
+                if name not in {"key", "does"}
+            )
             lines.append(f"  {row['key']}  {row['does']:8}  {rest}")
     return "\n".join([*lines, "people, research", "  never change"])

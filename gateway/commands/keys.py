@@ -81,7 +81,7 @@ def rotate(
             stop(f"{path}: the key that waits has no time.")
         typer.echo(f"{key_id(waiting.key)} opens, and waits to seal")
         if prepare:
-            typer.echo(f"Copy {path} to every machine, then call `bookgate keys rotate` there.")
+            typer.echo(f"Copy {path} to every machine, call `bookgate keys rotate` here, and copy it again.")
             return
         time.sleep(max(0, waiting.since + wait - time.time()))
         key_file.write(path, key_file.promoted(_read(path), int(time.time())))
@@ -131,7 +131,8 @@ def retire(
 
 def _confirm(count: int, *, yes: bool) -> None:
     if count and not yes:
-        warning = f"{count} keys: whoever signed in while one of them sealed is signed out. Drop them?"
+        keys = "1 key" if count == 1 else f"{count} keys"
+        warning = f"{keys}: whoever signed in while it sealed is signed out. Drop?"
         typer.confirm(warning, abort=True)
 
 

@@ -81,7 +81,8 @@ async def _list(
     except DirectoryUnavailableError as error:
         stop(f"The directory does not answer: {error.detail}")
     except StoreUnavailableError:
-        stop("Redis does not answer, so nobody can say who is signed in. Nobody was signed out.")
+        own = "" if settings.redis.url else " It is the gateway's own, which runs while the gateway does."
+        stop(f"Redis does not answer, so nobody can say who is signed in. Nobody was signed out.{own}")
     if json:
         typer.echo(as_json(found))
     elif found:

@@ -98,7 +98,7 @@ async def _serve(begin: Begin, line: Line, log: Log) -> None:
             await gateway.ping()
         except StoreUnavailableError as error:
             # it may come yet: until then every request that needs a session is answered 503
-            log.warning("redis", fault=error.code)
+            log.warning("redis", fault=error.code, detail=error.detail)
         log.info(
             "serving", public_url=settings.public_url, origins=origins.current.generation, worker=os.getpid()
         )

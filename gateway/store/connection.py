@@ -6,7 +6,8 @@ from hashlib import sha1
 from typing import Final, Self, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.store.client import Client
@@ -117,7 +118,7 @@ class Connection:
                 self.doubt()
             except (RedisError, OSError) as error:  # TimeoutError is an OSError
                 self._learn(error)
-                raise StoreUnavailableError(f"redis: {type(error).__name__}", retry_after=1) from error
+                raise StoreUnavailableError(f"redis: {_kind(error)}", retry_after=1) from error
 
     def _learn(self, error: Exception) -> None:
         if isinstance(error, ReadOnlyError | ClusterDownError):
@@ -153,6 +154,17 @@ class Connection:
             raise StoreUnavailableError("redis: another history since the proof began", retry_after=1)
         self._proved = before
         self._settled = doubts
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, for the log: kinds, or Redis's own code; never a text, which may hold an address."""
+    code = str(error).partition(" ")[0]
+    if type(error) is ResponseError and code.isalpha() and code.isupper():
+        return code
+    beneath = error.__cause__ or error.__context__
+    if isinstance(error, RedisConnectionError) and isinstance(beneath, OSError | RedisError):
+        return f"{type(error).__name__} ({type(beneath).__name__})"
+    return type(error).__name__
 
 
 def _seen(task: "asyncio.Task[T]") -> None:

@@ -8,6 +8,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from gateway.store.pools import Host
 
 
+class NoMasterError(RedisConnectionError):
+    """No sentinel answers, or none knows a master that is up."""
+
+
 class Sentinels:
     """Asks all at once: one that hangs costs nothing, one that is cut off is outvoted by a newer epoch.
 
@@ -58,7 +62,7 @@ class Sentinels:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if not found:
-            raise RedisConnectionError("no sentinel knows a master that is up")
+            raise NoMasterError("no sentinel knows a master that is up")
         return max(found)[1]
 
     async def _ask_one(self, host: Host) -> tuple[int, Host] | None:
