@@ -1,6 +1,7 @@
 """SIGHUP under load: every worker has the new origins soon, no request fails, nothing waits for YAML."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -54,6 +55,8 @@ def many(count: int) -> bytes:
 
 async def test_ten_thousand_origins_do_not_hold_up_the_event_loop(tmp_path: Path) -> None:
     files = {"origins.yaml": many(10_000)}
+    gc.collect()
+    gc.freeze()  # as a worker does: what other tests have left here is not what is looked at
     began = time.monotonic()
     parse_origins(files, ["storage"], date(2027, 1, 10))
     alone = time.monotonic() - began
@@ -64,6 +67,7 @@ async def test_ten_thousand_origins_do_not_hold_up_the_event_loop(tmp_path: Path
         asleep = time.monotonic()
         await asyncio.sleep(0.001)
         longest = max(longest, time.monotonic() - asleep)
+    gc.unfreeze()
     assert (await taking).changed
     figure(f"10,000 origins: parsed in {alone:.3f} s, a turn of the loop took {longest:.3f} s at most")
     assert longest < alone / 2
