@@ -215,9 +215,17 @@ class SessionMachine(RuleBasedStateMachine):
         self.stage.run(self.stage.operator.revocations.announce_marks())
         self.stage.pass_by(2)  # whoever signs in now does so in another second
         ends = time.monotonic() + 10
-        dead = [held for book, held in zip(self.model.books, self.held, strict=True) if book.ended]
-        while any(self.stage.run(self.stage.served(held, at)) for held in dead for at in (0, 1)):
+        while any(self._is_let_in_at(at) for at in (0, 1)):
             assert time.monotonic() < ends
+
+    def _is_let_in_at(self, worker: int) -> bool:
+        """Whether somebody whose session has ended still is."""
+        stage = self.stage
+        left = [sign_in.cookie for sign_in in self.model.sign_ins if sign_in.ended]
+        if any(stage.run(stage.signed_in(cookie, worker)) for cookie in left):
+            return True
+        dead = [held for book, held in zip(self.model.books, self.held, strict=True) if book.ended]
+        return any(stage.run(stage.served(held, worker)) for held in dead)
 
     # -- what must hold after each step
 
