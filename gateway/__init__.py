@@ -49,7 +49,7 @@ protocol/          what books call
 pages/             what people see
 middleware         facts, errors, host, cross-origin: each binds a rule to HTTP
 health             the private listener: alive, ready, keys
-app                the only module that wires
+app/               the only room that wires
 server/            the parent and its workers, listeners, the embedded Redis
 commands/          the command `bookgate`
 development/       `bookgate dev`: everything on one machine

@@ -1,0 +1,177 @@
+"""Which addresses the gateway itself serves: the endpoints for books, the pages, the documents."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import aiohttp_session
+from aiohttp import web
+
+from gateway import __file__ as package_file
+from gateway.app.core import Core
+from gateway.directory.ids import pairwise
+from gateway.errors import MethodNotAllowedError
+from gateway.expectation import expect_handler
+from gateway.merges import Merges
+from gateway.pages.account import account_form_handler, account_handler
+from gateway.pages.assets import assets_handler
+from gateway.pages.authorize import authorize_handler, consent_handler
+from gateway.pages.doctor import doctor_handler, window_handler
+from gateway.pages.flow import Parts as PageParts
+from gateway.pages.flow import Way
+from gateway.pages.login import callback_handler, continue_handler, login_handler
+from gateway.pages.render import Renderer
+from gateway.pages.shell import SignInStorage
+from gateway.pages.transactions import Transactions, forget_surplus
+from gateway.protocol.client_library import client_handler, entry_handler, read_library
+from gateway.protocol.confirm import confirm_handler
+from gateway.protocol.context import Parts as ProtocolParts
+from gateway.protocol.documents import about_handler, fixed, keys_handler, metadata
+from gateway.protocol.provider_logout import (
+    ProviderLogout,
+    back_channel_handler,
+    front_channel_handler,
+)
+from gateway.protocol.session import (
+    logout_handler,
+    return_code_handler,
+    session_handler,
+    ticket_handler,
+)
+from gateway.protocol.token import Handler, token_handler
+from gateway.provider_tokens import ProviderTokens
+from gateway.providers import Provider
+from gateway.sealing import encoded
+
+VERSION = version("bookgate")
+
+ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def client_folder() -> Path:
+    """Where the client library lies: inside the installed package, or beside it in a checkout."""
+    package = Path(package_file).parent
+    inside = package / "client"
+    return inside if inside.is_dir() else package.parent / "client"
+
+
+def page_parts(core: Core, ways: Mapping[str, Way], renderer: Renderer, tokens: ProviderTokens) -> PageParts:
+    def secret() -> str:
+        return encoded(core.token(32))
+
+    return PageParts(
+        public_url=core.settings.public_url,
+        renderer=renderer,
+        sessions=core.sessions,
+        grants=core.grants,
+        directory=core.directory,
+        ways=ways,
+        transactions=Transactions(core.grants, secret, core.settings.sign_in.per_address),
+        limits=core.settings.sign_in,
+        secret=secret,
+        today=core.today,
+        clock=core.clock,
+        provider_tokens=tokens,
+    )
+
+
+def refuse_method(allow: tuple[str, ...]) -> Handler:
+    """405 with the methods that the address takes (RFC 9110 section 15.5.6)."""
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        raise MethodNotAllowedError(allow)
+
+    return handle
+
+
+def _add(app: web.Application, routes: Iterable[tuple[str, str, Handler]]) -> None:
+    for method, path, handler in routes:
+        app.router.add_route(method, path, handler, expect_handler=expect_handler)
+
+
+def add_pages(parts: PageParts, core: Core) -> web.Application:
+    """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
+    pages = web.Application(client_max_size=0)
+    storage = SignInStorage(core.sessions, core.clock)
+    aiohttp_session.setup(pages, storage)
+    pages.on_response_prepare.append(storage.write_cookie)
+    pages.on_response_prepare.append(forget_surplus)
+    callback = callback_handler(parts)
+    _add(
+        pages,
+        [
+            ("GET", "/authorize", authorize_handler(parts)),
+            ("POST", "/consent", consent_handler(parts)),
+            ("GET", "/login", login_handler(parts)),
+            ("GET", "/callback/{provider}", callback),
+            ("POST", "/callback/{provider}", callback),
+            ("GET", "/continue", continue_handler(parts)),
+            ("GET", "/account", account_handler(parts, leaving=False)),
+            ("POST", "/account", account_form_handler(parts)),
+            ("GET", "/assets/{name}", assets_handler()),
+            ("GET", "/logout", account_handler(parts, leaving=True)),
+            ("GET", "/doctor", doctor_handler(parts, core.settings.routes, core.clock)),
+            ("GET", "/doctor/window", window_handler(parts)),
+        ],
+    )
+    return pages
+
+
+def add_protocol(app: web.Application, core: Core, merges: Merges, tokens: ProviderTokens) -> None:
+    left_too = (block.id for block in core.settings.providers if block.logout_at_provider)
+    parts = ProtocolParts(
+        public_url=core.settings.public_url,
+        sessions=core.sessions,
+        grants=core.grants,
+        authenticator=core.authenticator,
+        sealer=core.sealer,
+        clock=core.clock,
+        pairwise=partial(pairwise, core.settings.keys.people),
+        logout_at_provider=frozenset(left_too),
+        id_token_hint=tokens.id_token_hint,
+        guests=core.settings.guests,
+        guest_life=core.settings.sessions.guest.absolute,
+        guest_records=core.directory.guests,
+        merges=merges,
+        approved=core.directory.approved,
+    )
+    endpoints = {
+        "/auth/token": ("POST", token_handler(parts)),
+        "/auth/confirm": ("POST", confirm_handler(parts)),
+        "/auth/session": ("GET", session_handler(parts)),
+        "/auth/logout": ("POST", logout_handler(parts)),
+        "/auth/ws-ticket": ("POST", ticket_handler(parts)),
+        "/auth/guest-code": ("POST", return_code_handler(parts)),
+    }
+    for path, (method, handler) in endpoints.items():
+        # GET of the sign-out is a page; without the refusals the pages below /auth/ would answer 404
+        taken = ("GET", "POST") if path == "/auth/logout" else (method,)
+        refused = [(other, path, refuse_method(taken)) for other in ALL_METHODS if other not in taken]
+        _add(app, [(method, path, handler), *refused])
+
+
+def add_provider_logout(app: web.Application, core: Core, providers: Mapping[str, Provider]) -> None:
+    parts = ProviderLogout(providers, core.sessions, core.grants, core.directory)
+    _add_endpoint(app, "/auth/backchannel-logout/{provider}", "POST", back_channel_handler(parts))
+    _add_endpoint(app, "/auth/frontchannel-logout/{provider}", "GET", front_channel_handler(parts))
+
+
+def _add_endpoint(app: web.Application, path: str, method: str, handler: Handler) -> None:
+    """Without the refusals the pages below /auth/ would answer 404."""
+    refused = [(other, path, refuse_method((method,))) for other in ALL_METHODS if other != method]
+    _add(app, [(method, path, handler), *refused])
+
+
+def add_documents(app: web.Application, core: Core) -> None:
+    library = read_library(client_folder())
+    guests = core.settings.guests.welcome
+    about = about_handler(VERSION, core.settings.contact, core.today)
+    documents = [
+        ("/bookgate.js", entry_handler(library[max(library)])),
+        ("/client/{version}/{name:.+}", client_handler(library)),
+        ("/.well-known/oauth-authorization-server", fixed(metadata(core.settings.public_url, guests=guests))),
+        ("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
+        ("/.well-known/bookgate", about),
+    ]
+    _add(app, [(method, path, handler) for path, handler in documents for method in ("GET", "HEAD")])

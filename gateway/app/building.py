@@ -1,0 +1,95 @@
+"""Opens every part, puts the middlewares in order and adds the addresses."""
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+
+from gateway.app.addresses import add_documents, add_pages, add_protocol, add_provider_logout, page_parts
+from gateway.app.core import Core, beside, open_core, subject_for
+from gateway.app.data_path import add_proxy
+from gateway.config.settings import Settings
+from gateway.config.watch import Origins
+from gateway.health import private_app
+from gateway.merges import Merges, Telling
+from gateway.middleware import cross_origin, errors, facts, host, on_prepare
+from gateway.pages.flow import Way
+from gateway.pages.render import make_renderer
+from gateway.provider_tokens import ProviderTokens
+from gateway.providers import build as build_providers
+from gateway.providers import open_session
+from gateway.proxy.upstream import Upstreams
+from gateway.telemetry import Log
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the two listeners serve.
+
+    ping: raises StoreUnavailableError while Redis does not answer. end_streams: ends politely what does not.
+    """
+
+    public: web.Application
+    private: web.Application
+    ping: Callable[[], Awaitable[None]]
+    end_streams: Callable[[], None]
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    origins: Origins,
+    redis_url: str,
+    log: Log,
+    clock: Callable[[], float] = time.time,
+) -> AsyncGenerator[Gateway]:
+    """Open every part, yield the applications, close the parts again in reverse order.
+
+    clock: Unix seconds, which may be stepped while it runs.
+    """
+    async with AsyncExitStack() as stack:
+        core = await open_core(stack, settings, origins, redis_url, log, clock)
+        session = await stack.enter_async_context(open_session(settings.outbound.proxy, settings.outbound.ca))
+        providers = build_providers(settings.providers, session, core.clock)
+        ways = {block.id: Way(block.id, block.label, providers[block.id]) for block in settings.providers}
+        renderer = make_renderer(settings.pages, settings.contact, core.token)
+        app = web.Application(
+            middlewares=[
+                # the id and the verdict on Origin, which every later refusal's answer needs
+                facts(origins, settings.public_url, settings.trusted_proxies, core.today, core.token, log),
+                # outside all that may refuse
+                errors(renderer, settings.public_url, log),
+                # before anything is done for a name that is not ours
+                host(settings.public_url.partition("://")[2]),
+                # before sessions and routing: a preflight has no cookie and an unknown path may be asked for
+                cross_origin(),
+            ],
+            client_max_size=0,
+        )
+        app.on_response_prepare.append(on_prepare(settings.public_url))
+        tokens = ProviderTokens.over(
+            core.store.connection, settings, core.sealer, core.sessions, providers, clock, core.token, log
+        )
+        stack.push_async_callback(tokens.close)
+        pages = page_parts(core, ways, renderer, tokens)
+        upstreams = Upstreams(settings.routes)
+        stack.push_async_callback(upstreams.close)
+        merges = make_merges(core, upstreams)
+        await stack.enter_async_context(beside(merges.run()))
+        add_protocol(app, core, merges, tokens)
+        add_provider_logout(app, core, providers)
+        add_documents(app, core)
+        app.add_subapp("/auth/", add_pages(pages, core))
+        streams = await add_proxy(stack, app, core, upstreams, tokens)
+        private = private_app(core.store, core.origins, core.sealer, core.assertions)
+        yield Gateway(app, private, core.store.ping, streams.end_all)
+
+
+def make_merges(core: Core, upstreams: Upstreams) -> Merges:
+    telling = Telling(
+        core.settings.routes, upstreams, core.assertions, partial(subject_for, core.settings.keys)
+    )
+    return Merges(core.directory.guests, telling, core.sessions.end_everywhere, core.clock, core.log)

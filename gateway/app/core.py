@@ -1,0 +1,112 @@
+"""The parts that more than one room needs, opened in order."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from gateway.assertions import Assertions
+from gateway.authentication import Authenticator
+from gateway.config.settings import Keys, Settings
+from gateway.config.watch import Origins
+from gateway.directory import Directory
+from gateway.directory.ids import pairwise, pseudonym
+from gateway.grants import Grants
+from gateway.keyring import AssertionKeys, RootKeys
+from gateway.opening import open_sessions
+from gateway.origin_history import OriginHistory
+from gateway.revocations import Revocations
+from gateway.routes import Subject
+from gateway.sealing import Sealer
+from gateway.sessions import Sessions
+from gateway.signing_keys import open_ring
+from gateway.store import Store
+from gateway.telemetry import Log
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts that more than one room needs."""
+
+    settings: Settings
+    origins: Origins
+    log: Log
+    store: Store
+    sealer: Sealer
+    sessions: Sessions
+    revocations: Revocations
+    grants: Grants
+    authenticator: Authenticator
+    directory: Directory
+    assertions: Assertions
+    clock: Callable[[], float]
+    token: Callable[[int], bytes]
+
+    def today(self) -> date:
+        return datetime.fromtimestamp(self.clock(), UTC).date()
+
+
+async def open_core(
+    stack: AsyncExitStack,
+    settings: Settings,
+    origins: Origins,
+    redis_url: str,
+    log: Log,
+    clock: Callable[[], float],
+) -> Core:
+    token = secrets.token_bytes
+    opened = await stack.enter_async_context(open_sessions(settings, redis_url, log, clock, token))
+    store, sealer, sessions, directory = opened.store, opened.sealer, opened.sessions, opened.directory
+    root_keys = RootKeys(settings.keys, sealer, time.monotonic, log)
+    await stack.enter_async_context(beside(root_keys.watch()))
+    await stack.enter_async_context(beside(opened.revocations.run()))
+    await stack.enter_async_context(beside(opened.link.run()))
+    history = OriginHistory(directory.origin_entries, origins, clock, log)
+    await history.look()
+    await stack.enter_async_context(beside(history.run()))
+    grants = Grants(store, sealer, clock, token, settings.sessions.access)
+    ring = await open_ring(directory.key_ring, sealer, int(clock()))
+    assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap)
+    following = AssertionKeys(directory.key_ring, sealer, assertions, settings.keys.assertion, clock, log)
+    await stack.enter_async_context(beside(following.watch()))
+    return Core(
+        settings=settings,
+        origins=origins,
+        log=log,
+        store=store,
+        sealer=sealer,
+        sessions=sessions,
+        revocations=opened.revocations,
+        grants=grants,
+        authenticator=Authenticator(sessions, grants, clock, sealer),
+        directory=directory,
+        assertions=assertions,
+        clock=clock,
+        token=token,
+    )
+
+
+def subject_for(keys: Keys, person: str, kind: Subject, origin: str, book: str) -> str:
+    """The person's id in a backend's own terms."""
+    match kind:
+        case Subject.PERSON:
+            return person
+        case Subject.PAIRWISE:
+            return pairwise(keys.people, person, origin)
+        case Subject.PSEUDONYM:
+            return pseudonym(keys.research, person, book)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
+    """Runs beside the block and ends with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

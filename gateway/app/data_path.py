@@ -1,0 +1,59 @@
+"""The data path wired: whatever nothing else claims is a backend's, or nobody's."""
+
+import time
+from contextlib import AsyncExitStack
+from functools import partial
+
+from aiohttp import web
+
+from gateway.access import admits
+from gateway.app.core import Core, beside, subject_for
+from gateway.budgets import Budgets
+from gateway.directory.ids import pairwise
+from gateway.expectation import expect_handler
+from gateway.middleware import PROXIED_PATHS
+from gateway.origins import parse_origin
+from gateway.provider_tokens import ProviderTokens
+from gateway.proxy.decide import Site
+from gateway.proxy.plain import proxy_handler
+from gateway.proxy.streams import Streams
+from gateway.proxy.upstream import Upstreams
+from gateway.proxy.wiring import Wiring
+from gateway.records import LiveBook
+
+
+async def add_proxy(
+    stack: AsyncExitStack, app: web.Application, core: Core, upstreams: Upstreams, tokens: ProviderTokens
+) -> Streams:
+    """Whatever nothing else claims is a backend's, or nobody's."""
+    keys, routes = core.settings.keys, core.settings.routes
+
+    async def still_alive(live: LiveBook) -> bool:
+        found = await core.sessions.load_book_key(live.key, live.record.parent)
+        origin = parse_origin(live.record.origin)
+        policy = None if origin is None else core.origins.current.find(origin, core.today())
+        return found is not None and admits(found.record, found.record.origin, policy, int(core.clock()))
+
+    streams = Streams(still_alive)
+    core.sessions.on_end.append(streams.cut)
+    core.revocations.on_rows.append(streams.look)
+    await stack.enter_async_context(beside(streams.watch()))
+
+    async def end_streams(_: web.Application) -> None:
+        streams.end_all()
+
+    app.on_shutdown.append(end_streams)
+    wiring = Wiring(
+        site=Site.of(core.settings.public_url, routes),
+        max_head=core.settings.max_head,
+        authenticator=core.authenticator,
+        provider_tokens=tokens,
+        assertions=core.assertions,
+        upstreams=upstreams,
+        streams=streams,
+        budgets=Budgets(time.monotonic),
+        subject=partial(subject_for, keys),
+        sub_for_book=partial(pairwise, keys.people),
+    )
+    app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)
+    return streams
