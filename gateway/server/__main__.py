@@ -1,4 +1,4 @@
-"""`python -m gateway.server CONFIG`: what `bookgate run` becomes, without what its other commands import."""
+"""`python -m gateway.server CONFIG [WORKERS]`: `bookgate run`, without what the other commands import."""
 
 import asyncio
 import sys
@@ -12,15 +12,15 @@ from gateway.server.redis import EmbeddedRedisError
 from gateway.telemetry import make_log
 
 
-async def _serve(config: Path) -> None:
+async def _serve(config: Path, workers: int | None) -> None:
     lock = make_lock()
     log = make_log(log_stream(sys.stdout.fileno(), lock))
-    await Parent(config, lock, log).run(lambda: _say("bookgate serves"))
+    await Parent(config, lock, log, workers).run(lambda: _say("bookgate serves"))
 
 
 def main() -> int:
     try:
-        asyncio.run(_serve(Path(sys.argv[1])))
+        asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None))
     except EmbeddedRedisError as error:
         return _refuse(str(error))
     except (ConfigError, CannotServeError, OSError) as error:  # also an address that is taken

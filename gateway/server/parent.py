@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,9 +29,10 @@ from gateway.telemetry import Audit, Audited, Log
 
 
 class Parent:
-    """config: gateway.yaml; lock: of the log stream."""
+    """config: gateway.yaml; lock: of the log stream; workers: how many, whatever gateway.yaml says."""
 
-    def __init__(self, config: Path, lock: int, log: Log) -> None:
+    def __init__(self, config: Path, lock: int, log: Log, workers: int | None = None) -> None:
+        self._workers = workers
         self._config = config.absolute()
         self._lock = lock
         self._log = log
@@ -48,7 +50,8 @@ class Parent:
 
     def _read(self) -> tuple[bytes, Settings]:
         data = self._config.read_bytes()
-        return data, parse_gateway(data, self._config, os.environ)
+        settings = parse_gateway(data, self._config, os.environ)
+        return data, replace(settings, workers=self._workers or settings.workers)
 
     async def run(self, started: Callable[[], None]) -> None:
         """Until it is told to end. started: called when the first workers serve.

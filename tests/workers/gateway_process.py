@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,9 +172,12 @@ def pids_naming(words: str) -> dict[int, str]:
 
 @asynccontextmanager
 async def gateway_process(
-    folder: Path, workers: int, *, listen: str = '"127.0.0.1:{port}"'
+    folder: Path, workers: int, *, told: int | None = None, listen: str = '"127.0.0.1:{port}"'
 ) -> AsyncGenerator[GatewayProcess]:
-    """From its ready line on; whatever is left of it at the end is ended. listen: the public address."""
+    """From its ready line on; whatever is left of it at the end is ended.
+
+    workers: as gateway.yaml says; told: by `--workers`. listen: the public address.
+    """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
         storage = await stack.enter_async_context(recording_backend())
@@ -193,19 +196,19 @@ async def gateway_process(
             storage=storage.url,
         )
         (folder / "gateway.yaml").write_text(text)
-        process = await _start(folder)
+        process = await _start(folder, () if told is None else ("--workers", str(told)))
         running = GatewayProcess(folder, port, f"http://127.0.0.1:{private}", liar, storage, process)
         try:
             await until(lambda: "bookgate serves" in running.words() or process.returncode is not None)
             assert process.returncode is None, running.words()
-            await until(lambda: len(running.workers()) == workers)
+            await until(lambda: len(running.workers()) == (told or workers))
             yield running
         finally:
             await _end(running)
 
 
-async def _start(folder: Path) -> asyncio.subprocess.Process:
-    command = [sys.executable, "-m", "gateway", "run", "--config", str(folder / "gateway.yaml")]
+async def _start(folder: Path, said: Sequence[str]) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "gateway", "run", "--config", str(folder / "gateway.yaml"), *said]
     with (folder / "log").open("ab") as log, (folder / "words").open("ab") as words:
         return await asyncio.create_subprocess_exec(
             *command, env={**os.environ, "SECRET": SECRET}, stdout=log, stderr=words

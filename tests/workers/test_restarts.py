@@ -52,6 +52,14 @@ async def test_of_a_worker_that_is_killed_only_its_own_requests_fail(
     assert (died["pid"], died["ended"], died["pause"]) == (victim, "SIGKILL", 0)
 
 
+async def test_the_number_of_workers_that_was_told_outlives_a_restart(tmp_path: Path) -> None:
+    async with gateway_process(tmp_path, 1, told=2) as gateway:
+        old = gateway.workers()
+        gateway.signal(signal.SIGUSR2)
+        await until(lambda: gateway.lines("replaced"))
+        await until(lambda: gateway.serve(2, *old))
+
+
 async def test_where_the_only_worker_is_killed_new_connections_wait(tmp_path: Path) -> None:
     async with gateway_process(tmp_path, 1) as gateway:
         heads = {"GET": f"GET /pictures/1 HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n".encode()}
