@@ -8,6 +8,7 @@ identity           who a request is made as, and how backends are told
 records            what Redis holds, as values
 revocation_rules   what ends sessions, as values
 session_limits     how long sessions live
+known              a session that was found alive, and what was made of it since
 sealing            how ids are hashed and values sealed
 session_ids        the form of ids, keys and tokens
 devices            what a person is told about the device of a session
@@ -30,6 +31,7 @@ book_sessions      how book sessions begin, are confirmed and found
 sessions           the front door: sign-in sessions and their children, the book sessions
 grants             what is exchanged once or for a short time
 assertions         the signed identity and its keys
+quick_sessions     sessions as the data path asks for them
 budgets            what an origin and a person may use
 directory/         people, approvals, the key ring: SQL
 providers/         identity providers: one contract, and OpenID Connect

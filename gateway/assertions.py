@@ -21,11 +21,16 @@ from gateway.identity import (
     claims,
     merge_claims,
 )
-from gateway.routes import Backend
+from gateway.known import Header, Known, Line
+from gateway.routes import Backend, Subject
 from gateway.signing_keys import SigningKey, in_order, published, signing
 
 KEPT: Final = 20_000  # assertions in memory; beyond it the oldest go
+_LINES: Final = 16  # of one session
 _SIGN: Final = ec.ECDSA(hashes.SHA256())
+
+# (person, kind, origin, book) -> the person's id in a backend's own terms
+SubjectFor = Callable[[str, Subject, str, str], str]
 
 
 class Assertions:
@@ -38,21 +43,44 @@ class Assertions:
         clock: Callable[[], float],
         token: Callable[[int], bytes],
         research_cap: int,
+        subject: SubjectFor,
     ) -> None:
         self._ring = in_order(keys)
         self._issuer = issuer
         self._clock = clock
         self._token = token
         self._cap = research_cap
+        self._subject = subject
         self._heads: dict[tuple[str, str], str] = {}
         self._made: dict[tuple[Identity, str, str], tuple[float, str]] = {}
 
     def replace(self, keys: Sequence[SigningKey]) -> None:
         """Another ring from now on; there is at least one key in it."""
-        self._ring = in_order(keys)
-        self._heads.clear()
+        ring = in_order(keys)
+        if [key.kid for key in ring] != [key.kid for key in self._ring]:
+            # what was signed by a key that may have been removed is said no more
+            self._ring = ring
+            self._heads.clear()
+            self._made.clear()
 
-    def header_for(self, identity: Identity, backend: Backend, generation: str) -> tuple[str, str]:
+    def line_for(self, known: Known, backend: Backend, book: str | None, generation: str) -> Header:
+        """`header_for` a session that is kept: whoever has it asks for no more than a look at it."""
+        key = backend.name, book, generation
+        line = known.lines.get(key)
+        now = self._clock()
+        if line is not None and line.ring is self._ring and 0 <= now - line.made < LIFE / 2:
+            return line.header
+        if len(known.lines) >= _LINES:
+            known.lines.clear()
+        caller = known.caller
+        subject = self._subject(caller.person, backend.subject, caller.origin, book or "")
+        identity = Identity(caller, subject, book or "")
+        header = self.header_for(identity, backend, generation)
+        made, _ = self._made[identity, backend.name, generation]
+        known.lines[key] = Line(made, self._ring, header)
+        return header
+
+    def header_for(self, identity: Identity, backend: Backend, generation: str) -> Header:
         """Name and value of the identity header; the same token for half of its life.
 
         generation: of the policy, so that a changed one is in the next request's assertion.
@@ -65,7 +93,7 @@ class Assertions:
             self._keep(key, kept)
         return assertion_header(backend.assertion, kept[1])
 
-    def merge_header(self, merge: Merge, backend: Backend) -> tuple[str, str]:
+    def merge_header(self, merge: Merge, backend: Backend) -> Header:
         """Name and value of the identity header of a call that the gateway makes for itself."""
         said = merge_claims(
             merge,

@@ -15,10 +15,11 @@ from gateway.access import (
 )
 from gateway.errors import InvalidProofError, LoginRequiredError, UseNonceError, UseNonceOnResourceError
 from gateway.grants import Grants
+from gateway.known import Known
 from gateway.origins import Policy
+from gateway.quick_sessions import QuickSessions
 from gateway.records import LiveBook, Mode
 from gateway.sealing import Sealer
-from gateway.sessions import Sessions
 
 Clock = Callable[[], float]
 
@@ -26,7 +27,7 @@ _REPLAYABLE = frozenset({"GET", "HEAD"})  # safe: a replay reads what its maker 
 
 
 class Authenticator:
-    def __init__(self, sessions: Sessions, grants: Grants, clock: Clock, sealer: Sealer) -> None:
+    def __init__(self, sessions: QuickSessions, grants: Grants, clock: Clock, sealer: Sealer) -> None:
         self._sessions = sessions
         self._grants = grants
         self._clock = clock
@@ -37,37 +38,42 @@ class Authenticator:
 
         LoginRequiredError: a token came whose proof is wrong. UseNonceOnResourceError: only its clock is.
         """
+        known = await self.recognise(facts, policy)
+        return None if known is None else known.live
+
+    async def recognise(self, facts: Facts, policy: Policy | None) -> Known | None:
+        """The same for the data path, with what was made of the session before."""
         match credential(facts):
             case NoCredential():
                 return None
             case CookieCredential(values):
                 return await self._by_cookie(facts, policy, values)
             case DpopCredential(token):
-                return self._admitted(facts, policy, await self._by_token(facts, token))
+                live = await self._by_token(facts, token)
             case TicketCredential(ticket):
-                return self._admitted(facts, policy, await self._by_ticket(facts, ticket))
+                live = await self._by_ticket(facts, ticket)
             case never:
                 assert_never(never)
+        known = None if live is None else self._sessions.known(live)
+        return self._admitted(facts, policy, known)
 
-    def _admitted(self, facts: Facts, policy: Policy | None, live: LiveBook | None) -> LiveBook | None:
-        if live is None or facts.origin is None:
+    def _admitted(self, facts: Facts, policy: Policy | None, known: Known | None) -> Known | None:
+        if known is None or facts.origin is None:
             return None
-        return live if admits(live.record, facts.origin, policy, int(self._clock())) else None
+        return known if admits(known.live.record, facts.origin, policy, int(self._clock())) else None
 
-    async def _by_cookie(
-        self, facts: Facts, policy: Policy | None, values: tuple[str, ...]
-    ) -> LiveBook | None:
+    async def _by_cookie(self, facts: Facts, policy: Policy | None, values: tuple[str, ...]) -> Known | None:
         """The first that serves: a guest goes on where the sign-in that set them aside got nowhere."""
         for value in values:
-            live = self._admitted(facts, policy, await self._sessions.load_book(value))
-            if live is not None:
-                return live
+            known = self._admitted(facts, policy, await self._sessions.find(value))
+            if known is not None:
+                return known
         return None
 
     async def _by_token(self, facts: Facts, token: str) -> LiveBook | None:
         """The token is looked up first: a signature is checked only for a session that is there."""
         place = self._grants.access_book(token)
-        live = None if place is None else await self._sessions.load_book_key(*place)
+        live = None if place is None else await self._sessions.look(*place)
         if live is None or live.record.mode is not Mode.DPOP:
             return None
         now = int(self._clock())
@@ -94,5 +100,5 @@ class Authenticator:
         record = await self._grants.redeem_websocket_ticket(ticket)
         if record is None or record.origin != facts.origin or record.path != facts.path:
             return None
-        live = await self._sessions.load_book_key(record.book, record.parent)
+        live = await self._sessions.look(record.book, record.parent)
         return live if live is not None and live.record.mode is Mode.DPOP else None

@@ -12,7 +12,9 @@ from joserfc.jwk import ECKey, KeySet
 from gateway import assertions
 from gateway.assertions import Assertions
 from gateway.identity import Caller, Identity, Merge
-from gateway.routes import AssertionRule, Backend
+from gateway.known import Known, caller_of
+from gateway.records import Book, LiveBook, Mode
+from gateway.routes import AssertionRule, Backend, Subject
 from gateway.signing_keys import LINGER, SigningKey
 from tests.assertion_parts import backend
 
@@ -43,9 +45,13 @@ class Counter:
         return self.made.to_bytes(length)
 
 
+def subject(person: str, kind: Subject, origin: str, book: str) -> str:
+    return f"{kind} {person} {origin} {book}"
+
+
 def signer(clock: Clock, *keys: SigningKey) -> Assertions:
     ring = keys or (SigningKey.generate(1),)
-    return Assertions(ring, "https://gw.example.edu", clock, Counter(), 1)
+    return Assertions(ring, "https://gw.example.edu", clock, Counter(), 1, subject)
 
 
 def test_an_independent_library_accepts_the_token() -> None:
@@ -142,6 +148,81 @@ def test_the_youngest_that_has_begun_signs_and_those_around_it_are_published() -
     assert (kid(), kids()) == (next_.kid, [new.kid, next_.kid])
 
 
+class TestLines:
+    """A session that is kept has its lines beside it."""
+
+    def test_for_half_of_its_life_counted_from_when_it_was_signed(self) -> None:
+        clock = Clock()
+        made, first = signer(clock), known()
+        line = made.line_for(first, backend(), "cs1", "g1")
+        clock.now += 20
+        assert made.line_for(first, backend(), "cs1", "g1") is line
+        second = known()
+        assert made.line_for(second, backend(), "cs1", "g1") == line, "found anew, it is the same person's"
+        clock.now += 11
+        assert made.line_for(first, backend(), "cs1", "g1") != line
+        assert made.line_for(second, backend(), "cs1", "g1") != line
+        clock.now -= 60
+        assert made.line_for(second, backend(), "cs1", "g1") != line, "a clock that jumped back"
+
+    def test_says_who_it_is_in_the_backends_own_terms(self) -> None:
+        made = signer(Clock())
+        _, token = made.line_for(known(), backend(), "cs1", "g1")
+        keys = KeySet.import_key_set(json.loads(json.dumps(made.jwks())))
+        said = jwt.decode(token, keys, algorithms=["ES256"]).claims
+        assert said["sub"] == subject("person-1", backend().subject, ADA.caller.origin, "cs1")
+        assert (said["book"], said["origin"]) == ("cs1", ADA.caller.origin)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            ("grades", "cs1", "g1"),
+            ("storage", "cs2", "g1"),
+            ("storage", None, "g1"),
+            ("storage", "cs1", "g2"),
+        ],
+    )
+    def test_whatever_tells_requests_apart_makes_another(self, other: tuple[str, str | None, str]) -> None:
+        made, kept = signer(Clock()), known()
+        line = made.line_for(kept, backend("storage"), "cs1", "g1")
+        assert made.line_for(kept, backend(other[0]), *other[1:]) != line
+
+    def test_a_key_that_was_removed_says_nothing_any_more(self) -> None:
+        old, new = SigningKey.generate(1), SigningKey.generate(2)
+        made, kept = signer(Clock(), old), known()
+        line = made.line_for(kept, backend(), "cs1", "g1")
+        made.replace([old])
+        assert made.line_for(kept, backend(), "cs1", "g1") is line, "the same ring, read again"
+        made.replace([new])
+        assert made.line_for(kept, backend(), "cs1", "g1") != line
+
+    def test_there_are_not_many_beside_one_session(self) -> None:
+        made, kept = signer(Clock()), known()
+        for number in range(100):
+            made.line_for(kept, backend(), "cs1", f"g{number}")
+        assert len(kept.lines) <= 16
+
+
+def known() -> Known:
+    book = Book(
+        person="person-1",
+        name="Ada",
+        provider="campus",
+        auth_time=100,
+        epoch=0,
+        origin="https://books.example.edu",
+        parent="slot.parent",
+        mode=Mode.COOKIE,
+        jkt=None,
+        approved=True,
+        own_device=True,
+        began=100,
+        ends=9999,
+    )
+    live = LiveBook(None, "slot.ada", book, None)
+    return Known(live, caller_of(live), "hash")
+
+
 def test_another_ring_signs_from_then_on_also_what_the_gateway_says_for_itself() -> None:
     old, new = SigningKey.generate(1), SigningKey.generate(2)
     made, merge = signer(Clock(), old), Merge("ada", "guest", "cs1")
@@ -173,7 +254,7 @@ def test_the_published_vectors_are_what_the_generator_writes() -> None:
 
 
 def test_a_call_of_the_gateways_own_is_no_persons_assertion() -> None:
-    signing = Assertions([SigningKey.generate(1)], "https://gw", Clock(), Counter(), research_cap=1)
+    signing = Assertions([SigningKey.generate(1)], "https://gw", Clock(), Counter(), 1, subject)
     name, token = signing.merge_header(
         Merge("ada", "guest", "cs1"), backend("storage", AssertionRule(audience="s"))
     )

@@ -10,6 +10,7 @@ from gateway.dpop import NONCE, mint_nonce
 from gateway.errors import InvalidRequestError, LoginRequiredError, UseNonceOnResourceError
 from gateway.grants import Tokens
 from gateway.origins import Trust
+from gateway.quick_sessions import QuickSessions
 from gateway.records import LiveBook, Mode, WebSocketTicket
 from gateway.session_ids import slot_of
 from tests.policies import POLICY
@@ -35,7 +36,8 @@ FACTS = Facts(
 
 @pytest.fixture
 def authenticator(parts: Parts) -> Authenticator:
-    return Authenticator(parts.sessions, parts.grants, parts.clock, parts.sealer)
+    quick = QuickSessions(parts.sessions, parts.sealer)
+    return Authenticator(quick, parts.grants, parts.clock, parts.sealer)
 
 
 def with_cookie(live: LiveBook, origin: str = BOOK) -> Facts:

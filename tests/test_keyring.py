@@ -202,7 +202,8 @@ class Gateway:
         self.clock = clock
         self.log = io.StringIO()
         self.sealer = Sealer(roots[0], roots[1:], os.urandom)
-        self.assertions = Assertions(ring, "https://gw.example.edu", clock, os.urandom, 1)
+        issuer = "https://gw.example.edu"
+        self.assertions = Assertions(ring, issuer, clock, os.urandom, 1, lambda person, *_: person)
         log = make_log(self.log)
         self.keys = AssertionKeys(vault, self.sealer, self.assertions, ROTATION, clock, log)
 

@@ -136,6 +136,14 @@ def test_hashed_is_sha256_in_base64url() -> None:
     assert encoded(b"\xfb\xff") == "-_8"
 
 
+def test_a_name_for_logs_is_the_roots_and_no_slot() -> None:
+    named = sealer(ROOT, OLD).name_for_logs("ada")
+    assert named == sealer(ROOT).name_for_logs("ada")
+    assert len({named, sealer(OLD).name_for_logs("ada"), sealer(ROOT).name_for_logs("ben")}) == 3
+    assert len(named) == 16
+    assert named not in sealer(ROOT).slots("ada")
+
+
 def test_a_slot_is_a_persons_while_its_root_is_in_the_ring() -> None:
     (old,), new = sealer(OLD).slots("ada"), sealer(ROOT)
     assert sealer(ROOT, OLD).has_slot("ada", old)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 
 from gateway.assertions import Assertions
 from gateway.authentication import Authenticator
@@ -18,6 +19,7 @@ from gateway.grants import Grants
 from gateway.keyring import AssertionKeys, RootKeys
 from gateway.opening import open_sessions
 from gateway.origin_history import OriginHistory
+from gateway.quick_sessions import QuickSessions
 from gateway.revocations import Revocations
 from gateway.routes import Subject
 from gateway.sealing import Sealer
@@ -37,6 +39,7 @@ class Core:
     store: Store
     sealer: Sealer
     sessions: Sessions
+    quick: QuickSessions
     revocations: Revocations
     grants: Grants
     authenticator: Authenticator
@@ -67,9 +70,11 @@ async def open_core(
     history = OriginHistory(directory.origin_entries, origins, clock, log)
     await history.look()
     await stack.enter_async_context(beside(history.run()))
+    quick = QuickSessions(sessions, sealer)
     grants = Grants(store, sealer, clock, token, settings.sessions.access)
     ring = await open_ring(directory.key_ring, sealer, int(clock()))
-    assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap)
+    subject = partial(subject_for, settings.keys)
+    assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap, subject)
     following = AssertionKeys(directory.key_ring, sealer, assertions, settings.keys.assertion, clock, log)
     await stack.enter_async_context(beside(following.watch()))
     return Core(
@@ -79,9 +84,10 @@ async def open_core(
         store=store,
         sealer=sealer,
         sessions=sessions,
+        quick=quick,
         revocations=opened.revocations,
         grants=grants,
-        authenticator=Authenticator(sessions, grants, clock, sealer),
+        authenticator=Authenticator(quick, grants, clock, sealer),
         directory=directory,
         assertions=assertions,
         clock=clock,

@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from gateway.access import admits
-from gateway.app.core import Core, beside, subject_for
+from gateway.app.core import Core, beside
 from gateway.budgets import Budgets
 from gateway.directory.ids import pairwise
 from gateway.expectation import expect_handler
@@ -52,7 +52,6 @@ async def add_proxy(
         upstreams=upstreams,
         streams=streams,
         budgets=Budgets(time.monotonic),
-        subject=partial(subject_for, keys),
         sub_for_book=partial(pairwise, keys.people),
     )
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)

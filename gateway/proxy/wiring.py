@@ -1,7 +1,7 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -11,7 +11,8 @@ from gateway.access import Facts
 from gateway.assertions import Assertions
 from gateway.budgets import Budgets
 from gateway.errors import ForbiddenError
-from gateway.identity import PROVIDER_TOKEN, Caller, Identity, plain_headers
+from gateway.identity import PROVIDER_TOKEN, Caller, plain_headers
+from gateway.known import Known
 from gateway.origins import Policy
 from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing, signed_out
 from gateway.proxy.head import Head, parse
@@ -19,7 +20,6 @@ from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.records import LiveBook, LiveSignIn
 from gateway.request_context import CLIENT, EMBED, POLICIES, REQUEST_ID, ROUTE, VERDICT
-from gateway.routes import Subject
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Headers = tuple[tuple[str, str], ...]
@@ -34,7 +34,7 @@ class ProviderTokens(Protocol):
 
 
 class Authenticating(Protocol):
-    async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
+    async def recognise(self, facts: Facts, policy: Policy | None) -> Known | None:
         """The book session a request is made in; None: anonymous."""
 
 
@@ -48,7 +48,6 @@ class Wiring:
     upstreams: Upstreams
     streams: Streams
     budgets: Budgets
-    subject: Callable[[str, Subject, str, str], str]  # (person, kind, origin, book) -> id for a backend
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
 
 
@@ -57,9 +56,13 @@ class Passed:
     """A request that may go to its backend, with the session it is made in."""
 
     forward: Forward
-    live: LiveBook | None
+    known: Known | None
     spend: Callable[[int], None]  # counts bytes that were relayed for its origin, either way
     provider_token: str | None = None
+
+    @property
+    def live(self) -> LiveBook | None:
+        return None if self.known is None else self.known.live
 
 
 async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
@@ -79,11 +82,11 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     request[ROUTE] = matched.route.backend
     if not isinstance(step, NeedSession):
         return Passed(step, None, _budget(wiring, matched, None))
-    live = await wiring.authenticator.authenticate(facts(head, matched, wiring.site), verdict.policy)
-    caller = None if live is None else caller_of(live)
+    known = await wiring.authenticator.recognise(facts(head, matched, wiring.site), verdict.policy)
+    caller = None if known is None else known.caller
     forward = identify(step, caller, wiring.sub_for_book)
-    spend = _budget(wiring, matched, caller)
-    return Passed(forward, live, spend, await _provider_token(wiring, request, forward, live))
+    passed = Passed(forward, known, _budget(wiring, matched, caller))
+    return replace(passed, provider_token=await _provider_token(wiring, request, forward, passed.live))
 
 
 def cutting(request: web.Request) -> Callable[[], None]:
@@ -152,30 +155,16 @@ def facts(head: Head, matched: Matched, site: Site) -> Facts:
     )
 
 
-def caller_of(live: LiveBook) -> Caller:
-    book = live.record
-    return Caller(
-        live.key,
-        book.person,
-        book.name,
-        book.provider,
-        book.origin,
-        book.auth_time,
-        is_guest=book.is_guest,
-    )
-
-
 def _identity(wiring: Wiring, passed: Passed, generation: str) -> Headers:
-    matched, caller, live = passed.forward.matched, passed.forward.caller, passed.live
-    if caller is None or live is None:
+    matched, caller, known = passed.forward.matched, passed.forward.caller, passed.known
+    if caller is None or known is None:
         return ()
-    backend, book = matched.backend, matched.book or ""
-    subject = wiring.subject(caller.person, backend.subject, caller.origin, book)
-    signed = [wiring.assertions.header_for(Identity(caller, subject, book), backend, generation)]
+    backend, parent = matched.backend, known.live.parent
+    signed = [wiring.assertions.line_for(known, backend, matched.book, generation)]
     if passed.provider_token is not None:
         signed.append((PROVIDER_TOKEN, passed.provider_token))
     if not backend.headers:
         return tuple(signed)
     # out of the session: a directory that is down must not stop requests of sessions that run
-    claims = {} if live.parent is None else live.parent.claims
+    claims = {} if parent is None else parent.claims
     return (*plain_headers(backend.headers, caller.provider, claims), *signed)

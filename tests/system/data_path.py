@@ -18,6 +18,7 @@ from gateway.budgets import Budgets
 from gateway.config.settings import Pages
 from gateway.cookies import book_name
 from gateway.expectation import expect_handler
+from gateway.known import Known, caller_of
 from gateway.middleware import cross_origin, errors, facts, on_prepare
 from gateway.origins import Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
@@ -145,7 +146,7 @@ class Sessions:
         self.living: dict[str, LiveBook] = {}
         self.asked = 0
 
-    async def authenticate(self, facts: Facts, policy: Policy | None) -> LiveBook | None:
+    async def recognise(self, facts: Facts, policy: Policy | None) -> Known | None:
         self.asked += 1
         match credential(facts):
             case CookieCredential((name, *_)) | DpopCredential(name) | TicketCredential(name):
@@ -154,7 +155,7 @@ class Sessions:
                 found = None
         if found is None or facts.origin is None or not admits(found.record, facts.origin, policy, NOW):
             return None
-        return found
+        return Known(found, caller_of(found), "nobody")
 
     async def still_alive(self, book: LiveBook) -> bool:
         return book in self.living.values()
@@ -240,12 +241,11 @@ async def data_path(
         authenticator=sessions,
         provider_tokens=tokens or Tokens(),
         assertions=Assertions(
-            (SigningKey.generate(NOW),), PUBLIC, lambda: NOW, lambda length: b"x" * length, 1
+            (SigningKey.generate(NOW),), PUBLIC, lambda: NOW, lambda length: b"x" * length, 1, subject
         ),
         upstreams=upstreams,
         streams=streams,
         budgets=Budgets(time.monotonic),
-        subject=subject,
         sub_for_book=sub_for_book,
     )
     app = application(wiring)

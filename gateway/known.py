@@ -1,0 +1,41 @@
+"""Who a request is made as, as the data path keeps them for some seconds."""
+
+import msgspec
+
+from gateway.identity import Caller
+from gateway.records import LiveBook
+
+Header = tuple[str, str]
+
+
+class Known(msgspec.Struct, eq=False):
+    """A book session that was found alive, and what was made of it since.
+
+    person_hash: what a log line says instead of the person. lines: identity headers that were made for it.
+    """
+
+    live: LiveBook
+    caller: Caller
+    person_hash: str
+    lines: dict[tuple[str, str | None, str], "Line"] = msgspec.field(default_factory=dict)
+
+
+class Line(msgspec.Struct, frozen=True, eq=False):
+    """An identity header. made: Unix seconds. ring: the signing keys that there were."""
+
+    made: float
+    ring: object
+    header: Header
+
+
+def caller_of(live: LiveBook) -> Caller:
+    book = live.record
+    return Caller(
+        live.key,
+        book.person,
+        book.name,
+        book.provider,
+        book.origin,
+        book.auth_time,
+        is_guest=book.is_guest,
+    )
