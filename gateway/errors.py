@@ -199,6 +199,14 @@ class TooManyRequestsError(GatewayError):
     code = "too_many_requests"
     description = "Too many requests. Wait a little."
 
+    def __init__(
+        self, detail: str = "", *, retry_after: int, rate_limit: str = "", rate_limit_policy: str = ""
+    ) -> None:
+        """The values of RateLimit and RateLimit-Policy; empty: there are none."""
+        super().__init__(detail, retry_after=retry_after)
+        self.rate_limit = rate_limit
+        self.rate_limit_policy = rate_limit_policy
+
 
 class TooManyGuestsError(GatewayError):
     status = 429

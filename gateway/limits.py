@@ -7,7 +7,7 @@ is counted: whoever makes ids up leaves nothing in Redis.
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.origins import Rate
+from gateway.origins import Limits, Rate
 
 _A_SCHOOL: Final = Rate(3000, 60)
 _A_PERSON: Final = Rate(30, 60)
@@ -20,6 +20,9 @@ class SignInLimits:
     per_address: Rate = _A_SCHOOL
     per_person: Rate = _A_PERSON
 
+
+REQUESTS: Final = Limits(per_person=Rate(20, 1), per_origin=Rate(2000, 1))  # where an origin has none
+CONNECTIONS: Final = 5000  # of one address
 
 TRANSACTIONS: Final = 4  # of our pages, that one sign-in begins at most
 TRANSACTION_USES: Final = Rate(60, 600)  # of one page's transaction: looks, tries, answers

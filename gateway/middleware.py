@@ -23,6 +23,7 @@ from gateway.errors import (
     MethodNotAllowedError,
     MisdirectedError,
     NotFoundError,
+    TooManyRequestsError,
     UseNonceError,
 )
 from gateway.expectation import meet_expectation
@@ -193,6 +194,9 @@ def _common(refusal: GatewayError) -> dict[str, str]:
         headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, MethodNotAllowedError):
         headers["Allow"] = ", ".join(refusal.allow)
+    if isinstance(refusal, TooManyRequestsError) and refusal.rate_limit:
+        headers["RateLimit"] = refusal.rate_limit
+        headers["RateLimit-Policy"] = refusal.rate_limit_policy
     return headers
 
 

@@ -26,13 +26,13 @@ def refused(asked: Budgets, limits: Limits, person: str | None = None, origin: s
 
 
 def test_without_limits_all_go_through() -> None:
-    asked = Budgets(Clock())
+    asked = Budgets(Limits(), Clock())
     assert [refused(asked, Limits(), "ada") for _ in range(1000)] == [None] * 1000
 
 
 def test_ten_seconds_worth_at_once_then_by_the_rate() -> None:
     clock = Clock()
-    asked, limits = Budgets(clock), Limits(per_person=Rate(5, 1))
+    asked, limits = Budgets(Limits(), clock), Limits(per_person=Rate(5, 1))
     assert [refused(asked, limits, "ada") for _ in range(50)] == [None] * 50
     assert refused(asked, limits, "ada") == 1
     assert refused(asked, limits, "bob") is None, "a budget of one's own"
@@ -44,7 +44,7 @@ def test_ten_seconds_worth_at_once_then_by_the_rate() -> None:
 
 def test_a_long_window_is_the_burst() -> None:
     clock = Clock()
-    asked, limits = Budgets(clock), Limits(per_origin=Rate(60, 3600))
+    asked, limits = Budgets(Limits(), clock), Limits(per_origin=Rate(60, 3600))
     assert [refused(asked, limits) for _ in range(60)] == [None] * 60
     assert refused(asked, limits) == 60
     assert refused(asked, limits, origin="https://other.example") is None
@@ -53,7 +53,7 @@ def test_a_long_window_is_the_burst() -> None:
 
 
 def test_a_refused_request_takes_nothing_from_the_other_bucket() -> None:
-    asked = Budgets(Clock())
+    asked = Budgets(Limits(), Clock())
     limits = Limits(per_person=Rate(1, 10), per_origin=Rate(2, 10))
     assert refused(asked, limits, "ada") is None
     assert refused(asked, limits, "ada") == 10
@@ -62,7 +62,7 @@ def test_a_refused_request_takes_nothing_from_the_other_bucket() -> None:
 
 def test_bytes_are_counted_after_the_fact() -> None:
     clock = Clock()
-    asked, limits = Budgets(clock), Limits(bytes=Rate(1000, 100))
+    asked, limits = Budgets(Limits(), clock), Limits(bytes=Rate(1000, 100))
     asked.spend(Limits(), BOOK, 10**9)
     assert refused(asked, limits) is None
     asked.spend(limits, BOOK, 1500)
@@ -73,7 +73,7 @@ def test_bytes_are_counted_after_the_fact() -> None:
 
 def test_what_was_asked_longest_ago_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budgets, "KEPT", 2)
-    asked, limits = Budgets(Clock()), Limits(per_person=Rate(1, 10))
+    asked, limits = Budgets(Limits(), Clock()), Limits(per_person=Rate(1, 10))
     for person in ("ada", "bob", "carla"):
         assert refused(asked, limits, person) is None
     assert refused(asked, limits, "carla") == 10

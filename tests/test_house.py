@@ -70,6 +70,7 @@ PURE = (
     "proxy.answer",
     "proxy.decide",
     "proxy.head",
+    "proxy.pace",
     "proxy.path",
     "records",
     "redis_address",

@@ -51,7 +51,7 @@ async def add_proxy(
         assertions=core.assertions,
         upstreams=upstreams,
         streams=streams,
-        budgets=Budgets(time.monotonic),
+        budgets=Budgets(core.settings.requests, time.monotonic),
         sub_for_book=partial(pairwise, keys.people),
     )
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)

@@ -49,7 +49,8 @@ from gateway.config.settings import (
     Pages,
     Settings,
 )
-from gateway.limits import SignInLimits
+from gateway.limits import CONNECTIONS, REQUESTS, SignInLimits
+from gateway.origins import Limits
 from gateway.routes import RouteTable
 from gateway.session_limits import DAY, Life, SessionLimits
 
@@ -96,9 +97,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     routes = RouteTable((), MappingProxyType({}))
     if backends_node is not None:
         routes = read_backends(backends_node, faults, sources, providers)
-    limits = part(
-        top, "limits", faults, ("head", "guests", "sign_in"), ("connections_per_address", "requests")
-    )
+    limits = part(top, "limits", faults, ("connections_per_address", "sign_in", "guests", "requests", "head"))
     return Settings(
         public_url=top.get("public_url", public_url, ""),
         contact=top.find("contact", text),
@@ -117,6 +116,8 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         routes=routes,
         guests=_guests(top, limits, faults),
         sign_in=_sign_in_limits(limits, faults),
+        requests=_request_limits(limits, faults),
+        connections_per_address=limits.get("connections_per_address", whole(10, 1_000_000), CONNECTIONS),
         max_head=limits.get("head", size(8000, 65536), 16384),
         pages=_pages(top, faults),
         research_cap=_research_cap(top, faults),
@@ -226,6 +227,14 @@ def _sign_in_limits(limits: Block, faults: Faults) -> SignInLimits:
     return SignInLimits(
         per_address=sign_in.get("per_address", rate, default.per_address),
         per_person=sign_in.get("per_person", rate, default.per_person),
+    )
+
+
+def _request_limits(limits: Block, faults: Faults) -> Limits:
+    requests = part(limits, "requests", faults, ("per_person", "per_origin"))
+    return Limits(
+        per_person=requests.get("per_person", rate, REQUESTS.per_person),
+        per_origin=requests.get("per_origin", rate, REQUESTS.per_origin),
     )
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from gateway.limits import SignInLimits
-from gateway.origins import Rate
+from gateway.origins import Limits, Rate
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
 from gateway.signing_keys import Rotation
@@ -136,6 +136,8 @@ class Settings:
     routes: RouteTable
     guests: Guests
     sign_in: SignInLimits
+    requests: Limits  # for what an origin's own limits do not say
+    connections_per_address: int  # at each worker
     max_head: int  # bytes
     pages: Pages
     research_cap: int  # privacy.default_level: 1 or 2

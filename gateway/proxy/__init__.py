@@ -4,6 +4,7 @@ path       which paths are understood, so that policy and backend read the same 
 head       parses by the canonical grammar, and rewrites: strip first, then set ours
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
+pace       how fast a client must be
 body       a request's body, counted and timed as it is relayed
 streams    what is open, to be cut when its session ends
 upstream   the connections to backends, their time-outs and bulkheads
