@@ -18,7 +18,6 @@ from gateway.errors import (
 )
 from gateway.identity import Merge
 from gateway.proxy.body import FirstByte
-from gateway.proxy.decide import base_path
 from gateway.proxy.upstream import Upstreams
 from gateway.routes import RouteTable, Subject
 from gateway.telemetry import Log
@@ -88,7 +87,7 @@ class Telling:
         told = Merge(subject(merge.survivor), subject(merge.loser), merge.book)
         headers = (self._assertions.merge_header(told, backend), ("Content-Length", "0"))
         first_byte = FirstByte(backend.timeouts.first_byte)
-        target = base_path(backend) + PATH
+        target = backend.base + PATH
         async with self._upstreams[merge.backend].exchange(
             "POST", target, headers, None, first_byte
         ) as response:

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
 
 
 class SignInNeed(StrEnum):
@@ -30,6 +35,42 @@ class Route:
     sign_in: SignInNeed
     methods: frozenset[str] | None  # None: whatever the origin's policy grants
     embed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One place where a backend is; `index`: its place in `urls`, which logs and metrics name it by."""
+
+    url: str  # http(s)://host[:port]/base/ or unix:PATH
+    index: int
+    tls: bool
+    host: str  # a name or an IP address, without brackets; of a Unix socket `localhost`
+    port: int
+    unix: str | None  # the socket's path
+    authority: str  # what `Host` says
+    base: str  # the path that everything is below; begins and ends with `/`
+
+    @classmethod
+    def of(cls, url: str, index: int = 0) -> Self:
+        """url: proved by the configuration."""
+        if url.startswith("unix:"):
+            return cls(url, index, False, "localhost", 80, url.removeprefix("unix:"), "localhost", "/")
+        parts = urlsplit(url)
+        tls, default = parts.scheme == "https", _PORTS[parts.scheme]
+        host, port = parts.hostname or "", parts.port or default
+        named = f"[{host}]" if ":" in host else host
+        authority = named if port == default else f"{named}:{port}"
+        return cls(url, index, tls, host, port, None, authority, parts.path or "/")
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRule:
+    """How each URL of a backend is asked whether it is well: `GET path`, any 2xx."""
+
+    path: str  # below the base
+    every: float = 5.0  # seconds
+    fall: int = 3  # bad answers in a row, and it is asked last
+    rise: int = 2  # good ones, and it is back
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +109,7 @@ class Backend:
     """A service behind the gateway."""
 
     name: str
-    url: str  # http(s)://host:port/base/ or unix:PATH
+    addresses: tuple[Address, ...]  # one at least, all with the same base
     subject: Subject
     assertion: AssertionRule
     headers: Mapping[str, str]  # header name -> PROVIDER.CLAIM
@@ -85,6 +126,11 @@ class Backend:
     guests: bool = False  # whether it takes requests of guests
     merges: bool = False  # whether it is told when two people became one
     provider_token: str | None = None  # the provider whose access token it is given
+    health: HealthRule | None = None
+
+    @property
+    def base(self) -> str:
+        return self.addresses[0].base
 
 
 @dataclass(frozen=True, slots=True)

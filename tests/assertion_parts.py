@@ -1,12 +1,12 @@
 """A backend that is told who somebody is."""
 
-from gateway.routes import AssertionRule, Backend, BackendTls, InFlight, Subject, Timeouts
+from gateway.routes import Address, AssertionRule, Backend, BackendTls, InFlight, Subject, Timeouts
 
 
 def backend(name: str = "storage", rule: AssertionRule | None = None) -> Backend:
     return Backend(
         name=name,
-        url="http://127.0.0.1:1/",
+        addresses=(Address.of("http://127.0.0.1:1/"),),
         subject=Subject.PERSON,
         assertion=rule or AssertionRule(),
         headers={},

@@ -59,7 +59,7 @@ providers:
 sign_in: {guests: true}
 backends:
   grades:
-    urls: ["https://grades.internal:8443/api"]
+    urls: ["https://grades.internal:8443/api", "https://10.0.0.9/api/"]
     tls: {ca: {file: campus.pem}, certificate: {file: tls.crt}, key: {file: tls.key}}
     routes:
       - {path: /grades/, strip: true, methods: [GET, POST]}
@@ -73,6 +73,7 @@ backends:
     response: {cookies: [lang], html: sandbox, rewrite_location: false}
     timeouts: {connect: 1s, first_byte: 5s, idle: 10s}
     in_flight: {max: 10, queue: 0, wait: 100ms}
+    health: {path: /healthz, every: 10s, fall: 4, rise: 1}
     max_body: 1MB
     websocket: true
   socket:

@@ -6,6 +6,7 @@ from gateway.errors import BackendBrokenError
 from gateway.proxy.answer import Answer, answer, public_location
 from gateway.proxy.decide import Forward, Matched, decide
 from gateway.proxy.head import Head
+from gateway.routes import Address
 from tests.test_decide import GRANTED, SITE, STORAGE
 
 SANDBOX = ("Content-Security-Policy", "sandbox")
@@ -153,6 +154,10 @@ def test_event_streams(line: str, *, found: bool) -> None:
 OWN = "http://10.0.0.5:8001/base"
 
 
+SOCKET = {"addresses": (Address.of("unix:/run/s"),)}
+AT_ROOT = {"addresses": (Address.of("http://10.0.0.5:8001/"),)}
+
+
 @pytest.mark.parametrize(
     ("said", "path", "changed", "public"),
     [
@@ -161,14 +166,14 @@ OWN = "http://10.0.0.5:8001/base"
         ("HTTP://10.0.0.5:8001/base/v1", "/storage/x", {}, "https://gw.test/storage/v1"),
         ("//10.0.0.5:8001/base/v1", "/storage/x", {}, "https://gw.test/storage/v1"),
         (f"{OWN}/", "/storage/x", {}, "https://gw.test/storage/"),
-        ("http://10.0.0.5:8001", "/storage/x", {"url": "http://10.0.0.5:8001/"}, "https://gw.test/storage/"),
+        ("http://10.0.0.5:8001", "/storage/x", AT_ROOT, "https://gw.test/storage/"),
         ("http://10.0.0.5:8001/elsewhere", "/storage/x", {}, None),
         ("http://10.0.0.5:99999/x", "/storage/x", {}, None),
         ("http://named:81/base/x", "/storage/x", {"host": "named:81"}, "https://gw.test/storage/x"),
         ("http://named/base/x", "/storage/x", {"host": "public"}, "http://named/base/x"),
-        ("http://localhost/x", "/storage/x", {"url": "unix:/run/s"}, "https://gw.test/storage/x"),
+        ("http://localhost/x", "/storage/x", SOCKET, "https://gw.test/storage/x"),
         ("/base/v1/x", "/storage/x", {}, "/storage/v1/x"),
-        ("/storage/x", "/storage/x", {"url": "http://10.0.0.5:8001/"}, "/storage/x"),
+        ("/storage/x", "/storage/x", AT_ROOT, "/storage/x"),
         ("/elsewhere", "/storage/x", {}, "/elsewhere"),
         ("next?x", "/storage/x", {}, "next?x"),
         ("//other.edu/x", "/storage/x", {}, "//other.edu/x"),

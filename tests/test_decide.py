@@ -24,7 +24,6 @@ from gateway.proxy.decide import (
     Matched,
     NeedSession,
     Site,
-    base_path,
     decide,
     identify,
     outgoing,
@@ -285,11 +284,6 @@ def test_length_is_looked_at_after_the_session() -> None:
 def test_targets(path: str, query: str | None, sent: str) -> None:
     step = decide(replace(head(path), query=query), GRANTED, SITE)
     assert target(step.matched) == sent
-
-
-def test_base_paths() -> None:
-    assert base_path(replace(STORAGE, url="unix:/run/x/y")) == "/"
-    assert base_path(replace(STORAGE, url="http://h:1")) == "/"
 
 
 def sent(*lines: tuple[str, str], client: str | None = "203.0.113.9", **changed: object) -> dict[str, str]:

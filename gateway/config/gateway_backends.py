@@ -27,9 +27,11 @@ from gateway.config.nodes import (
 )
 from gateway.config.settings import ProviderSettings
 from gateway.routes import (
+    Address,
     AssertionRule,
     Backend,
     BackendTls,
+    HealthRule,
     InFlight,
     Route,
     RouteTable,
@@ -96,21 +98,22 @@ def _keys(entry: Entry, faults: Faults) -> Block:
         f"backend {entry.key}",
         keys=(
             "urls", "tls", "routes", "identity", "request", "response", "timeouts", "in_flight", "max_body",
-            "websocket", "guests", "lifecycle",
+            "websocket", "guests", "lifecycle", "health",
         ),
-        later=("host", "health"),
+        later=("host",),
         required=("urls", "routes"),
     )  # fmt: skip
 
 
 def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
-    url = _url(keys, reading)
+    addresses = _addresses(keys, reading)
     subject, assertion, headers, provider_token = _identity(entry, keys, reading)
     origin, host, request_cookies = _request(keys, reading.faults)
     response_cookies, rewrite_location = _response(keys, reading.faults)
     tls = _tls(keys, reading)
-    if tls != BackendTls() and url and not url.startswith("https:"):
-        message = f"tls is set, but `{url}` does not speak it."
+    plain = [address.url for address in addresses if not address.tls]
+    if tls != BackendTls() and plain:
+        message = f"tls is set, but `{plain[0]}` does not speak it."
         reading.faults.add(
             keys.line_of("tls"), "tls-without-https", message, "Write https:// or remove `tls`."
         )
@@ -121,7 +124,7 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
     lifecycle = word_of(("merge",), ("export", "delete"))
     return Backend(
         name=entry.key,
-        url=url,
+        addresses=addresses,
         subject=subject,
         assertion=assertion,
         headers=MappingProxyType(headers),
@@ -138,17 +141,40 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         guests=guests,
         merges="merge" in (keys.find("lifecycle", list_of(lifecycle)) or ()),
         provider_token=provider_token,
+        health=_health(keys, reading.faults),
     )
 
 
-def _url(keys: Block, reading: _Reading) -> str:
+def _addresses(keys: Block, reading: _Reading) -> tuple[Address, ...]:
     urls = keys.find("urls", list_of(backend_url(reading.sources))) or ()
-    if len(urls) > 1:
-        not_built(reading.faults, keys.line_of("urls"), "Balancing over several urls", "Keep one of them.")
-    node = keys.node("urls")
+    node, faults = keys.node("urls"), reading.faults
     if node is not None and not urls and items(node, Faults(""), "urls") == ():
-        reading.faults.add(node.line, "no-urls", "urls is empty.", "Write `urls: [http://HOST:PORT]`.")
-    return urls[0] if urls else ""
+        faults.add(node.line, "no-urls", "urls is empty.", "Write `urls: [http://HOST:PORT]`.")
+    addresses = tuple(Address.of(url, index) for index, url in enumerate(urls))
+    if len({address.base for address in addresses}) > 1:
+        message = "The urls of one backend have different paths, but a request may go to any of them."
+        remedy = "Give them one path, or make two backends."
+        faults.add(keys.line_of("urls"), "different-paths", message, remedy)
+    return addresses
+
+
+def _health(keys: Block, faults: Faults) -> HealthRule | None:
+    node = keys.node("health")
+    if node is None:
+        return None
+    read = block(node, faults, "health", keys=("path", "every", "fall", "rise"), required=("path",))
+    count, default = whole(1, 100), HealthRule("/")
+    return HealthRule(
+        path=read.get("path", _health_path, default.path),
+        every=read.get("every", duration(0.5, 3600), default.every),
+        fall=read.get("fall", count, default.fall),
+        rise=read.get("rise", count, default.rise),
+    )
+
+
+_health_path = matching(
+    re.compile(r"/[!-\"$-~]*", re.ASCII), "bad-path", "Write /PATH: it is below the path of the urls."
+)
 
 
 # --- what the backend is told

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import BackendBrokenError
 from gateway.origins import DEFAULT_PORTS
-from gateway.proxy.decide import Forward, Matched, Site, base_path
+from gateway.proxy.decide import Forward, Matched, Site
 from gateway.routes import SignInNeed
 
 Headers = tuple[tuple[str, str], ...]
@@ -105,7 +105,7 @@ def public_location(value: str, matched: Matched, site: Site) -> str | None:
 
 def _public_path(path: str, matched: Matched) -> str | None:
     """None: not below the backend's base path."""
-    base, prefix = base_path(matched.backend), matched.route.path
+    base, prefix = matched.backend.base, matched.route.path
     if not path.startswith(base):
         return None
     if not matched.route.strip:
@@ -118,16 +118,16 @@ def _public_path(path: str, matched: Matched) -> str | None:
 def _own_addresses(matched: Matched) -> frozenset[tuple[str, int | None]]:
     """Host and port under which a backend knows itself: where it is, and the Host it is told."""
     backend = matched.backend
-    url = "http://localhost" if backend.url.startswith("unix:") else backend.url
-    own = _address(url, matched)
+    own = frozenset((address.host, address.port) for address in backend.addresses)
     if backend.host in {"backend", "public"}:
-        return frozenset({own})
-    return frozenset({own, _address(f"//{backend.host}", matched)})
+        return own
+    return own | {_address(f"//{backend.host}", matched)}
 
 
 def _address(url: str, matched: Matched) -> tuple[str, int | None]:
     parts = urlsplit(url)
-    scheme = parts.scheme or urlsplit(matched.backend.url).scheme  # "//host/path" keeps the backend's own
+    own = "https" if matched.backend.addresses[0].tls else "http"
+    scheme = parts.scheme or own  # "//host/path" keeps the backend's own
     return parts.hostname or "", parts.port or DEFAULT_PORTS.get(scheme)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from gateway import cookies
 from gateway.cors import READING_METHODS, Surface, Verdict, admit
@@ -122,11 +121,7 @@ def target(matched: Matched) -> str:
     path = matched.head.path
     rest = path[len(matched.route.path) :] if matched.route.strip else path[1:]
     query = "" if matched.head.query is None else f"?{matched.head.query}"
-    return base_path(matched.backend) + rest + query
-
-
-def base_path(backend: Backend) -> str:
-    return "/" if backend.url.startswith("unix:") else urlsplit(backend.url).path or "/"
+    return matched.backend.base + rest + query
 
 
 def outgoing(

@@ -78,7 +78,7 @@ class Upstream:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.bulkhead = Bulkhead(backend.in_flight)
-        self._base = str(URL("http://localhost" if _is_unix(backend) else backend.url).origin())
+        self._base = str(URL("http://localhost" if _is_unix(backend) else backend.addresses[0].url).origin())
         self._session = ClientSession(
             connector=_connector(backend),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -181,18 +181,18 @@ def _errors(upload: Upload | None) -> Generator[None, None, None]:
 
 
 def _is_unix(backend: Backend) -> bool:
-    return backend.url.startswith("unix:")
+    return backend.addresses[0].unix is not None
 
 
 def _connector(backend: Backend) -> aiohttp.BaseConnector:
     if _is_unix(backend):
-        path = backend.url.removeprefix("unix:")
+        path = backend.addresses[0].unix or ""
         return aiohttp.UnixConnector(path, limit=0, keepalive_timeout=IDLE_CONNECTION)
     return aiohttp.TCPConnector(
         limit=0,  # the bulkhead is the limit
         keepalive_timeout=IDLE_CONNECTION,
         ttl_dns_cache=10,
-        ssl=_tls(backend.tls) if backend.url.startswith("https:") else True,
+        ssl=_tls(backend.tls) if backend.addresses[0].tls else True,
     )
 
 

@@ -29,6 +29,7 @@ from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import Book, LiveBook, LiveSignIn, Mode, SignIn
 from gateway.routes import (
+    Address,
     AssertionRule,
     Backend,
     BackendTls,
@@ -57,10 +58,10 @@ TRUSTED_PROXIES = (ip_network("127.0.0.0/8"),)
 TIMEOUTS = Timeouts(connect=2, first_byte=1.5, idle=1.5)
 
 
-def backend(url: str, name: str = "storage") -> Backend:
+def backend(url: str, name: str = "storage", *others: str) -> Backend:
     return Backend(
         name=name,
-        url=url,
+        addresses=tuple(Address.of(url, index) for index, url in enumerate((url, *others))),
         subject=Subject.PERSON,
         assertion=AssertionRule(),
         headers=MappingProxyType({}),
