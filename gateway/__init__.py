@@ -33,6 +33,7 @@ grants             what is exchanged once or for a short time
 assertions         the signed identity and its keys
 quick_sessions     sessions as the data path asks for them
 budgets            what an origin and a person may use
+leases             how workers share it through Redis
 directory/         people, approvals, the key ring: SQL
 providers/         identity providers: one contract, and OpenID Connect
 config/            gateway.yaml and origins.yaml as proved values; reload

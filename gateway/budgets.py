@@ -23,6 +23,7 @@ V = TypeVar("V")
 BURST: Final = 10  # seconds
 KEPT: Final = 20_000  # people at origins, and origins; beyond, the older half goes, and is full again
 PART: Final = 1 / 32  # of a bucket, that a worker uses before it tells the others
+SLOTS: Final = 16
 _FUZZ: Final = 1e-6  # seconds, that sums of floats may be off
 
 
@@ -49,14 +50,10 @@ class Bucket:
 
 
 class Told(NamedTuple):
-    """What of a bucket is told: the seconds that were used. key: of the bucket, for all workers."""
+    """What of a bucket is told. used: seconds."""
 
     bucket: Bucket
     used: float
-
-    @property
-    def key(self) -> str:
-        return self.bucket.key
 
 
 class _Origin:
@@ -171,9 +168,15 @@ class Budgets:
 def _bucket(kind: str, whose: str, rate: Rate | None, before: Bucket | None) -> Bucket | None:
     if rate is None:
         return None
-    bucket = before or Bucket(kind, f"u:{kind}:{hashed(whose)}")
+    bucket = before or Bucket(kind, _key(f"{kind} {whose}"))
     bucket.set_rate(rate)
     return bucket
+
+
+def _key(whose: str) -> str:
+    """Under which all workers know a bucket; what is told together lies in few slots of a cluster."""
+    name = hashed(whose)
+    return f"u:{{u{ord(name[0]) % SLOTS}}}:{name}"
 
 
 def _halve(table: dict[K, V]) -> bool:

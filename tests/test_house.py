@@ -35,7 +35,7 @@ ROWS = (
     ("book_sessions",),
     ("sessions", "grants", "budgets", "assertions", "directory", "providers", "config"),
     ("quick_sessions",),
-    ("authentication", "keyring", "provider_tokens", "journal", "origin_history"),
+    ("authentication", "keyring", "leases", "provider_tokens", "journal", "origin_history"),
     ("proxy", "revocations"),
     ("opening",),
     ("merges",),

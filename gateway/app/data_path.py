@@ -11,6 +11,7 @@ from gateway.app.core import Core, beside
 from gateway.budgets import Budgets
 from gateway.directory.ids import pairwise
 from gateway.expectation import expect_handler
+from gateway.leases import Leases
 from gateway.middleware import PROXIED_PATHS
 from gateway.origins import parse_origin
 from gateway.provider_tokens import ProviderTokens
@@ -20,6 +21,7 @@ from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
+from gateway.store.buckets import Buckets
 
 
 async def add_proxy(
@@ -43,6 +45,9 @@ async def add_proxy(
         streams.end_all()
 
     app.on_shutdown.append(end_streams)
+    budgets = Budgets(core.settings.requests, time.monotonic)
+    shared = Buckets(core.store.connection.ungated, core.settings.redis.prefix)
+    await stack.enter_async_context(beside(Leases(budgets, shared).run()))
     wiring = Wiring(
         site=Site.of(core.settings.public_url, routes),
         max_head=core.settings.max_head,
@@ -51,7 +56,7 @@ async def add_proxy(
         assertions=core.assertions,
         upstreams=upstreams,
         streams=streams,
-        budgets=Budgets(core.settings.requests, time.monotonic),
+        budgets=budgets,
         sub_for_book=partial(pairwise, keys.people),
     )
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)

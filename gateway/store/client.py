@@ -1,6 +1,7 @@
 """What commands are given to: redis-py's commands, and what the house asks of a client besides."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from redis.asyncio import Redis
@@ -25,6 +26,11 @@ class Client(Redis, ABC):  # type: ignore[misc]  # redis-py defines `command_inf
     def renew(self) -> None:
         """No connection that is open now is used for another command."""
 
+    @staticmethod
+    @abstractmethod
+    def of_one_slot(keys: Sequence[str]) -> list[list[str]]:
+        """The keys in groups that one script may have together."""
+
     @abstractmethod
     async def listening_pool(self, channel: str) -> Pool:
         """The master that the messages of this channel pass, as it is now."""
@@ -44,6 +50,10 @@ class MasterClient(Client):
 
     def renew(self) -> None:
         self._pool.renew()
+
+    @staticmethod
+    def of_one_slot(keys: Sequence[str]) -> list[list[str]]:
+        return [list(keys)]
 
     async def listening_pool(self, channel: str) -> Pool:  # ruff: ignore[unused-method-argument]  # one has all
         return self._pool

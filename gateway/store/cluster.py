@@ -187,6 +187,13 @@ class ClusterClient(Client):
         for pool, _ in self._nodes.values():
             pool.renew()
 
+    @staticmethod
+    def of_one_slot(keys: Sequence[str]) -> list[list[str]]:
+        slots: dict[int, list[str]] = {}
+        for key in keys:
+            slots.setdefault(_slot_of(key), []).append(key)
+        return list(slots.values())
+
     async def listening_pool(self, channel: str) -> Pool:
         await self._topology.refresh()
         return self._node(await self._topology.owner(_slot_of(channel)))[0]

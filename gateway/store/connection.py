@@ -89,6 +89,10 @@ class Connection:
         """A Lua script whose keys are of one slot. To be run within `do`."""
         return Script(self._client, source)
 
+    def of_one_slot(self, keys: Sequence[str]) -> list[list[str]]:
+        """The keys in groups that one script may have together: one group, but in a cluster."""
+        return self._client.of_one_slot(keys)
+
     async def do(self, operation: "Callable[[Redis], Awaitable[T]]") -> T:
         """Runs `operation` with the client. StoreUnavailableError: whatever went wrong with Redis."""
         task = asyncio.ensure_future(self._bounded(operation))

@@ -148,6 +148,25 @@ if type(count) == 'table' then return -1 end
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count
 """
+# A bucket is a key that lives until the bucket is full again: what was used of it makes it live longer.
+# KEYS: buckets. ARGV, of each: milliseconds that were used, and how many it may lack. -1: it is none of ours.
+USE: Final = """
+local lacking = {}
+for i, bucket in ipairs(KEYS) do
+  local used, most = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local found = redis.pcall('GET', bucket)
+  if found == '' then
+    lacking[i] = math.min(math.max(redis.call('PTTL', bucket), 0) + used, most)
+    redis.call('PEXPIRE', bucket, lacking[i])
+  elseif found then
+    lacking[i] = -1
+  else
+    lacking[i] = math.min(used, most)
+    redis.call('SET', bucket, '', 'PX', lacking[i])
+  end
+end
+return lacking
+"""
 # The person's marks, remembered for some seconds more; false: something else is there.
 MARKS: Final = """
 local marks = redis.pcall('HGETALL', KEYS[1])
