@@ -86,6 +86,8 @@ limits:
   head: 32KiB
   guests: {per_address: 100/h, per_origin: 5/min}
   sign_in: {per_address: 2000/min, per_person: 20/min}
+  connections_per_address: 1000
+  requests: {per_person: 30/s, per_origin: 3000/s}
 pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
 privacy: {default_level: 2}
 """

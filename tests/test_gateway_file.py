@@ -8,7 +8,7 @@ import trustme
 from gateway.config.faults import ConfigError
 from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages
 from gateway.limits import SignInLimits
-from gateway.origins import Rate
+from gateway.origins import Limits, Rate
 from gateway.routes import AssertionRule, InFlight, Route, SignInNeed, Subject, Timeouts
 from gateway.session_limits import Life, SessionLimits
 from tests.gateway_texts import ENV, MINIMAL, WHOLE, faults, make_site, parse, with_state
@@ -32,6 +32,8 @@ def test_only_four_keys_are_required(site: Path) -> None:
     assert settings.guests == Guests()
     assert not settings.guests.welcome
     assert settings.pages == Pages()
+    assert settings.requests == Limits(per_person=Rate(20, 1), per_origin=Rate(2000, 1))
+    assert settings.connections_per_address == 5000
     assert settings.research_cap == 1
     backend = settings.routes.backends["storage"]
     assert [address.url for address in backend.addresses] == ["http://10.0.0.5:8001/"]
@@ -59,6 +61,8 @@ def test_every_built_key_arrives(site: Path) -> None:
     )
     assert settings.guests == Guests(True, Rate(100, 3600), Rate(5, 60))
     assert settings.sign_in == SignInLimits(Rate(2000, 60), Rate(20, 60))
+    assert settings.requests == Limits(per_person=Rate(30, 1), per_origin=Rate(3000, 1))
+    assert settings.connections_per_address == 1000
     told = settings.routes.backends
     assert [(backend.guests, backend.merges) for backend in told.values()] == [(False, False), (True, True)]
     campus, home = settings.providers
@@ -81,7 +85,6 @@ LATER = [
     ("classes: {}", "top"),
     ("studies: {}", "top"),
     ("telemetry: {}", "top"),
-    ("limits: {requests: {}}", "top"),
     ("pages: {logo: {file: logo.svg}}", "top"),
     ("pages: {languages: [en]}", "top"),
     ("privacy: {log_addresses: truncated}", "top"),
@@ -193,6 +196,11 @@ WRONG = [
     ("limits: {guests: {per_address: 5}}", "top", "bad-rate"),
     ("limits: {sign_in: {per_person: often}}", "top", "bad-rate"),
     ("limits: {sign_in: {per_origin: 5/min}}", "top", "unknown-key"),
+    ("limits: {requests: {per_person: 0/s}}", "top", "bad-rate"),
+    ("limits: {requests: {per_origin: 10KB/s}}", "top", "bad-rate"),
+    ("limits: {requests: {bytes: 1GB/d}}", "top", "unknown-key"),
+    ("limits: {connections_per_address: 0}", "top", "bad-number"),
+    ("limits: {connections_per_address: many}", "top", "bad-number"),
     ("sessions: {token_mode: {access: 2h}}", "top", "duration-out-of-range"),
     ("limits: {head: 1KB}", "top", "bad-size"),
     ("pages: {colour: red}", "top", "bad-colour"),
