@@ -5,9 +5,17 @@ head       parses by the canonical grammar, and rewrites: strip first, then set 
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
 pace       how fast a client must be
+chunked    chunked framing, read strictly
+balance    which URL of a backend is asked next
 body       a request's body, counted and timed as it is relayed
 streams    what is open, to be cut when its session ends
-upstream   the connections to backends, their time-outs and bulkheads
+answer_head  the head of a backend's answer, read strictly
+connection a connection to a backend
+call       one request to a backend and its answer, as callbacks
+hosts      the IP addresses of a backend's name
+pool       the connections to one URL
+bulkhead   how many requests a backend may have at once
+upstream   a backend: all of these together
 wiring     what the data path is given, and the steps that both kinds of requests share
 plain      the reference path: aiohttp on both sides
 websocket  the same for WebSockets

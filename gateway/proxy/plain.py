@@ -39,7 +39,7 @@ async def _forward(
     upstream = wiring.upstreams[matched.backend.name]
     # From here on: it may end while the request waits for a place, and is forwarded in its name no more.
     with wiring.streams.open(passed.live, cutting(request)):
-        async with upstream.bulkhead.enter() as place:
+        async with upstream.place() as place:
             first_byte = FirstByte(matched.backend.timeouts.first_byte)
             upload = await _upload(request, passed, first_byte)
             if matched.head.length is not None and upload is not None:

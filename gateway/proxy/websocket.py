@@ -33,7 +33,7 @@ async def relay_websocket(
     # The session first: it may end while the backend takes its time.
     with wiring.streams.open(passed.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")):
         async with (
-            upstream.bulkhead.enter() as place,
+            upstream.place() as place,
             upstream.websocket(target(matched), headers, theirs) as backend,
         ):
             place.leave()  # open, it is no request that hangs

@@ -20,7 +20,7 @@ from gateway.cookies import book_name
 from gateway.expectation import expect_handler
 from gateway.known import Known, caller_of
 from gateway.middleware import cross_origin, errors, facts, on_prepare
-from gateway.origins import Policy, PolicyTable, Trust
+from gateway.origins import Limits, Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
 from gateway.proxy.decide import Site
 from gateway.proxy.plain import proxy_handler
@@ -227,7 +227,7 @@ def head(
 
 @asynccontextmanager
 async def data_path(
-    *backends: Backend, routes: tuple[Route, ...] = ROUTES, tokens: Tokens | None = None
+    *backends: Backend, routes: tuple[Route, ...] = ROUTES, tokens: Tokens | None = None, way: str = "plain"
 ) -> AsyncGenerator[DataPath, None]:
     named = {one.name: one for one in backends}
     usable = tuple(sorted((r for r in routes if r.backend in named), key=lambda r: -len(r.path)))
@@ -246,7 +246,7 @@ async def data_path(
         ),
         upstreams=upstreams,
         streams=streams,
-        budgets=Budgets(time.monotonic),
+        budgets=Budgets(Limits(), time.monotonic),
         sub_for_book=sub_for_book,
     )
     app = application(wiring)

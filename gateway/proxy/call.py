@@ -1,0 +1,430 @@
+"""One request to a backend and its answer, as callbacks: framing both ways, deadlines, one more try."""
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import Final, Protocol
+
+from gateway.errors import BackendBrokenError, BackendTimeoutError, GatewayError
+from gateway.proxy.answer_head import AnswerHead, read_answer
+from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
+from gateway.proxy.connection import BUFFER, Connection
+from gateway.routes import Address, Timeouts
+
+HEAD: Final = 1 << 15  # bytes of an answer's head
+TRIES: Final = 2
+_INTERIM: Final = 16  # answers before the answer
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110 section 9.2.2
+
+_WAITING, _CONNECTING, _ASKED, _ANSWERING, _OVER = range(5)
+
+
+class Receiver(Protocol):
+    """Whom an answer is for. None of this is called from within `Upstream.call`, or after `cancel`.
+
+    The last call is the one with `ended`, or `answer_failed`, or `switched`.
+    """
+
+    def answer_head(self, head: AnswerHead, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        """data: of the body, what came along with the head; without chunked framing. ended: that is all."""
+
+    def answer_data(self, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        """More of the body; empty only where it ended."""
+
+    def answer_failed(self, error: GatewayError) -> None:
+        """There is no answer, or no rest of it."""
+
+    def upload_paused(self) -> None:
+        """Send no more: the backend does not read."""
+
+    def upload_resumed(self) -> None: ...
+
+    def switched(self, head: AnswerHead, transport: asyncio.Transport, rest: bytes) -> None:
+        """101 to a call with `switches`: the connection is the receiver's. rest: what came after the head."""
+
+
+class Owner(Protocol):
+    """The backend that is asked."""
+
+    timeouts: Timeouts
+    clock: Callable[[], float]
+
+    def start(self, call: "Call") -> None:
+        """Choose a URL for it, and give it a connection."""
+
+    def let_go(self, index: int, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        """This URL has a call less. well: whether it is to be trusted with more; None: nobody knows."""
+
+    def over(self, call: "Call", kept: Connection | None) -> None:
+        """It is over. kept: the connection, where another call may follow on it."""
+
+    def has_others(self) -> bool:
+        """Whether there is another URL to try."""
+
+    def leave_queue(self, call: "Call") -> None:
+        """It waits for a place no more."""
+
+    def leave_bulkhead(self) -> None: ...
+
+
+class Call:
+    """Made by `Upstream.call`."""
+
+    __slots__ = (
+        "_answered", "_backlog", "_backlog_size", "_chunked", "_connection", "_decoder", "_has_body", "_head",
+        "_held", "_inside", "_interim", "_is_reading", "_keeps", "_left", "_method", "_owner", "_receiver",
+        "_state", "_switches", "_upload_paused", "_uploaded", "connecting", "deadline", "fresh", "index",
+        "tried", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        owner: Owner,
+        receiver: Receiver,
+        head: Callable[[Address], bytes],
+        method: str,
+        *,
+        has_body: bool,
+        chunked: bool,
+        switches: bool,
+    ) -> None:
+        self._owner = owner
+        self._receiver = receiver
+        self._head = head
+        self._method = method
+        self._has_body = has_body
+        self._chunked = chunked
+        self._switches = switches
+        self._state = _WAITING
+        self._connection: Connection | None = None
+        self._uploaded = not has_body
+        self._upload_paused = False
+        self._backlog: list[bytes] = []
+        self._backlog_size = 0
+        self._answered = False  # a byte came
+        self._held = b""  # of a head that is not whole
+        self._interim = 0
+        self._left = 0  # bytes of the answer's body; -1: until the connection ends
+        self._decoder: Decoder | None = None
+        self._keeps = False  # the connection may serve again
+        self._is_reading = True
+        self._inside = False
+        self.index = -1  # of the URL that is asked
+        self.tried = -1  # of the one that was asked before it
+        self.tries = 0
+        self.fresh = False  # wants a connection that nobody had before
+        self.connecting: asyncio.Task[None] | None = None
+        self.deadline = inf
+
+    # --- of the receiver
+
+    def send(self, data: bytes) -> None:
+        """Some of the request's body, framed as the head announced it; ignored when the call is over."""
+        if self._state == _OVER:
+            return
+        self._write(chunk(data) if self._chunked else data)
+        if not self._upload_paused:
+            # the client's turn now: its own time-outs hold, and the backend's answer may wait for the rest
+            self.deadline = (
+                self._owner.clock() + self._owner.timeouts.idle if self._state == _ANSWERING else inf
+            )
+
+    def end(self) -> None:
+        """The request's body is complete."""
+        if self._state == _OVER:
+            return
+        self._uploaded = True
+        if self._chunked:
+            self._write(LAST)
+        if self._state == _ASKED:
+            self.deadline = self._owner.clock() + self._owner.timeouts.first_byte
+
+    def pause(self) -> None:
+        """No more of the answer for now."""
+        if self._connection is not None and self._is_reading:
+            self._is_reading = False
+            if self._state == _ANSWERING:
+                self.deadline = inf
+            self._connection.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._connection is not None and not self._is_reading:
+            self._is_reading = True
+            if self._state == _ANSWERING:
+                self.deadline = self._owner.clock() + self._owner.timeouts.idle
+            self._connection.transport.resume_reading()
+
+    def cancel(self) -> None:
+        """Nobody waits for the answer: ends the backend's connection at once. Harmless when it is over."""
+        if self._state != _OVER:
+            self._finish(None, keeps=False)
+
+    def leave_bulkhead(self) -> None:
+        """It may stay for hours; the bulkhead is for backends that hang."""
+        if self._inside:
+            self._inside = False
+            self._owner.leave_bulkhead()
+
+    # --- of the owner
+
+    def let_in(self) -> None:
+        self._inside = True
+        self._owner.start(self)
+
+    def turned_away(self, error: GatewayError) -> None:
+        if self._state != _OVER:
+            self._fail(error)
+
+    def begin(self, address: Address, connecting: asyncio.Task[None]) -> None:
+        """A connection to this URL is being made."""
+        self._state = _CONNECTING
+        self.index = address.index
+        self.connecting = connecting
+        self.deadline = self._owner.clock() + self._owner.timeouts.connect
+
+    def use(self, address: Address, connection: Connection) -> None:
+        """Ask on this connection."""
+        self._state = _ASKED
+        self.index = address.index
+        self.connecting = None
+        self._connection = connection
+        connection.exchange = self
+        head = self._head(address)
+        if self._has_body:
+            self._backlog.insert(0, head)
+            asyncio.get_running_loop().call_soon(self._flush)  # so that what comes at once goes along with it
+            self.deadline = self._owner.clock() + self._owner.timeouts.first_byte if self._uploaded else inf
+        else:
+            self.deadline = self._owner.clock() + self._owner.timeouts.first_byte
+            connection.transport.write(head)
+
+    def unconnected(self, error: GatewayError) -> None:
+        """Nobody is there: nothing was sent, so whatever it is may go elsewhere."""
+        if self.tries + 1 < TRIES and self._owner.has_others():
+            self._again(False)
+        else:
+            self._fail(error)
+
+    def expired(self) -> None:
+        """Its deadline is over."""
+        if self._state == _CONNECTING:
+            if self.connecting is not None:
+                self.connecting.cancel()
+            self.unconnected(BackendTimeoutError("no connection in time"))
+        else:
+            what = "more of the answer" if self._state == _ANSWERING else "answer"
+            self._fail(BackendTimeoutError(f"no {what} in time"))
+
+    # --- of the connection
+
+    def received(self, data: bytes) -> None:
+        self._answered = True
+        if self._state == _ANSWERING:
+            self._continue(data)
+            return
+        if self._held:
+            data, self._held = self._held + data, b""
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4 or end > HEAD:
+                self._keep_head(data)
+                return
+            try:
+                head = read_answer(data[:end])
+            except BackendBrokenError as error:
+                self._fail(error)
+                return
+            data = data[end:]
+            if head.status >= 200:
+                self._begin(head, data)
+                return
+            if head.status == 101:
+                self._switch(head, data)
+                return
+            self._interim += 1
+            if self._interim > _INTERIM:
+                self._fail(BackendBrokenError("interim answers without end"))
+                return
+
+    def ended(self) -> None:
+        if self._state == _ANSWERING and self._left < 0 and self._decoder is None:
+            self._finish(True, keeps=False)
+            self._receiver.answer_data(b"", True)
+        else:
+            self.lost(None)
+
+    def lost(self, error: Exception | None) -> None:
+        if error is not None and not self._uploaded and self._connection is not None:
+            left_over = self._connection.left_over()  # an early answer, and a reset that a write ran into
+            if left_over:
+                self.received(left_over)
+        if self._state == _OVER:
+            return
+        if self._may_try_again():
+            self.fresh = True
+            self._again(None)
+        else:
+            self._fail(BackendBrokenError(f"the connection ended: {error!r}"))
+
+    def paused(self) -> None:
+        if self._uploaded:
+            return
+        if self._state == _ASKED:
+            self.deadline = self._owner.clock() + self._owner.timeouts.first_byte
+        self._pause_upload()
+
+    def resumed(self) -> None:
+        if self._upload_paused and not self._uploaded:
+            self._upload_paused = False
+            if self._state == _ASKED:
+                self.deadline = inf
+            self._receiver.upload_resumed()
+
+    # --- the request
+
+    def _write(self, data: bytes) -> None:
+        if self._connection is not None and not self._backlog:
+            self._connection.transport.write(data)
+            return
+        self._backlog.append(data)
+        self._backlog_size += len(data)
+        if self._backlog_size > BUFFER:
+            self._pause_upload()
+
+    def _pause_upload(self) -> None:
+        if not self._upload_paused:
+            self._upload_paused = True
+            self._receiver.upload_paused()
+
+    def _flush(self) -> None:
+        """The head and what was sent before there was a connection."""
+        if self._connection is None or not self._backlog:
+            return
+        data, self._backlog, self._backlog_size = b"".join(self._backlog), [], 0
+        transport = self._connection.transport
+        transport.write(data)
+        if transport.get_write_buffer_size() <= BUFFER:
+            self.resumed()
+
+    def _may_try_again(self) -> bool:
+        """A connection that was used before may just have been given up (RFC 9112 section 9.3.1)."""
+        return (
+            self._state == _ASKED
+            and not self._answered
+            and not self._has_body
+            and self._method in _IDEMPOTENT
+            and self.tries + 1 < TRIES
+            and self._connection is not None
+            and self._connection.is_reused
+        )
+
+    def _again(self, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        if self._connection is not None:
+            self._connection.exchange = None
+            self._connection = None
+            self._is_reading = True
+        self._owner.let_go(self.index, well)
+        self.tries += 1
+        self.tried = self.index
+        self._owner.start(self)
+
+    # --- the answer
+
+    def _keep_head(self, data: bytes) -> None:
+        """The head is not whole: whether it still can become one."""
+        begins = data[:7]
+        if len(data) > HEAD or b"\n\n" in data or not b"HTTP/1.".startswith(begins):
+            self._fail(BackendBrokenError(f"no head: {data[:64]!r}"))
+        else:
+            self._held = data
+
+    def _switch(self, head: AnswerHead, rest: bytes) -> None:
+        if not self._switches or self._connection is None:
+            self._fail(BackendBrokenError("101 that nobody asked for"))
+            return
+        connection, self._connection = self._connection, None
+        connection.exchange = None
+        connection.pool.forget(connection)
+        transport = connection.transport
+        if not self._is_reading:
+            transport.resume_reading()
+        self._finish(True, keeps=False)
+        self._receiver.switched(head, transport, rest)
+
+    def _begin(self, head: AnswerHead, data: bytes) -> None:
+        """The framing of the body (RFC 9112 section 6.3)."""
+        self._state = _ANSWERING
+        keeps, ended = head.keeps_alive, False
+        if self._method == "HEAD" or head.status in {204, 304}:
+            keeps, data, ended = keeps and not data, b"", True
+        elif head.chunked:
+            self._left, self._decoder = -1, Decoder()
+            try:
+                data = self._decoder.feed(data)
+            except ChunkedError as error:
+                self._fail(BackendBrokenError(str(error)))
+                return
+            keeps, ended = keeps and not self._decoder.rest, self._decoder.ended
+        elif head.length is None:
+            self._left, keeps = -1, False
+        else:
+            self._left = head.length - len(data)
+            if self._left <= 0:
+                keeps, data, ended = keeps and self._left == 0, data[: head.length], True
+        if ended:
+            self._finish(True, keeps=keeps)
+        else:
+            self._keeps = keeps
+            self.deadline = self._owner.clock() + self._owner.timeouts.idle
+        self._receiver.answer_head(head, data, ended)
+
+    def _continue(self, data: bytes) -> None:
+        """More of the body."""
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except ChunkedError as error:
+                self._fail(BackendBrokenError(str(error)))
+                return
+            ended, keeps = self._decoder.ended, not self._decoder.rest
+        elif self._left < 0:
+            ended, keeps = False, False
+        else:
+            size, left = len(data), self._left
+            self._left, ended, keeps = left - size, size >= left, size == left
+            if not keeps and ended:
+                data = data[:left]
+        if ended:
+            self._finish(True, keeps=keeps and self._keeps)
+        else:
+            self.deadline = self._owner.clock() + self._owner.timeouts.idle
+            if not data:
+                return
+        self._receiver.answer_data(data, ended)
+
+    # --- the end
+
+    def _fail(self, error: GatewayError) -> None:
+        self._finish(None if self._state == _WAITING else False, keeps=False)
+        self._receiver.answer_failed(error)
+
+    def _finish(self, well: bool | None, *, keeps: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        state, self._state = self._state, _OVER
+        connection, self._connection = self._connection, None
+        kept = None
+        if connection is not None:
+            connection.exchange = None
+            if keeps and self._uploaded and connection.is_open:
+                kept = connection
+                if not self._is_reading:
+                    connection.transport.resume_reading()
+            else:
+                connection.abort()
+        elif self.connecting is not None:
+            self.connecting.cancel()
+        if state == _WAITING:
+            self._owner.leave_queue(self)
+        else:
+            self._owner.let_go(self.index, well)
+        self._owner.over(self, kept)
+        self.leave_bulkhead()

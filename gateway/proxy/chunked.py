@@ -1,0 +1,95 @@
+"""Chunked framing (RFC 9112 section 7.1): read strictly, written plainly."""
+
+import re
+from typing import Final
+
+LAST: Final = b"0\r\n\r\n"
+_LINE: Final = 4096  # bytes of a size line with its extensions
+_TRAILERS: Final = 1 << 14  # bytes of all trailers
+# bare CR is what splits messages between two readers; extensions are dropped, so their form does not matter
+_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n\x00]*)?")
+
+
+class ChunkedError(Exception):
+    """What came is not chunked framing, or one of its lines is longer than anybody needs."""
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk. data: not empty, which would say that the body ends."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class Decoder:
+    """Takes framing off piece by piece; extensions and trailers are dropped."""
+
+    __slots__ = ("_held", "_left", "_trailers", "ended", "rest")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.rest = b""  # what came after the end
+        self._held = b""  # a line that is not whole yet
+        self._left = 0  # bytes of the chunk that are to come, with its CRLF
+        self._trailers = -1  # bytes of them so far; -1: none have begun
+
+    def feed(self, data: bytes) -> bytes:
+        """The payload in these bytes; raises ChunkedError. Not to be called after the end."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        at, size, found = 0, len(data), []
+        while at < size and not self.ended:
+            if self._left > 2:
+                piece = data[at : at + self._left - 2]
+                found.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+            elif self._left:
+                at = self._close_chunk(data, at)
+            else:
+                at = self._take_line(data, at)
+        self.rest = data[at:]
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _close_chunk(self, data: bytes, at: int) -> int:
+        """The CRLF after a chunk, which may come in halves."""
+        wanted = b"\r\n"[-self._left :]
+        came = data[at : at + self._left]
+        if not wanted.startswith(came):
+            raise ChunkedError(f"{came!r} after a chunk")
+        self._left -= len(came)
+        return at + len(came)
+
+    def _take_line(self, data: bytes, at: int) -> int:
+        """A size line or a trailer; one that is not whole is kept for the next piece."""
+        end = data.find(b"\n", at)
+        if end < 0:
+            if len(data) - at > _LINE:
+                raise ChunkedError("a long line")
+            self._held = data[at:]
+            return len(data)
+        line = data[at:end]
+        if not line.endswith(b"\r") or len(line) > _LINE:
+            raise ChunkedError(f"line {line[:64]!r}")
+        if self._trailers >= 0:
+            self._take_trailer(line[:-1])
+        else:
+            self._take_size(line[:-1])
+        return end + 1
+
+    def _take_size(self, line: bytes) -> None:
+        size = _SIZE.fullmatch(line)
+        if size is None:
+            raise ChunkedError(f"size {line[:64]!r}")
+        if count := int(size[1], 16):
+            self._left = count + 2
+        else:
+            self._trailers = 0
+
+    def _take_trailer(self, line: bytes) -> None:
+        if not line:
+            self.ended = True
+            return
+        self._trailers += len(line)
+        if self._trailers > _TRAILERS:
+            raise ChunkedError("long trailers")
+        if b"\r" in line or b"\x00" in line or b":" not in line:
+            raise ChunkedError(f"trailer {line[:64]!r}")
