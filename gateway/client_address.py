@@ -33,6 +33,15 @@ def network(client: str) -> str:
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else client
 
 
+def counted(peer: str | None, trusted: Sequence[Network]) -> str | None:
+    """Whom a connection counts for, as `network` says; None: nobody, for a trusted proxy brings many clients.
+
+    peer: as in `client_address`.
+    """
+    address = None if peer is None else _parsed(peer)
+    return None if address is None or _within(address, trusted) else network(str(address))
+
+
 def truncated(client: str) -> str:
     """The address as a log may keep it: the /24 of an IPv4 address, the /48 of IPv6, and no single house."""
     address = ip_address(client)

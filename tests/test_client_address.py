@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.client_address import client_address, network, truncated
+from gateway.client_address import client_address, counted, network, truncated
 
 EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -38,6 +38,24 @@ def test_client_address(peer: str | None, lines: list[str], client: str | None) 
 )
 def test_whom_a_limit_counts(client: str, counted: str) -> None:
     assert network(client) == counted
+
+
+@pytest.mark.parametrize(
+    ("peer", "whose"),
+    [
+        pytest.param("203.0.113.9", "203.0.113.9", id="IPv4"),
+        pytest.param("::ffff:203.0.113.9", "203.0.113.9", id="mapped"),
+        pytest.param("2001:db8:0:1:2::7", "2001:db8:0:1::/64", id="IPv6"),
+        pytest.param("fe80::1%eth0", "fe80::/64", id="IPv6 with a zone"),
+        pytest.param("10.0.0.1", None, id="the edge"),
+        pytest.param("::ffff:10.0.0.1", None, id="the edge, mapped"),
+        pytest.param("fd00::1", None, id="the edge by IPv6"),
+        pytest.param("", None, id="Unix socket"),
+        pytest.param(None, None, id="a connection that is gone already"),
+    ],
+)
+def test_whom_a_connection_counts_for(peer: str | None, whose: str | None) -> None:
+    assert counted(peer, EDGE) == whose
 
 
 @pytest.mark.parametrize(
