@@ -17,9 +17,9 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.identity import Merge
-from gateway.proxy.body import FirstByte
+from gateway.proxy.request_bytes import request_bytes
 from gateway.proxy.upstream import Upstreams
-from gateway.routes import RouteTable, Subject
+from gateway.routes import Address, RouteTable, Subject
 from gateway.telemetry import Log
 
 PATH: Final = "v1/internal/merge"
@@ -85,14 +85,18 @@ class Telling:
             return self._subject(person, backend.subject, merge.origin, merge.book)
 
         told = Merge(subject(merge.survivor), subject(merge.loser), merge.book)
-        headers = (self._assertions.merge_header(told, backend), ("Content-Length", "0"))
-        first_byte = FirstByte(backend.timeouts.first_byte)
-        target = backend.base + PATH
-        async with self._upstreams[merge.backend].exchange(
-            "POST", target, headers, None, first_byte
-        ) as response:
-            if not 200 <= response.status <= 299:
-                raise BackendBrokenError(f"{merge.backend} answered a merge with {response.status}")
+        headers = (self._assertions.merge_header(told, backend),)
+
+        def head(address: Address) -> bytes:
+            return request_bytes("POST", backend.base + PATH, headers, address, "Content-Length: 0")
+
+        reply = self._upstreams[merge.backend].ask(head, method="POST", has_body=False, chunked=False)
+        try:
+            answer = await reply.head()
+        finally:
+            reply.close()
+        if not 200 <= answer.status <= 299:
+            raise BackendBrokenError(f"{merge.backend} answered a merge with {answer.status}")
 
 
 class Merges:

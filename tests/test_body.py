@@ -1,86 +1,116 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.web import RequestPayloadError
 
-from gateway.errors import InvalidRequestError
-from gateway.proxy.body import FirstByte, Upload
-
-
-class Transport(asyncio.Transport):
-    """One that only remembers whether it was cut off."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.aborted = False
-
-    def abort(self) -> None:
-        self.aborted = True
+from gateway.errors import GatewayError, InvalidRequestError, PayloadTooLargeError, RequestTimeoutError
+from gateway.proxy.body import Upload
+from gateway.proxy.reply import Reply
+from gateway.proxy.request_bytes import framing_line, request_bytes
+from gateway.proxy.upstream import Upstream
+from gateway.routes import Address
+from tests.system.data_path import backend
+from tests.system.recording_backend import RecordingBackend, recording_backend
 
 
 def content() -> StreamReader:
     loop = asyncio.get_running_loop()
     protocol = BaseProtocol(loop)
-    protocol.connection_made(Transport())
+    protocol.connection_made(asyncio.Transport())
     return StreamReader(protocol, 1 << 16, loop=loop)
 
 
+@dataclass
+class Asked:
+    recorder: RecordingBackend
+    reply: Reply
+    upload: Upload
+    spent: list[int]
+
+
 @asynccontextmanager
-async def upload(stream: StreamReader) -> AsyncGenerator[tuple[Upload, Transport], None]:
-    first_byte = FirstByte(1)
-    made, transport = (
-        Upload(stream, limit=100, idle=1, first_byte=first_byte, spend=lambda _: None),
-        Transport(),
-    )
-    made.written_to(transport)
-    async with first_byte:
-        yield made, transport
+async def asking(stream: StreamReader, *, limit: int = 100, idle: float = 5) -> AsyncGenerator[Asked]:
+    def head(address: Address) -> bytes:
+        return request_bytes("PUT", "/x", (), address, framing_line("PUT", None, chunked=True))
+
+    spent: list[int] = []
+    async with recording_backend() as recorder:
+        upstream = Upstream(backend(recorder.url))
+        upload = Upload(stream, limit=limit, idle=idle, spend=spent.append)
+        reply = upstream.ask(head, method="PUT", has_body=True, chunked=True)
+        upload.begin(reply.call, reply)
+        try:
+            yield Asked(recorder, reply, upload, spent)
+        finally:
+            reply.close()
+            await upload.stop()
+            await upstream.close()
 
 
-async def test_a_connection_that_got_all_of_a_body_is_kept() -> None:
+async def test_a_body_that_is_here_goes_at_once() -> None:
     stream = content()
     stream.feed_data(b"work")
     stream.feed_eof()
-    async with upload(stream) as (made, transport):
-        assert [chunk async for chunk in made.chunks()] == [b"work"]
-        await made.stop()
-    assert not transport.aborted
+    async with asking(stream) as asked:
+        assert (await asked.reply.head()).status == 200
+        assert (asked.recorder.last.body, asked.spent) == (b"work", [4])
 
 
-async def test_a_connection_that_got_a_part_of_it_is_cut_off() -> None:
+async def test_a_body_that_comes_goes_as_it_comes() -> None:
     stream = content()
-    stream.feed_data(b"wo")
-    async with upload(stream) as (made, transport):
-        chunks = made.chunks()
-        assert await anext(chunks) == b"wo"
-        await made.stop()
-        assert transport.aborted
-        assert [chunk async for chunk in chunks] == []  # and nothing reads the client any more
+    async with asking(stream) as asked:
+        for piece in (b"work", b" and more"):
+            stream.feed_data(piece)
+            async with asyncio.timeout(10):
+                # ruff: ignore[async-busy-wait]  # the backend tells nobody
+                while not asked.recorder.received or not asked.recorder.last.body.endswith(piece):
+                    await asyncio.sleep(0.01)
+        stream.feed_eof()
+        assert (await asked.reply.head()).status == 200
+        assert asked.spent == [4, 9]
+
+
+async def refusal(reply: Reply) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
+        await reply.head()
+    return raised.value
+
+
+@pytest.mark.parametrize("all_at_once", [True, False])
+async def test_more_than_the_limit_is_never_sent(*, all_at_once: bool) -> None:
+    stream = content()
+    stream.feed_data(b"x" * 101)
+    if all_at_once:
+        stream.feed_eof()
+    async with asking(stream) as asked:
+        assert isinstance(await refusal(asked.reply), PayloadTooLargeError)
+        assert asked.spent == []
 
 
 async def test_a_body_whose_framing_breaks_is_the_client_s_fault() -> None:
     stream = content()
     stream.set_exception(RequestPayloadError("chunk size"))
-    async with upload(stream) as (made, _):
-        with pytest.raises(InvalidRequestError):
-            await anext(made.chunks())
-    assert isinstance(made.failure, InvalidRequestError)
+    async with asking(stream) as asked:
+        assert isinstance(await refusal(asked.reply), InvalidRequestError)
 
 
-async def test_stopping_waits_for_whoever_still_reads() -> None:
+async def test_a_body_that_stalls_is_cut_off() -> None:
     stream = content()
-    async with upload(stream) as (made, _):
-        chunks = made.chunks()
-        reading = asyncio.ensure_future(anext(chunks))
+    stream.feed_data(b"wo")
+    async with asking(stream, idle=0.2) as asked:
+        assert isinstance(await refusal(asked.reply), RequestTimeoutError)
+
+
+async def test_when_it_is_stopped_nobody_reads_the_client_any_more() -> None:
+    stream = content()
+    async with asking(stream) as asked:
         await asyncio.sleep(0.01)
-        assert not reading.done()
-        stopping = asyncio.create_task(made.stop())
-        await asyncio.sleep(0.01)
-        assert not stopping.done()
+        await asked.upload.stop()
         stream.feed_data(b"x")
-        await stopping
-        assert await reading == b"x"
+        await asyncio.sleep(0.01)
+        assert await stream.readany() == b"x"

@@ -15,8 +15,11 @@ call       one request to a backend and its answer, as callbacks
 hosts      the IP addresses of a backend's name
 pool       the connections to one URL
 bulkhead   how many requests a backend may have at once
+reply      an answer for who awaits it
+sockets    WebSockets to a backend
+request_bytes  the head of a request to a backend
 upstream   a backend: all of these together
 wiring     what the data path is given, and the steps that both kinds of requests share
-plain      the reference path: aiohttp on both sides
+plain      the reference path: aiohttp's server
 websocket  the same for WebSockets
 """

@@ -1,122 +1,74 @@
 """A request's body on its way to a backend: read as fast as the backend takes it, counted and timed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import NoReturn
+from collections.abc import Callable
 
-from aiohttp import AsyncIterablePayload, StreamReader
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_writer import StreamWriter
+from aiohttp import StreamReader
 from aiohttp.web import RequestPayloadError
 
 from gateway.errors import GatewayError, InvalidRequestError, PayloadTooLargeError, RequestTimeoutError
-
-
-class FirstByte:
-    """The time a backend has to begin its answer; it does not run while the client is the slow one."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._timeout = asyncio.timeout(seconds)
-        self._over = False
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, *details: object) -> None:
-        self._over = True
-        await self._timeout.__aexit__(*details)  # type: ignore[arg-type]  # handed on as they came
-
-    def pause(self) -> None:
-        self._set(None)
-
-    def start(self) -> None:
-        self._set(asyncio.get_running_loop().time() + self._seconds)
-
-    def _set(self, when: float | None) -> None:
-        if not self._over:
-            self._timeout.reschedule(when)
+from gateway.proxy.call import Call
+from gateway.proxy.reply import Reply
 
 
 class Upload:
-    """One body; `failure` says why it was cut off, `on_failure` ends an answer that began before."""
+    """One body. limit: bytes; idle: seconds that the client may be silent; spend: told what was sent."""
 
     def __init__(
-        self,
-        content: StreamReader,
-        *,
-        limit: int,
-        idle: float,
-        first_byte: FirstByte,
-        spend: Callable[[int], None],
+        self, content: StreamReader, *, limit: int, idle: float, spend: Callable[[int], None]
     ) -> None:
         self._content = content
         self._limit = limit
         self._idle = idle
-        self._first_byte = first_byte
         self._spend = spend
-        self._reading = asyncio.Lock()
-        self._transport: asyncio.Transport | None = None
-        self._sent = False
-        self._stopped = False
-        self.failure: GatewayError | None = None
-        self.on_failure: Callable[[], None] | None = None
+        self._sent = 0
+        self._task: asyncio.Task[None] | None = None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """What the backend's connection takes; the next piece is read when the last one was written."""
-        sent = 0
-        while chunk := await self._next():
-            sent += len(chunk)
-            self._spend(len(chunk))
-            if sent > self._limit:
-                self._fail(PayloadTooLargeError(f"more than {self._limit} bytes", close=True))
-            yield chunk
-        self._sent = True
-
-    def payload(self) -> AsyncIterablePayload:
-        return _Payload(self)
-
-    def written_to(self, transport: asyncio.Transport | None) -> None:
-        self._transport = transport
+    def begin(self, call: Call, reply: Reply) -> None:
+        """Sends at once what lies here, and the rest while the answer may already come."""
+        try:
+            if self._content.is_eof():
+                self._send(call, self._content.read_nowait())
+                call.end()
+            else:
+                self._task = asyncio.create_task(self._relay(call, reply))
+        except (GatewayError, RequestPayloadError) as error:
+            _break_off(call, reply, error)
 
     async def stop(self) -> None:
-        """Nothing reads the client's body any more: the server may drain it.
+        """Nothing reads the client's body any more: the server may drain it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
-        A backend that was not sent all of it may never read the rest: closing would wait for that.
-        """
-        self._stopped = True
-        if self._transport is not None and not self._sent:
-            self._transport.abort()
-        async with self._reading:
-            pass
+    async def _relay(self, call: Call, reply: Reply) -> None:
+        try:
+            while data := await self._next():
+                self._send(call, data)
+                await reply.upload_may_go_on()
+            call.end()
+        except (GatewayError, RequestPayloadError) as error:
+            _break_off(call, reply, error)
 
     async def _next(self) -> bytes:
-        self._first_byte.pause()
         try:
-            async with self._reading, asyncio.timeout(self._idle):
-                chunk = b"" if self._stopped else await self._content.readany()
+            async with asyncio.timeout(self._idle):
+                return await self._content.readany()
         except TimeoutError:
-            self._fail(RequestTimeoutError("the body stalled", close=True))
-        except RequestPayloadError as error:
-            self._fail(InvalidRequestError(f"the body's framing broke: {error}", close=True))
-        self._first_byte.start()
-        return chunk
+            raise RequestTimeoutError("the body stalled", close=True) from None
 
-    def _fail(self, failure: GatewayError) -> NoReturn:
-        self.failure = failure
-        if self.on_failure is not None:
-            self.on_failure()
-        raise failure
+    def _send(self, call: Call, data: bytes) -> None:
+        self._sent += len(data)
+        if self._sent > self._limit:
+            raise PayloadTooLargeError(f"more than {self._limit} bytes", close=True)
+        self._spend(len(data))
+        if data:
+            call.send(data)
 
 
-class _Payload(AsyncIterablePayload):
-    """Tells the upload which connection it is written to; aiohttp tells nobody else."""
-
-    def __init__(self, upload: Upload) -> None:
-        super().__init__(upload.chunks())
-        self._upload = upload
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        if isinstance(writer, StreamWriter):
-            self._upload.written_to(writer.transport)
-        await super().write_with_length(writer, content_length)
+def _break_off(call: Call, reply: Reply, error: GatewayError | RequestPayloadError) -> None:
+    """Whatever the backend says to half a body: the reader is told what was wrong with it."""
+    if isinstance(error, RequestPayloadError):
+        error = InvalidRequestError(f"the body's framing broke: {error}", close=True)
+    call.cancel()
+    reply.answer_failed(error)

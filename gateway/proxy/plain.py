@@ -1,19 +1,20 @@
-"""The reference data path: aiohttp on both sides, bodies relayed as bytes with back-pressure both ways."""
+"""The reference data path: aiohttp's server, bodies relayed as bytes with back-pressure both ways."""
 
 import asyncio
 
-import aiohttp
-from aiohttp import ClientResponse, web
+from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError
 from gateway.expectation import say_continue
 from gateway.proxy.answer import Answer, answer
-from gateway.proxy.body import FirstByte, Upload
+from gateway.proxy.body import Upload
 from gateway.proxy.decide import target
-from gateway.proxy.upstream import Place
+from gateway.proxy.reply import Reply
+from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.proxy.websocket import relay_websocket
 from gateway.proxy.wiring import Handler, Headers, Passed, Wiring, admit_request, backend_headers, cutting
+from gateway.routes import Address
 
 
 def proxy_handler(wiring: Wiring) -> Handler:
@@ -36,76 +37,70 @@ async def _forward(
     wiring: Wiring, request: web.Request, passed: Passed, headers: Headers
 ) -> web.StreamResponse:
     matched = passed.forward.matched
-    upstream = wiring.upstreams[matched.backend.name]
+    head, backend = matched.head, matched.backend
+    upload = await _upload(request, passed)
+    framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
+
+    def asked(address: Address) -> bytes:
+        return request_bytes(head.method, target(matched), headers, address, framing)
+
     # From here on: it may end while the request waits for a place, and is forwarded in its name no more.
     with wiring.streams.open(passed.live, cutting(request)):
-        async with upstream.place() as place:
-            first_byte = FirstByte(matched.backend.timeouts.first_byte)
-            upload = await _upload(request, passed, first_byte)
-            if matched.head.length is not None and upload is not None:
-                headers = (*headers, ("Content-Length", str(matched.head.length)))
-            async with upstream.exchange(
-                matched.head.method, target(matched), headers, upload, first_byte
-            ) as response:
-                made = answer(
-                    passed.forward,
-                    wiring.site,
-                    response.status,
-                    response.raw_headers,
-                    minor=1 if response.version is None else response.version.minor,
-                )
-                return await _relay(wiring, request, passed, response, made, place)
+        reply = wiring.upstreams[backend.name].ask(
+            asked, method=head.method, has_body=head.has_body, chunked=head.chunked
+        )
+        try:
+            if upload is not None:
+                upload.begin(reply.call, reply)
+            found = await reply.head()
+            made = answer(passed.forward, wiring.site, found.status, found.headers, minor=found.minor)
+            return await _relay(wiring, request, passed, reply, made)
+        finally:
+            reply.close()
+            if upload is not None:
+                await upload.stop()
 
 
-async def _upload(request: web.Request, passed: Passed, first_byte: FirstByte) -> Upload | None:
+async def _upload(request: web.Request, passed: Passed) -> Upload | None:
     head, backend = passed.forward.matched.head, passed.forward.matched.backend
     if not head.has_body:
         return None
     if head.expects_continue:
         await say_continue(request)
-    return Upload(
-        request.content,
-        limit=backend.max_body,
-        idle=backend.timeouts.idle,
-        first_byte=first_byte,
-        spend=passed.spend,
-    )
+    return Upload(request.content, limit=backend.max_body, idle=backend.timeouts.idle, spend=passed.spend)
 
 
 async def _relay(
-    wiring: Wiring,
-    request: web.Request,
-    passed: Passed,
-    response: ClientResponse,
-    made: Answer,
-    place: Place,
+    wiring: Wiring, request: web.Request, passed: Passed, reply: Reply, made: Answer
 ) -> web.StreamResponse:
-    if made.is_event_stream:
-        place.leave()  # it may stay for hours; the bulkhead is for backends that hang
     relayed = web.StreamResponse(status=made.status, headers=CIMultiDict(made.headers))
     if made.length is not None:
         relayed.content_length = made.length
+    whole = reply.whole
     await relayed.prepare(request)
+    if whole is not None:  # nearly always: the backend said it in one breath
+        passed.spend(len(whole))
+        await relayed.write_eof(whole)
+        return relayed
     try:
         if made.is_event_stream and made.length is None:
-            await _copy_events(wiring, response, relayed, passed)
+            reply.call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
+            await _copy_events(wiring, reply, relayed, passed)
         else:
-            await _copy(response, relayed, passed)
-    except (aiohttp.ClientError, TimeoutError):
+            await _copy(reply, relayed, passed)
+    except (GatewayError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
         cutting(request)()
     return relayed
 
 
-async def _copy_events(
-    wiring: Wiring, response: ClientResponse, relayed: web.StreamResponse, passed: Passed
-) -> None:
+async def _copy_events(wiring: Wiring, reply: Reply, relayed: web.StreamResponse, passed: Passed) -> None:
     """When the gateway stops the stream ends as if it were over: its reader connects again (HTML, 9.2.3)."""
     ending = asyncio.timeout(None)
     try:
         async with ending:
             with wiring.streams.endless(lambda: ending.reschedule(0)):
-                await _copy(response, relayed, passed)
+                await _copy(reply, relayed, passed)
     except TimeoutError:
         if not ending.expired():
             raise
@@ -113,12 +108,13 @@ async def _copy_events(
         await relayed.write_eof()
 
 
-async def _copy(response: ClientResponse, relayed: web.StreamResponse, passed: Passed) -> None:
+async def _copy(reply: Reply, relayed: web.StreamResponse, passed: Passed) -> None:
+    """The backend's silence is timed by its call, here the reader's."""
     loop, idle = asyncio.get_running_loop(), passed.forward.matched.backend.timeouts.idle
-    async with asyncio.timeout(idle) as timer:
-        while chunk := await response.content.readany():
-            passed.spend(len(chunk))
+    async with asyncio.timeout(None) as timer:
+        while data := await reply.read():
+            passed.spend(len(data))
             timer.reschedule(loop.time() + idle)
-            await relayed.write(chunk)
-            timer.reschedule(loop.time() + idle)
+            await relayed.write(data)
+            timer.reschedule(None)
         await relayed.write_eof()

@@ -3,42 +3,24 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-import aiohttp
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, ClientWebSocketResponse, hdrs
-from multidict import CIMultiDict
-from yarl import URL
+from aiohttp import ClientWebSocketResponse
 
-from gateway.errors import (
-    BackendBrokenError,
-    BackendBusyError,
-    BackendTimeoutError,
-    ForbiddenError,
-    GatewayError,
-)
+from gateway.errors import BackendBusyError, GatewayError
 from gateway.proxy import balance
-from gateway.proxy.body import FirstByte, Upload
 from gateway.proxy.bulkhead import Bulkhead
 from gateway.proxy.call import Call, Receiver
 from gateway.proxy.connection import Connection
 from gateway.proxy.pool import Pool
+from gateway.proxy.reply import Reply
+from gateway.proxy.sockets import Headers, Sockets, UnreachableError
 from gateway.routes import Address, Backend, BackendTls, RouteTable
 
 EVERY: Final = 0.25  # seconds between two looks at all deadlines
-IDLE_CONNECTION: Final = 4.0  # seconds; servers begin to close idle connections after 5
-BUFFER: Final = 1 << 16  # bytes held of a body, each way
-HEAD: Final = 1 << 15  # bytes of one line of a backend's head
-MESSAGE: Final = 4 << 20  # bytes of one WebSocket message
-HEARTBEAT: Final = 30.0  # seconds between pings of ours
-CLOSING: Final = 2.0  # seconds that the other end of a WebSocket has to answer a close
-_SILENT: Final = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
 _CLOSING: Final = 20  # turns of the loop in which connections that were cut off come to their end
-
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class Place:
@@ -90,23 +72,14 @@ class Upstream:
             for address in backend.addresses
         ]
         self._standings = [pool.standing for pool in self.pools]
+        self._sockets = [
+            Sockets(address, context if address.tls else None, backend.timeouts)
+            for address in backend.addresses
+        ]
         self._turn = 0
         self._calls: set[Call] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._base = str(URL("http://localhost" if _is_unix(backend) else backend.addresses[0].url).origin())
-        self._session = ClientSession(
-            connector=_connector(backend),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            skip_auto_headers=_SILENT,
-            read_bufsize=BUFFER,
-            max_line_size=HEAD,
-            max_field_size=HEAD,
-            max_headers=256,
-            timeout=ClientTimeout(total=None, sock_connect=backend.timeouts.connect),
-        )
 
     def call(
         self,
@@ -134,58 +107,28 @@ class Upstream:
             asyncio.get_running_loop().call_soon(call.turned_away, busy)
         return call
 
-    @asynccontextmanager
-    async def exchange(
-        self, method: str, target: str, headers: Headers, upload: Upload | None, first_byte: FirstByte
-    ) -> AsyncGenerator[ClientResponse, None]:
-        """Sends a request and gives its answer's head; what is left of both ends with the block."""
-        try:
-            with _errors(upload):
-                async with first_byte:
-                    response = await self._send(method, target, headers, upload)
-            if upload is not None:
-                upload.on_failure = response.close
-            try:
-                yield response
-            finally:
-                # at its end the connection went back to the pool; before it, it is of no use any more
-                response.close()
-        finally:
-            if upload is not None:
-                await upload.stop()
+    def ask(self, head: Callable[[Address], bytes], *, method: str, has_body: bool, chunked: bool) -> Reply:
+        """The same for who awaits; to be closed."""
+        reply = Reply()
+        reply.call = self.call(reply, head, method=method, has_body=has_body, chunked=chunked)
+        return reply
 
     @asynccontextmanager
     async def websocket(
         self, target: str, headers: Headers, protocols: tuple[str, ...]
-    ) -> AsyncGenerator[ClientWebSocketResponse, None]:
-        with _errors(None):
-            async with asyncio.timeout(self.backend.timeouts.first_byte):
-                socket = await self._session.ws_connect(
-                    self._url(target),
-                    headers=CIMultiDict(headers),
-                    protocols=protocols,
-                    heartbeat=HEARTBEAT,
-                    max_msg_size=MESSAGE,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSING),
-                )
-        try:
+    ) -> AsyncGenerator[ClientWebSocketResponse]:
+        """Raises what `Sockets.open` raises; where nobody is there another URL is tried, once."""
+        index = self._choose()
+        async with AsyncExitStack() as stack:
+            try:
+                socket = await stack.enter_async_context(self._socket(index, target, headers, protocols))
+            except UnreachableError:
+                balance.failed(self._standings[index], self.clock())
+                if not self.has_others():
+                    raise
+                index = self._choose(index)
+                socket = await stack.enter_async_context(self._socket(index, target, headers, protocols))
             yield socket
-        finally:
-            await socket.close()
-
-    async def _send(
-        self, method: str, target: str, headers: Headers, upload: Upload | None
-    ) -> ClientResponse:
-        return await self._session.request(
-            method,
-            self._url(target),
-            headers=CIMultiDict(headers),
-            data=None if upload is None else upload.payload(),
-            allow_redirects=False,
-        )
-
-    def _url(self, target: str) -> URL:
-        return URL(self._base + target, encoded=True)
 
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[Place]:
@@ -201,7 +144,8 @@ class Upstream:
 
     async def close(self) -> None:
         """Ends every connection, also those that are at work."""
-        await self._session.close()
+        for sockets in self._sockets:
+            await sockets.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
         for call in tuple(self._calls):
@@ -217,7 +161,7 @@ class Upstream:
     # --- of its calls
 
     def start(self, call: Call) -> None:
-        pool = self.pools[0] if len(self.pools) == 1 else self._choose(call.tried)
+        pool = self.pools[0] if len(self.pools) == 1 else self.pools[self._choose(call.tried)]
         pool.standing.outstanding += 1
         connection = None if call.fresh else pool.take()
         if connection is not None:
@@ -253,10 +197,20 @@ class Upstream:
 
     # --- inside
 
-    def _choose(self, tried: int) -> Pool:
+    def _choose(self, tried: int = -1) -> int:
         self._turn = (self._turn + 1) % len(self.pools)
-        index = balance.choose(self._standings, self._turn, self.clock(), tried)
-        return self.pools[index]
+        return balance.choose(self._standings, self._turn, self.clock(), tried)
+
+    @asynccontextmanager
+    async def _socket(
+        self, index: int, target: str, headers: Headers, protocols: tuple[str, ...]
+    ) -> AsyncGenerator[ClientWebSocketResponse]:
+        self._standings[index].outstanding += 1
+        try:
+            async with self._sockets[index].open(target, headers, protocols) as socket:
+                yield socket
+        finally:
+            self._standings[index].outstanding -= 1
 
     def _sweep(self) -> None:
         now = self.clock()
@@ -294,39 +248,6 @@ async def _connect(call: Call, pool: Pool) -> None:
         call.unconnected(error)
     else:
         call.use(pool.address, connection)
-
-
-@contextmanager
-def _errors(upload: Upload | None) -> Generator[None, None, None]:
-    """The library's errors become ours; they name internal addresses, so only the log may see them."""
-    try:
-        yield
-    except aiohttp.WSServerHandshakeError as error:
-        if 400 <= error.status <= 499:
-            raise ForbiddenError(f"the backend answered the handshake with {error.status}") from error
-        raise BackendBrokenError(repr(error)) from error
-    except TimeoutError as error:
-        raise BackendTimeoutError(repr(error)) from error
-    except aiohttp.ClientError as error:
-        if upload is not None and upload.failure is not None:
-            raise upload.failure from None
-        raise BackendBrokenError(repr(error)) from error
-
-
-def _is_unix(backend: Backend) -> bool:
-    return backend.addresses[0].unix is not None
-
-
-def _connector(backend: Backend) -> aiohttp.BaseConnector:
-    if _is_unix(backend):
-        path = backend.addresses[0].unix or ""
-        return aiohttp.UnixConnector(path, limit=0, keepalive_timeout=IDLE_CONNECTION)
-    return aiohttp.TCPConnector(
-        limit=0,  # the bulkhead is the limit
-        keepalive_timeout=IDLE_CONNECTION,
-        ttl_dns_cache=10,
-        ssl=_tls(backend.tls) if backend.addresses[0].tls else True,
-    )
 
 
 def _tls(tls: BackendTls) -> ssl.SSLContext:

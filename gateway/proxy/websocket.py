@@ -8,7 +8,7 @@ from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, 
 
 from gateway.access import SUBPROTOCOL
 from gateway.proxy.decide import target
-from gateway.proxy.upstream import CLOSING, HEARTBEAT, MESSAGE
+from gateway.proxy.sockets import CLOSING, HEARTBEAT, MESSAGE
 from gateway.proxy.wiring import Headers, Passed, Wiring
 
 SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
