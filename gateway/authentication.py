@@ -49,13 +49,11 @@ class Authenticator:
             case CookieCredential(values):
                 return await self._by_cookie(facts, policy, values)
             case DpopCredential(token):
-                live = await self._by_token(facts, token)
+                return self._admitted(facts, policy, await self._by_token(facts, token))
             case TicketCredential(ticket):
-                live = await self._by_ticket(facts, ticket)
+                return self._admitted(facts, policy, await self._by_ticket(facts, ticket))
             case never:
                 assert_never(never)
-        known = None if live is None else self._sessions.known(live)
-        return self._admitted(facts, policy, known)
 
     def _admitted(self, facts: Facts, policy: Policy | None, known: Known | None) -> Known | None:
         if known is None or facts.origin is None:
@@ -70,11 +68,11 @@ class Authenticator:
                 return known
         return None
 
-    async def _by_token(self, facts: Facts, token: str) -> LiveBook | None:
+    async def _by_token(self, facts: Facts, token: str) -> Known | None:
         """The token is looked up first: a signature is checked only for a session that is there."""
         place = self._grants.access_book(token)
-        live = None if place is None else await self._sessions.look(*place)
-        if live is None or live.record.mode is not Mode.DPOP:
+        known = None if place is None else await self._sessions.look(*place)
+        if known is None or known.live.record.mode is not Mode.DPOP:
             return None
         now = int(self._clock())
         try:
@@ -90,15 +88,15 @@ class Authenticator:
             raise UseNonceOnResourceError(error.nonce, error.detail) from error
         except InvalidProofError as error:
             raise LoginRequiredError(error.detail) from error
-        if proof.jkt != live.record.jkt:
+        if proof.jkt != known.live.record.jkt:
             raise LoginRequiredError("the proof is by another key than the token's")
         if facts.method not in _REPLAYABLE and not await self._grants.proof_is_new(proof.jkt, proof.jti):
             raise LoginRequiredError("the proof was used before")
-        return live
+        return known
 
-    async def _by_ticket(self, facts: Facts, ticket: str) -> LiveBook | None:
+    async def _by_ticket(self, facts: Facts, ticket: str) -> Known | None:
         record = await self._grants.redeem_websocket_ticket(ticket)
         if record is None or record.origin != facts.origin or record.path != facts.path:
             return None
-        live = await self._sessions.look(record.book, record.parent)
-        return live if live is not None and live.record.mode is Mode.DPOP else None
+        known = await self._sessions.look(record.book, record.parent)
+        return known if known is not None and known.live.record.mode is Mode.DPOP else None

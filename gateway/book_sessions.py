@@ -3,8 +3,9 @@
 A child is alive only with its parent and under the person's epoch: one look reads all three.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,9 +18,17 @@ from gateway.session_ends import SessionEnds
 from gateway.session_ids import Issued, book_id, parse_book_id, slot_of
 from gateway.session_life import BOOK, EPOCH, MOST, SIGN_IN, member_key, person_key, person_of, place_of
 from gateway.session_limits import CODE_MARK
-from gateway.store import VALUE, Place
+from gateway.store import VALUE, Found, Place
+from gateway.store import Marks as PersonMarks
 
 PERSON_BYTES: Final = 16  # of randomness in the id of a guest: as long as other people's, and nobody's
+
+
+class Opened(NamedTuple):
+    """A book session as it was sealed, and the sign-in session above it; a guest's has none."""
+
+    book: Book
+    sign_in: SignIn | None
 
 
 class BookSessions(SessionEnds):
@@ -152,24 +161,65 @@ class BookSessions(SessionEnds):
         self, key: str, parent_key: str | None, token: str | None = None
     ) -> LiveBook | None:
         """A session by its key. token: the field of an access or refresh token that must be there too."""
-        asked = [place_of(BOOK, key).record]
-        if parent_key is not None:
-            if slot_of(key) != slot_of(parent_key):
-                return None
-            asked.append(place_of(SIGN_IN, parent_key).record)
-        (found, *above), person = await self._store.look(asked, person_of(key), token or "")
+        if parent_key is not None and slot_of(key) != slot_of(parent_key):
+            return None
+        found, person = await self._store.look(book_records(key, parent_key), person_of(key), token or "")
+        opened = self.open_book(key, parent_key, found)
+        live = None if opened is None else self.judge_book(key, opened, found, person)
+        if live is None or (token is not None and not self.token_lives(found)):
+            return None
+        await self.touch_book(live, found)
+        return live
+
+    # -- what a look has found, in steps that wait for nothing
+
+    def open_book(self, key: str, parent_key: str | None, found: Sequence[Found]) -> Opened | None:
+        """The records that lie there, if they are ours and one is the other's."""
+        book = self._opened_book(key, found[0])
+        if book is None or book.parent != parent_key:
+            return None
+        if parent_key is None:
+            return Opened(book, None)
+        sign_in = self._opened_sign_in(parent_key, found[1])
+        return None if sign_in is None else Opened(book, sign_in)
+
+    def judge_book(
+        self,
+        key: str,
+        opened: Opened,
+        found: Sequence[Found],
+        person: PersonMarks | None,
+        cookie_value: str | None = None,
+    ) -> LiveBook | None:
+        """What was opened, if it is alive. cookie_value: what it was found by."""
         now = self._now()
-        parent = None if parent_key is None else self._sign_in(parent_key, above[0], person, now)
-        opened = self._opened_book(key, found)
-        if opened is None or opened.parent != parent_key:
+        if opened.sign_in is not None and not self._sign_in_lives(opened.sign_in, found[1], person, now):
             return None
-        record = self._book(opened, found, person, parent, now)
-        if record is None or (token is not None and _seconds(found.field) <= now):
-            return None
-        await self._touch_book(key, record, found)
-        if parent_key is not None and parent is not None:
-            await self._touch_sign_in(parent_key, parent, above[0])
-        return LiveBook(None, key, record, parent)
+        record = self._book(opened.book, found[0], person, opened.sign_in, now)
+        return None if record is None else LiveBook(cookie_value, key, record, opened.sign_in)
+
+    def token_lives(self, found: Sequence[Found]) -> bool:
+        """Whether the token that was asked for is there and has not ended."""
+        return _seconds(found[0].field) > self._now()
+
+    def is_due(self, live: LiveBook, found: Sequence[Found]) -> bool:
+        """Whether a sign of life is to be written."""
+        if self._book_is_due(live.record, found[0]):
+            return True
+        return live.parent is not None and self._sign_in_is_due(live.parent, found[1])
+
+    async def touch_book(self, live: LiveBook, found: Sequence[Found]) -> None:
+        """The signs of life that are due."""
+        await self._touch_book(live.key, live.record, found[0])
+        if live.record.parent is not None and live.parent is not None:
+            await self._touch_sign_in(live.record.parent, live.parent, found[1])
+
+
+def book_records(key: str, parent_key: str | None) -> list[str]:
+    """What a look at a book session asks for; the keys are of our form, and of one slot."""
+    slot, _, name = key.partition(".")
+    own = f"{BOOK}:{{{slot}}}:{name}"
+    return [own] if parent_key is None else [own, f"{SIGN_IN}:{{{slot}}}:{parent_key.partition('.')[2]}"]
 
 
 def _seconds(field: bytes | None) -> int:

@@ -1,59 +1,287 @@
-"""Book sessions as the data path asks for them: at once where one is known, else by one look at Redis."""
+"""Book sessions as the data path asks for them: at once where one is known, else by one look at Redis.
+
+What was found alive is served for some seconds without a question, while whoever tells of changes is heard;
+whatever may have ended it is told here at once: ends of this worker, of others, changes in Redis, doubts.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
+import msgspec
+
+from gateway.book_sessions import Opened, book_records
 from gateway.errors import GatewayError
 from gateway.known import Known, caller_of
-from gateway.records import LiveBook
+from gateway.records import LiveBook, Mode
 from gateway.sealing import Sealer
+from gateway.session_ids import parse_book_id, slot_of
+from gateway.session_life import person_of
 from gateway.sessions import Sessions
+from gateway.store import Found, Looked, Looks
 
 Done = Callable[[Known | GatewayError | None], None]
 
+KEEP: Final = 5.0  # seconds that a session is served after a look at it
+LINGER: Final = 60.0  # seconds after which what was opened is no longer at hand
+MOST: Final = 20_000  # sessions in memory; beyond it the oldest go
+_TRIES: Final = 3  # looks that one question may take, where ends come while it is on its way
+_NEVER: Final = float("-inf")
+
+
+class _Entry(msgspec.Struct, eq=False):
+    """A session, opened. known: what it is if it was found alive, and until when that may be believed.
+
+    sealed: what it was opened from. looked, until: by the loop's clock.
+    """
+
+    slot: str
+    sealed: tuple[bytes | None, ...]
+    opened: Opened
+    looked: float
+    until: float = _NEVER
+    known: Known | None = None
+
 
 class QuickSessions:
-    def __init__(self, sessions: Sessions, sealer: Sealer) -> None:
+    """looks: whose changes become this one's to hear."""
+
+    def __init__(self, sessions: Sessions, sealer: Sealer, looks: Looks) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
         self._sessions = sessions
         self._sealer = sealer
-        self._kept: dict[str, Known] = {}
-        self._asking: set[asyncio.Task[None]] = set()
+        self.looks = looks
+        self._marks = sessions.marks
+        self._by_cookie: dict[str, _Entry] = {}
+        self._by_key: dict[str, _Entry] = {}  # of those in token mode: opened, and looked at each time
+        self._by_slot: dict[str, list[_Entry]] = {}
+        self.forgets = 0  # so often something was forgotten
+        self._all_forgotten = 0  # which of them was everything
+        self._forgotten: dict[str, int] = {}  # which was a slot's
+        self._touching: set[asyncio.Task[None]] = set()
+        sessions.on_end.append(self.forget)
+        sealer.on_replace.append(self.forget_all)
+        looks.on_change = self._changed
+
+    async def close(self) -> None:
+        """Waits for signs of life that are being written."""
+        await asyncio.gather(*self._touching, return_exceptions=True)
+
+    # -- what is asked
 
     def kept(self, cookie_value: str) -> Known | None:
-        """The session of a cookie that may be served without a question; None: it is to be asked for."""
-        return self._kept.get(cookie_value)
+        """The session of a cookie that may be served without a question; None: it is to be asked for.
+
+        Whether it serves the origin that asks is for `access.admits` to say, its absolute end too.
+        """
+        entry = self._by_cookie.get(cookie_value)
+        if entry is None:
+            return None
+        now = self.time()
+        if now < entry.until and now < self.looks.fresh_until and self._sessions.marks is self._marks:
+            return entry.known
+        return None
 
     def ask(self, cookie_value: str, done: Done) -> None:
         """Looks the session of a cookie up. done: called once, never from in here.
 
         None: nobody's. StoreUnavailableError: Redis does not say.
         """
-        task = asyncio.create_task(self._ask(cookie_value, done))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        keys = parse_book_id(cookie_value)
+        if keys is None:
+            self._loop.call_soon(done, None)
+            return
+        _Ask(self, cookie_value, *keys, None, done).go()
 
     async def find(self, cookie_value: str) -> Known | None:
-        """The same for who can wait. StoreUnavailableError."""
+        """Both, for who can wait. StoreUnavailableError."""
         kept = self.kept(cookie_value)
         if kept is not None:
             return kept
-        live = await self._sessions.load_book(cookie_value)
-        return None if live is None else self.known(live)
+        answer: asyncio.Future[Known | GatewayError | None] = self._loop.create_future()
+        self.ask(cookie_value, _setter(answer))
+        return _found(await answer)
 
-    async def look(self, key: str, parent_key: str | None, token: str | None = None) -> LiveBook | None:
+    async def look(self, key: str, parent_key: str | None, token: str | None = None) -> Known | None:
         """A session by its key, as Redis has it now. token: a field that must be there.
 
         StoreUnavailableError.
         """
-        return await self._sessions.load_book_key(key, parent_key, token)
+        if parent_key is not None and slot_of(key) != slot_of(parent_key):
+            return None
+        answer: asyncio.Future[Known | GatewayError | None] = self._loop.create_future()
+        _Ask(self, None, key, parent_key, token, _setter(answer)).go()
+        return _found(await answer)
 
-    def known(self, live: LiveBook) -> Known:
-        """What the data path keeps of a session that was found alive."""
-        return Known(live, caller_of(live), self._sealer.name_for_logs(live.record.person))
+    # -- what has changed
 
-    async def _ask(self, cookie_value: str, done: Done) -> None:
-        try:
-            answer: Known | GatewayError | None = await self.find(cookie_value)
-        except GatewayError as error:
-            answer = error
-        done(answer)
+    def forget(self, names: Collection[str]) -> None:
+        """What has ended or changed: keys of sessions, or people's slots."""
+        for name in names:
+            self._forget_slot(slot_of(name))
+
+    def forget_all(self) -> None:
+        self.forgets += 1
+        self._all_forgotten = self.forgets
+        self._by_cookie, self._by_key, self._by_slot = {}, {}, {}
+
+    async def look_again(self, names: frozenset[str] | None) -> None:
+        """What was found ended in the directory; None: it may be anything."""
+        if names is None:
+            self.forget_all()
+        else:
+            self.forget(names)
+
+    def _changed(self, keys: Sequence[str] | None) -> None:
+        """Keys of Redis."""
+        if keys is None:
+            self.forget_all()
+            return
+        for key in keys:
+            self._forget_slot(key.partition("{")[2].partition("}")[0])
+
+    def _forget_slot(self, slot: str) -> None:
+        self.forgets += 1
+        if len(self._forgotten) >= MOST:
+            self._forgotten, self._all_forgotten = {}, self.forgets
+        self._forgotten[slot] = self.forgets
+        for entry in self._by_slot.get(slot, ()):
+            entry.until = _NEVER
+
+    def forgot(self, key: str, since: int) -> bool:
+        """Whether a session may have changed after so many were forgotten."""
+        if self.forgets == since:
+            return False
+        return max(self._forgotten.get(slot_of(key), 0), self._all_forgotten) > since
+
+    # -- what a look has found
+
+    def judge(self, ask: "_Ask", answer: Looked) -> Known | None:
+        """Waits for nothing. What is alive is kept; one in token mode, or pending, is asked for each time."""
+        if self._sessions.marks is not self._marks:  # what was judged by others is worth nothing
+            self._marks = self._sessions.marks
+            self.forget_all()
+        found, person = answer
+        entries = self._by_key if ask.cookie is None else self._by_cookie
+        entry = self._opened(entries, ask, found)
+        if entry is None:
+            return None
+        sessions = self._sessions
+        live = sessions.judge_book(ask.key, entry.opened, found, person, ask.cookie)
+        if (
+            live is None
+            or (ask.cookie is not None and live.record.mode is Mode.DPOP)
+            or (ask.token is not None and not sessions.token_lives(found))
+        ):
+            entry.until = _NEVER
+            return None
+        if sessions.is_due(live, found):
+            self._touch(live, found)
+        if entry.known is None:
+            person_hash = self._sealer.name_for_logs(live.record.person)
+            entry.known = Known(live, caller_of(live), person_hash)
+        may_be_kept = ask.cookie is not None and live.record.mode is Mode.COOKIE and ask.was_fresh
+        if may_be_kept and not self.forgot(ask.key, ask.forgets):
+            entry.until = ask.asked + KEEP
+        return entry.known
+
+    def _opened(self, entries: dict[str, _Entry], ask: "_Ask", found: Sequence[Found]) -> _Entry | None:
+        """What lies there, opened; the same values as last time are not opened again."""
+        name, sealed = ask.cookie or ask.key, tuple([one.value for one in found])
+        entry = entries.pop(name, None)
+        if entry is not None and entry.sealed == sealed:
+            entry.looked = ask.asked
+            entries[name] = entry  # to the end: insertion order is age
+            return entry
+        if entry is not None:
+            self._unlink(entry)
+        opened = self._sessions.open_book(ask.key, ask.parent_key, found)
+        if opened is None:
+            return None
+        self._make_room(entries, ask.asked)
+        entries[name] = entry = _Entry(slot_of(ask.key), sealed, opened, ask.asked)
+        if ask.cookie is not None:
+            self._by_slot.setdefault(entry.slot, []).append(entry)
+        return entry
+
+    def _make_room(self, entries: dict[str, _Entry], now: float) -> None:
+        while entries:
+            name, oldest = next(iter(entries.items()))
+            if len(entries) < MOST and oldest.looked + LINGER >= now:
+                return
+            del entries[name]
+            self._unlink(oldest)
+
+    def _unlink(self, entry: _Entry) -> None:
+        mates = self._by_slot.get(entry.slot, [])
+        if entry in mates:
+            mates.remove(entry)
+        if not mates:
+            self._by_slot.pop(entry.slot, None)
+
+    def _touch(self, live: LiveBook, found: Sequence[Found]) -> None:
+        """Beside: the request does not wait for its sign of life."""
+        task = asyncio.create_task(self._sessions.touch_book(live, found))
+        self._touching.add(task)
+        task.add_done_callback(self._touching.discard)
+
+
+class _Ask:
+    """One question on its way. cookie: None where it is by key, and a token's field perhaps."""
+
+    __slots__ = (
+        "asked", "cookie", "done", "forgets", "key", "marks", "parent_key", "quick", "records", "token",
+        "tries", "was_fresh",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        quick: QuickSessions,
+        cookie: str | None,
+        key: str,
+        parent_key: str | None,
+        token: str | None,
+        done: Done,
+    ) -> None:
+        self.quick = quick
+        self.cookie = cookie
+        self.key = key
+        self.parent_key = parent_key
+        self.token = token
+        self.done = done
+        self.records = book_records(key, parent_key)
+        self.marks = person_of(key)
+        self.tries = 0
+
+    def go(self) -> None:
+        quick = self.quick
+        self.tries += 1
+        self.asked = quick.time()
+        self.forgets = quick.forgets
+        # before it: who was not heard then may have told of a change that nobody tells again
+        self.was_fresh = self.asked < quick.looks.fresh_until
+        quick.looks.look(self.records, self.marks, self.token or "", self._answered)
+
+    def _answered(self, answer: Looked | GatewayError) -> None:
+        """A look that was overtaken by an end is worth nothing: once more."""
+        if isinstance(answer, GatewayError):
+            self.done(answer)
+        elif self.tries < _TRIES and self.quick.forgot(self.key, self.forgets):
+            self.go()
+        else:
+            self.done(self.quick.judge(self, answer))
+
+
+def _setter(future: "asyncio.Future[Known | GatewayError | None]") -> Done:
+    def done(answer: Known | GatewayError | None) -> None:
+        if not future.done():  # whoever asked may have left
+            future.set_result(answer)
+
+    return done
+
+
+def _found(answer: Known | GatewayError | None) -> Known | None:
+    if isinstance(answer, GatewayError):
+        raise answer
+    return answer

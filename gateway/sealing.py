@@ -84,17 +84,21 @@ class Sealer:
 
     on_missing: told the id of a key that sealed what came and that is not in the ring; answers whether the
     ring has it now. before_slots: called before a person's slots are told, which must be all of them.
+    on_replace: called when there are other keys.
     """
 
     def __init__(self, root: bytes, previous: Sequence[bytes], token: Token) -> None:
         self._ring = _Ring.of((root, *previous))
         self._token = token
         self.on_missing: OnMissing = _stays_missing
+        self.on_replace: list[Callable[[], None]] = []
         self.before_slots: Callable[[], None] = _as_it_is
 
     def replace(self, root: bytes, previous: Sequence[bytes]) -> None:
         """Other keys from now on. ValueError: one is too short, and all stay what they were."""
         self._ring = _Ring.of((root, *previous))
+        for on_replace in self.on_replace:
+            on_replace()
 
     @property
     def key_ids(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ Clock = Callable[[], float]
 PENDING: Final = Life(60, 60)  # a book session must be confirmed by then
 MOST: Final = 1000  # sessions of a person's slot: with one more the oldest end
 SIGN_IN, BOOK = "s", "b"
+LOOKED_AT: Final = ("s:", "b:", "p:")  # what the keys begin with by which a session is judged
 EPOCH: Final = "n"
 _TOUCHES: Final = 20  # a sign of life is written at most so often in an idle time
 
@@ -46,21 +47,24 @@ class SessionLife:
     # -- what a record must hold to be alive
 
     def _sign_in(self, key: str, found: Found, person: PersonMarks | None, now: int) -> SignIn | None:
-        if found.value is None or person is None:
+        record = self._opened_sign_in(key, found)
+        return record if record is not None and self._sign_in_lives(record, found, person, now) else None
+
+    def _opened_sign_in(self, key: str, found: Found) -> SignIn | None:
+        """What is said to be a sign-in session: whether it is alive is yet to be seen."""
+        if found.value is None:
             return None
         record = self._sealer.open_record("sign-in", key, found.value, SignIn)
-        if (
-            record is None
-            or record.epoch != person.get(EPOCH, 0)
-            or not self._can_be_ended(record.person, key)
-        ):
-            return None
+        return record if record is not None and self._can_be_ended(record.person, key) else None
+
+    def _sign_in_lives(self, record: SignIn, found: Found, person: PersonMarks | None, now: int) -> bool:
+        if person is None or record.epoch != person.get(EPOCH, 0):
+            return False
         if self.marks.sign_in_ended(record.provider, record.began):
-            return None
+            return False
         if record.began < self._since(person, "provider", record.provider):
-            return None
-        alive = found.age < self._sign_in_life(own_device=record.own_device).idle and now < record.ends
-        return record if alive else None
+            return False
+        return found.age < self._sign_in_life(own_device=record.own_device).idle and now < record.ends
 
     def _opened_book(self, key: str, found: Found) -> Book | None:
         """What is said to be a book session: whether it is alive is yet to be seen."""
@@ -126,15 +130,21 @@ class SessionLife:
 
     # -- signs of life
 
+    def _sign_in_is_due(self, record: SignIn, found: Found) -> bool:
+        return abs(found.age) >= self._sign_in_life(own_device=record.own_device).idle / _TOUCHES
+
+    def _book_is_due(self, record: Book, found: Found) -> bool:
+        # by the shortest idle time: until the first touch after the tick Redis keeps it no longer than that
+        idle = min(self._life_of(record).idle, self._limits.shared_device.idle)
+        return record.mode is not Mode.PENDING and abs(found.age) >= idle / _TOUCHES
+
     async def _touch_sign_in(self, key: str, record: SignIn, found: Found) -> None:
-        life = self._sign_in_life(own_device=record.own_device)
-        if abs(found.age) >= life.idle / _TOUCHES:
+        if self._sign_in_is_due(record, found):
+            life = self._sign_in_life(own_device=record.own_device)
             await self._touch(place_of(SIGN_IN, key), life, found)
 
     async def _touch_book(self, key: str, record: Book, found: Found) -> None:
-        # by the shortest idle time: until the first touch after the tick Redis keeps it no longer than that
-        idle = min(self._life_of(record).idle, self._limits.shared_device.idle)
-        if record.mode is not Mode.PENDING and abs(found.age) >= idle / _TOUCHES:
+        if self._book_is_due(record, found):
             await self._touch(place_of(BOOK, key), self._life_of(record), found)
 
     async def _touch(self, place: Place, life: Life, found: Found) -> None:

@@ -10,7 +10,6 @@ from gateway.dpop import NONCE, mint_nonce
 from gateway.errors import InvalidRequestError, LoginRequiredError, UseNonceOnResourceError
 from gateway.grants import Tokens
 from gateway.origins import Trust
-from gateway.quick_sessions import QuickSessions
 from gateway.records import LiveBook, Mode, WebSocketTicket
 from gateway.session_ids import slot_of
 from tests.policies import POLICY
@@ -35,9 +34,8 @@ FACTS = Facts(
 
 
 @pytest.fixture
-def authenticator(parts: Parts) -> Authenticator:
-    quick = QuickSessions(parts.sessions, parts.sealer)
-    return Authenticator(quick, parts.grants, parts.clock, parts.sealer)
+async def authenticator(parts: Parts) -> Authenticator:
+    return Authenticator(parts.quick(), parts.grants, parts.clock, parts.sealer)
 
 
 def with_cookie(live: LiveBook, origin: str = BOOK) -> Facts:

@@ -26,8 +26,8 @@ ROWS = (
         "redis_address",
     ),
     ("identity", "limits", "session_ids", "devices"),
-    ("cookies", "cors", "grant_rules", "dpop", "signing_keys", "known"),
-    ("access", "authorize_rules", "doctor_rules"),
+    ("cookies", "cors", "grant_rules", "dpop", "signing_keys", "known", "refusals"),
+    ("access", "authorize_rules", "doctor_rules", "surfaces"),
     ("forms", "request_context", "expectation"),
     ("store", "telemetry"),
     ("session_life",),
@@ -74,11 +74,13 @@ PURE = (
     "proxy.path",
     "records",
     "redis_address",
+    "refusals",
     "revocation_rules",
     "routes",
     "sealing",
     "session_ids",
     "session_limits",
+    "surfaces",
 )
 ACTING = frozenset(
     {
@@ -189,6 +191,7 @@ def test_gateway_and_backends_know_nothing_of_each_other() -> None:
     ("library", "room"),
     [
         pytest.param("redis", "store", id="redis"),
+        pytest.param("hiredis", "store", id="hiredis"),
         pytest.param("sqlalchemy", "directory", id="sql"),
         pytest.param("alembic", "directory", id="migrations"),
         pytest.param("yaml", "config", id="yaml"),

@@ -18,7 +18,7 @@ def asked(quick: QuickSessions, cookie: str) -> "asyncio.Future[Known | GatewayE
 async def test_an_ask_finds_who_it_is(parts: Parts) -> None:
     live = await parts.book()
     assert live.id is not None
-    quick = QuickSessions(parts.sessions, parts.sealer)
+    quick = parts.quick()
     found = await asked(quick, live.id)
     assert isinstance(found, Known)
     assert found.live == live

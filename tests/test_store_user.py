@@ -11,7 +11,7 @@ from tests.redis_kinds import RedisKinds, acl_line
 
 SOURCES = Path("gateway/store").glob("*.py")
 METHODS = {"delete": "del"}  # redis-py's names that are not Redis's
-CONNECTION = {"ping", "select", "info", "eval", "evalsha", "cluster|slots", "asking"}
+CONNECTION = {"ping", "select", "info", "eval", "evalsha", "cluster|slots", "asking", "client|tracking"}
 LINK = {"publish", "subscribe", "spublish", "ssubscribe"}
 
 

@@ -23,9 +23,10 @@ from gateway.quick_sessions import QuickSessions
 from gateway.revocations import Revocations
 from gateway.routes import Subject
 from gateway.sealing import Sealer
+from gateway.session_life import LOOKED_AT
 from gateway.sessions import Sessions
 from gateway.signing_keys import open_ring
-from gateway.store import Store
+from gateway.store import Looks, Store
 from gateway.telemetry import Log
 
 
@@ -70,7 +71,12 @@ async def open_core(
     history = OriginHistory(directory.origin_entries, origins, clock, log)
     await history.look()
     await stack.enter_async_context(beside(history.run()))
-    quick = QuickSessions(sessions, sealer)
+    looks = Looks(store, opened.link, LOOKED_AT)
+    quick = QuickSessions(sessions, sealer, looks)
+    opened.revocations.on_rows.append(quick.look_again)
+    stack.push_async_callback(looks.close)
+    stack.push_async_callback(quick.close)
+    await stack.enter_async_context(beside(looks.run()))
     grants = Grants(store, sealer, clock, token, settings.sessions.access)
     ring = await open_ring(directory.key_ring, sealer, int(clock()))
     subject = partial(subject_for, settings.keys)

@@ -46,6 +46,8 @@ class Connection:
     half nor costs a connection. No more operations run than there are connections, so the pool never runs
     out, and a connection always finds its way back, also when the deadline falls in the middle of it.
 
+    on_doubt: told at once that nothing may be believed that was read before.
+
     prover: awaited, once for all, before the next operation runs after a doubt: at first, after an error or a
     time-out, and when `doubt` says so. What it proves is that all that was ended is ended in what the masters
     hold now. After that, only masters of the very histories it was asked about are read: a connection that
@@ -54,12 +56,13 @@ class Connection:
 
     def __init__(self, servers: Servers, deadline: float, *, gated: bool = True) -> None:
         self.prover: Callable[[], Awaitable[None]] | None = None
+        self.on_doubt: list[Callable[[], None]] = []
         # The same servers without the gate: for the prover.
         self.ungated = Connection(servers, deadline, gated=False) if gated else self
         connections = CONNECTIONS if gated else _PROVING
-        self._servers = servers
-        self._client: Client = servers.client(self._admits, connections)
-        self._deadline = deadline
+        self.servers = servers
+        self._client: Client = servers.client(self.admits, connections)
+        self.deadline = deadline
         self._free = asyncio.Semaphore(connections)
         self._running: set[asyncio.Task[object]] = set()
         self._proved: frozenset[str] = frozenset()
@@ -82,7 +85,7 @@ class Connection:
         await asyncio.gather(*self._running, return_exceptions=True)
         if self.ungated is not self:
             await self.ungated.close()
-            await self._servers.aclose()
+            await self.servers.aclose()
         await self._client.aclose()
 
     def script(self, source: str) -> Script:
@@ -109,9 +112,20 @@ class Connection:
     def doubt(self) -> None:
         """Nothing is answered before the next proof."""
         self._doubts += 1
+        for on_doubt in self.on_doubt:
+            on_doubt()
+
+    def admits(self, history: str) -> bool:
+        """Whether a master of this history may be read without a new proof."""
+        return self.prover is None or history in self._proved
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether nobody has doubted since the last proof."""
+        return self.prover is None or self._settled >= self._doubts
 
     async def _bounded(self, operation: "Callable[[Redis], Awaitable[T]]") -> T:
-        until = asyncio.get_running_loop().time() + self._deadline
+        until = asyncio.get_running_loop().time() + self.deadline
         while True:
             if self._settled < self._doubts:
                 await self._settle(until)
@@ -130,9 +144,6 @@ class Connection:
         self.doubt()
 
     # --- the gate
-
-    def _admits(self, history: str) -> bool:
-        return self.prover is None or history in self._proved
 
     async def _settle(self, until: float) -> None:
         """Waits until every doubt that there is now is settled. until: of the loop's clock."""

@@ -43,6 +43,15 @@ class Found(NamedTuple):
     field: bytes | None
 
 
+Looked = tuple[list[Found], Marks | None]
+
+
+def looked(reply: object) -> Looked:
+    """What the script LOOK says."""
+    told, *found = cast("list[list[bytes] | None]", reply)
+    return [Found(*cast("tuple[bytes | None, int, bytes | None]", each)) for each in found], _numbers(told)
+
+
 class Store(Values):
     """What sessions and grants ask of Redis. Every method raises StoreUnavailableError."""
 
@@ -67,21 +76,13 @@ class Store(Values):
 
     # -- sessions
 
-    async def look(
-        self, records: Sequence[str], marks: str, field: str = ""
-    ) -> tuple[list[Found], Marks | None]:
+    async def look(self, records: Sequence[str], marks: str, field: str = "") -> Looked:
         """Records and the person's marks, in one round trip. All keys are of one slot.
 
         field: of the first record, asked for too. Marks are None where something else lies there.
         """
         keys = [self._prefix + marks, *(self._prefix + record for record in records)]
-        told, *found = cast(
-            "list[list[bytes] | None]",
-            await self.connection.do(lambda _: self._look(keys=keys, args=(field,))),
-        )
-        return [Found(*cast("tuple[bytes | None, int, bytes | None]", each)) for each in found], _numbers(
-            told
-        )
+        return looked(await self.connection.do(lambda _: self._look(keys=keys, args=(field,))))
 
     async def begin(self, place: Place, value: bytes, seconds: int, most: int) -> list[str] | None:
         """A session where there is neither one nor a grave (None), noted in its person's index.

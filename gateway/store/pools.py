@@ -32,16 +32,30 @@ class UnprovedError(RedisError):
 async def read_history(connection: AbstractConnection) -> str:
     """Which run of which data set the other side serves. RedisError: none, or it is no master."""
     await connection.send_command("INFO")
-    info = await connection.read_response()
+    return history_in(await connection.read_response())
+
+
+def history_in(info: object) -> str:
+    """The same, by what INFO says. RedisError: as above."""
     if not isinstance(info, bytes):
         raise InvalidResponse("INFO is no text")
-    run, replication, role = _RUN.search(info), _REPLICATION.search(info), _ROLE.search(info)
-    if run is None or replication is None or role is None:
+    run, replication = _RUN.search(info), replication_in(info)
+    if run is None:
+        raise InvalidResponse("INFO without the ids of its server")
+    return f"{run[1].decode()}/{replication}"
+
+
+def replication_in(info: object) -> str:
+    """The second half of a history, by what INFO says, or its part `replication` alone. RedisError."""
+    if not isinstance(info, bytes):
+        raise InvalidResponse("INFO is no text")
+    replication, role = _REPLICATION.search(info), _ROLE.search(info)
+    if replication is None or role is None:
         raise InvalidResponse("INFO without the ids of its server")
     if role[1] != b"master":
         # Its replies may be old, and it takes no writes.
         raise RedisConnectionError("connected to a replica")
-    return f"{run[1].decode()}/{replication[1].decode()}"
+    return replication[1].decode()
 
 
 class KnownConnection(AbstractConnection):

@@ -1,8 +1,10 @@
 """Clients of what `redis.url` says; what they learn of where the masters are, they share."""
 
+import asyncio
 import ssl
+from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -14,6 +16,8 @@ from gateway.store.client import Client, MasterClient
 from gateway.store.cluster import ClusterClient, Topology
 from gateway.store.pools import Admits, Greeting, Host, Pool, TcpConnection, UnixConnection, ask
 from gateway.store.sentinels import Sentinels
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
 class Servers:
@@ -41,6 +45,27 @@ class Servers:
             self._unix if self._address.kind is Kind.UNIX else partial(self._tcp, self._address.hosts[0])
         )
         return MasterClient(Pool(opening, admits, connections))
+
+    @property
+    def has_one_master(self) -> bool:
+        return self._address.kind is not Kind.CLUSTER
+
+    @property
+    def login(self) -> Login:
+        return self._address.login
+
+    @property
+    def db(self) -> int:
+        return self._address.db
+
+    async def connect(self, protocol: Callable[[], P]) -> P:
+        """A connection to the one master, as it is now. OSError, RedisError."""
+        loop = asyncio.get_running_loop()
+        if self._address.kind is Kind.UNIX:
+            return (await loop.create_unix_connection(protocol, self._address.path))[1]
+        sentinel = self._address.kind is Kind.SENTINEL
+        host, port = await self._sentinels.master() if sentinel else self._address.hosts[0]
+        return (await loop.create_connection(protocol, host, port, ssl=self._context))[1]
 
     async def aclose(self) -> None:
         await self._sentinels.aclose()

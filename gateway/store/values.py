@@ -46,6 +46,11 @@ class Values:
         """url: as in gateway.yaml. deadline: seconds for a whole operation, waiting and retry included."""
         return cls(Connection.open(url, deadline), prefix)
 
+    @property
+    def prefix(self) -> str:
+        """What every key begins with."""
+        return self._prefix
+
     async def close(self) -> None:
         await self.connection.close()
 
