@@ -1,0 +1,105 @@
+"""All that is measured and all that it needs, started when it is first asked for."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench import apache_sessions
+from bench.gateways import Site
+from bench.peer_servers import OPENIDC, Peers, Services, start_backend
+from bench.processes import LOAD_CORE, Machine, Server, free_ports, listens, program
+from bench.wrk import Asked
+from gateway.development.authority import loopback_files
+
+ORIGIN: Final = "https://books.example.edu"
+EVENTS: Final = 100  # a second, of each stream
+COMPILED: Final = importlib.util.find_spec("bookgate_fast") is not None
+_APACHE_SESSIONS: Final = 200
+_BOOKGATES: Final[Mapping[str, tuple[int, str, Mapping[str, str]]]] = {  # workers, gateway.yaml, environment
+    "bookgate": (1, "", {"BOOKGATE_PURE": "1"}),
+    "bookgate-compiled": (1, "", {}),
+    "bookgate-uncached": (1, "", {"BOOKGATE_PURE": "1", "BOOKGATE_SESSION_CACHE": "0"}),
+    "bookgate-plain": (1, "data_path: plain", {"BOOKGATE_PURE": "1"}),
+    "bookgate-2": (2, "", {"BOOKGATE_PURE": "1"}),
+    "bookgate-idle": (1, "", {"BOOKGATE_PURE": "1"}),
+    "bookgate-slow": (1, "", {"BOOKGATE_PURE": "1"}),
+}
+
+
+@dataclass(slots=True)
+class Stage:
+    """The servers by their names: those of peer_servers, and `bookgate`; behind its dash: how it is run."""
+
+    backend: Server
+    site: Site
+    cookies: Sequence[str]
+    peers: Peers
+    _machine: Machine
+    _servers: dict[str, Server] = field(default_factory=dict)
+    _asked: dict[str, Asked] = field(default_factory=dict)
+
+    async def server(self, name: str) -> Server:
+        if name not in self._servers:
+            self._servers[name] = await self._started(name)
+        return self._servers[name]
+
+    async def _started(self, name: str) -> Server:
+        if name not in _BOOKGATES:
+            return await self.peers.start(name)
+        workers, keys, env = _BOOKGATES[name]
+        return (await self.site.start(name, workers=workers, keys=keys, env=env)).server
+
+    async def asked(self, name: str) -> Asked:
+        """How this server is asked so that it answers."""
+        if name not in OPENIDC:
+            return self.site.asked(self._machine.folder / "readers.cookies")
+        if name not in self._asked:
+            server, trust = await self.server(name), self.peers.tls.client_context()
+            cookies = await apache_sessions.sign_in(server, trust, _APACHE_SESSIONS)
+            path = _written(self._machine.folder / f"{name}.cookies", cookies)
+            self._asked[name] = Asked(f"127.0.0.1:{server.port}", ORIGIN, path)
+        return self._asked[name]
+
+
+@asynccontextmanager
+async def open_stage(tools: Path) -> AsyncGenerator[Stage]:
+    """tools: where the programs of bench/peers/requirements.txt are. All ends with the block."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bookgate-bench-")))
+        await asyncio.to_thread(folder.chmod, 0o755)  # nginx and Apache serve as users of their own
+        machine = Machine(stack, folder)
+        redis, live = free_ports(2)
+        await _start_redis(machine, redis)
+        await _start_live(machine, live)
+        backend = await start_backend(machine)
+        services = Services(backend.port, live, redis, ORIGIN)
+        site = Site(machine, services)
+        cookies = await site.cookies()
+        _written(folder / "readers.cookies", cookies)
+        tls = loopback_files(folder / "tls", datetime.now(UTC))
+        yield Stage(backend, site, cookies, Peers(machine, services, tls, tools), machine)
+
+
+async def _start_redis(machine: Machine, port: int) -> None:
+    command = (program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+               "--dir", str(machine.folder))  # fmt: skip
+    await listens(await machine.start("redis", command, port=port, cores=(LOAD_CORE,)))
+
+
+async def _start_live(machine: Machine, port: int) -> None:
+    command = (sys.executable, "-m", "bench.live_backend", str(port), str(EVENTS))
+    await listens(await machine.start("live", command, port=port, cores=(LOAD_CORE,)))
+
+
+def _written(path: Path, lines: Sequence[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
