@@ -85,12 +85,13 @@ class Telling:
             return self._subject(person, backend.subject, merge.origin, merge.book)
 
         told = Merge(subject(merge.survivor), subject(merge.loser), merge.book)
-        headers = (self._assertions.merge_header(told, backend),)
+        upstream = self._upstreams[merge.backend]
+        headers = upstream.hosted((self._assertions.merge_header(told, backend),))
 
         def head(address: Address) -> bytes:
             return request_bytes("POST", backend.base + PATH, headers, address, "Content-Length: 0")
 
-        reply = self._upstreams[merge.backend].ask(head, method="POST", has_body=False, chunked=False)
+        reply = upstream.ask(head, method="POST", has_body=False, chunked=False)
         try:
             answer = await reply.head()
         finally:

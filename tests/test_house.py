@@ -68,6 +68,7 @@ PURE = (
     "providers.signed_token",
     "provider_tokens.rules",
     "proxy.answer",
+    "proxy.answer_body",
     "proxy.balance",
     "proxy.chunked",
     "proxy.decide",

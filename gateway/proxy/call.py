@@ -6,9 +6,11 @@ from math import inf
 from typing import Final, Protocol
 
 from gateway.errors import BackendBrokenError, BackendTimeoutError, GatewayError
+from gateway.proxy.answer_body import AnswerBody
 from gateway.proxy.answer_head import AnswerHead, read_answer
-from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
+from gateway.proxy.chunked import LAST, ChunkedError, chunk
 from gateway.proxy.connection import BUFFER, Connection
+from gateway.proxy.receiver import Receiver
 from gateway.routes import Address, Timeouts
 
 HEAD: Final = 1 << 15  # bytes of an answer's head
@@ -19,35 +21,12 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # R
 _WAITING, _CONNECTING, _ASKED, _ANSWERING, _OVER = range(5)
 
 
-class Receiver(Protocol):
-    """Whom an answer is for. None of this is called from within `Upstream.call`, or after `cancel`.
-
-    The last call is the one with `ended`, or `answer_failed`, or `switched`.
-    """
-
-    def answer_head(self, head: AnswerHead, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        """data: of the body, what came along with the head; without chunked framing. ended: that is all."""
-
-    def answer_data(self, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        """More of the body; empty only where it ended."""
-
-    def answer_failed(self, error: GatewayError) -> None:
-        """There is no answer, or no rest of it."""
-
-    def upload_paused(self) -> None:
-        """Send no more: the backend does not read."""
-
-    def upload_resumed(self) -> None: ...
-
-    def switched(self, head: AnswerHead, transport: asyncio.Transport, rest: bytes) -> None:
-        """101 to a call with `switches`: the connection is the receiver's. rest: what came after the head."""
-
-
 class Owner(Protocol):
     """The backend that is asked."""
 
     timeouts: Timeouts
     clock: Callable[[], float]
+    urls: int  # how many there are to choose from
 
     def start(self, call: "Call") -> None:
         """Choose a URL for it, and give it a connection."""
@@ -57,9 +36,6 @@ class Owner(Protocol):
 
     def over(self, call: "Call", kept: Connection | None) -> None:
         """It is over. kept: the connection, where another call may follow on it."""
-
-    def has_others(self) -> bool:
-        """Whether there is another URL to try."""
 
     def leave_queue(self, call: "Call") -> None:
         """It waits for a place no more."""
@@ -71,11 +47,13 @@ class Call:
     """Made by `Upstream.call`."""
 
     __slots__ = (
-        "_answered", "_backlog", "_backlog_size", "_chunked", "_connection", "_decoder", "_has_body", "_head",
-        "_held", "_inside", "_interim", "_is_reading", "_keeps", "_left", "_method", "_owner", "_receiver",
+        "_answered", "_backlog", "_backlog_size", "_body", "_chunked", "_connection", "_has_body", "_head",
+        "_held", "_inside", "_interim", "_is_reading", "_method", "_owner", "_receiver",
         "_state", "_switches", "_upload_paused", "_uploaded", "connecting", "deadline", "fresh", "index",
         "tried", "tries",
     )  # fmt: skip
+
+    _body: AnswerBody
 
     def __init__(
         self,
@@ -84,9 +62,9 @@ class Call:
         head: Callable[[Address], bytes],
         method: str,
         *,
-        has_body: bool,
-        chunked: bool,
-        switches: bool,
+        has_body: bool = False,
+        chunked: bool = False,
+        switches: bool = False,
     ) -> None:
         self._owner = owner
         self._receiver = receiver
@@ -104,9 +82,6 @@ class Call:
         self._answered = False  # a byte came
         self._held = b""  # of a head that is not whole
         self._interim = 0
-        self._left = 0  # bytes of the answer's body; -1: until the connection ends
-        self._decoder: Decoder | None = None
-        self._keeps = False  # the connection may serve again
         self._is_reading = True
         self._inside = False
         self.index = -1  # of the URL that is asked
@@ -200,13 +175,15 @@ class Call:
 
     def unconnected(self, error: GatewayError) -> None:
         """Nobody is there: nothing was sent, so whatever it is may go elsewhere."""
-        if self.tries + 1 < TRIES and self._owner.has_others():
+        if self.tries + 1 < TRIES and self._owner.urls > 1:
             self._again(False)
         else:
             self._fail(error)
 
     def expired(self) -> None:
         """Its deadline is over."""
+        if self._state == _OVER:
+            return
         if self._state == _CONNECTING:
             if self.connecting is not None:
                 self.connecting.cancel()
@@ -220,7 +197,9 @@ class Call:
     def received(self, data: bytes) -> None:
         self._answered = True
         if self._state == _ANSWERING:
-            self._continue(data)
+            payload = self._take(data)
+            if payload or (payload is not None and self._state == _OVER):
+                self._receiver.answer_data(payload, self._state == _OVER)
             return
         if self._held:
             data, self._held = self._held + data, b""
@@ -247,7 +226,7 @@ class Call:
                 return
 
     def ended(self) -> None:
-        if self._state == _ANSWERING and self._left < 0 and self._decoder is None:
+        if self._state == _ANSWERING and self._body.ends_with_the_connection:
             self._finish(True, keeps=False)
             self._receiver.answer_data(b"", True)
         else:
@@ -352,55 +331,32 @@ class Call:
         self._receiver.switched(head, transport, rest)
 
     def _begin(self, head: AnswerHead, data: bytes) -> None:
-        """The framing of the body (RFC 9112 section 6.3)."""
         self._state = _ANSWERING
-        keeps, ended = head.keeps_alive, False
         if self._method == "HEAD" or head.status in {204, 304}:
-            keeps, data, ended = keeps and not data, b"", True
-        elif head.chunked:
-            self._left, self._decoder = -1, Decoder()
-            try:
-                data = self._decoder.feed(data)
-            except ChunkedError as error:
-                self._fail(BackendBrokenError(str(error)))
-                return
-            keeps, ended = keeps and not self._decoder.rest, self._decoder.ended
-        elif head.length is None:
-            self._left, keeps = -1, False
+            self._finish(True, keeps=head.keeps_alive and not data)
+            self._receiver.answer_head(head, b"", True)
+        elif len(data) == head.length:  # nearly always: the backend said it in one breath
+            self._finish(True, keeps=head.keeps_alive)
+            self._receiver.answer_head(head, data, True)
         else:
-            self._left = head.length - len(data)
-            if self._left <= 0:
-                keeps, data, ended = keeps and self._left == 0, data[: head.length], True
-        if ended:
-            self._finish(True, keeps=keeps)
-        else:
-            self._keeps = keeps
-            self.deadline = self._owner.clock() + self._owner.timeouts.idle
-        self._receiver.answer_head(head, data, ended)
+            self._body = AnswerBody(head)
+            payload = self._take(data)
+            if payload is not None:
+                self._receiver.answer_head(head, payload, self._state == _OVER)
 
-    def _continue(self, data: bytes) -> None:
-        """More of the body."""
-        if self._decoder is not None:
-            try:
-                data = self._decoder.feed(data)
-            except ChunkedError as error:
-                self._fail(BackendBrokenError(str(error)))
-                return
-            ended, keeps = self._decoder.ended, not self._decoder.rest
-        elif self._left < 0:
-            ended, keeps = False, False
-        else:
-            size, left = len(data), self._left
-            self._left, ended, keeps = left - size, size >= left, size == left
-            if not keeps and ended:
-                data = data[:left]
-        if ended:
-            self._finish(True, keeps=keeps and self._keeps)
-        else:
+    def _take(self, data: bytes) -> bytes | None:
+        """The payload in these bytes; None: they are not what was promised, and that was told."""
+        body = self._body
+        try:
+            data = body.take(data)
+        except ChunkedError as error:
+            self._fail(BackendBrokenError(str(error)))
+            return None
+        if body.ended:
+            self._finish(True, keeps=body.is_clean)
+        elif self._is_reading:
             self.deadline = self._owner.clock() + self._owner.timeouts.idle
-            if not data:
-                return
-        self._receiver.answer_data(data, ended)
+        return data
 
     # --- the end
 

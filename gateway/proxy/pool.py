@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from gateway.errors import BackendBrokenError, BackendTimeoutError
+from gateway.errors import BackendBrokenError, BackendTimeoutError, GatewayError
 from gateway.proxy.balance import Standing
+from gateway.proxy.call import Call
 from gateway.proxy.connection import Connection
 from gateway.proxy.hosts import Hosts
 from gateway.routes import Address
@@ -28,15 +29,20 @@ class Pool:
         self._clock = clock
         self._idle: list[Connection] = []  # the last one that was used is the next: the others grow old
         self._open: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._hosts = Hosts(address, clock)
 
-    def take(self) -> Connection | None:
-        """One that waits for a call."""
-        while self._idle:
+    def serve(self, call: Call) -> None:
+        """Gives a call a connection: one that waits for it, or a new one."""
+        while self._idle and not call.fresh:
             connection = self._idle.pop()
             if connection.is_open:
-                return connection
-        return None
+                call.use(self.address, connection)
+                return
+        task = asyncio.create_task(self._connect_for(call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        call.begin(self.address, task)
 
     def keep(self, connection: Connection) -> None:
         if self._hosts.knows(connection.peer):
@@ -52,8 +58,38 @@ class Pool:
             with suppress(ValueError):
                 self._idle.remove(connection)
 
-    async def connect(self) -> Connection:
-        """A new connection. Raises GatewayError."""
+    def sweep(self, now: float) -> None:
+        """Ends what was idle for too long; follows a name while it is in use."""
+        while self._idle and self._idle[0].idle_since + IDLE <= now:
+            self._idle.pop(0).abort()
+        if self._open:
+            self._hosts.refresh(now)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._open
+
+    async def close(self) -> None:
+        """Ends every connection, also those that are at work."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._hosts.close()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    def _made(self) -> Connection:
+        return Connection(self)
+
+    async def _connect_for(self, call: Call) -> None:
+        try:
+            connection = await self._new()
+        except GatewayError as error:
+            call.unconnected(error)
+        else:
+            call.use(self.address, connection)
+
+    async def _new(self) -> Connection:
         try:
             if self.address.unix is not None:
                 loop = asyncio.get_running_loop()
@@ -68,25 +104,6 @@ class Pool:
             raise BackendBrokenError("the connection ended as soon as it began")
         self._open.add(connection)
         return connection
-
-    def sweep(self, now: float) -> None:
-        """Ends what was idle for too long; follows a name while it is in use."""
-        while self._idle and self._idle[0].idle_since + IDLE <= now:
-            self._idle.pop(0).abort()
-        if self._open:
-            self._hosts.refresh(now)
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._open
-
-    async def close(self) -> None:
-        await self._hosts.close()
-        for connection in tuple(self._open):
-            connection.abort()
-
-    def _made(self) -> Connection:
-        return Connection(self)
 
     async def _connect_to_any(self, hosts: Sequence[str]) -> Connection:
         """The first that answers; all of them share the time that one may take."""

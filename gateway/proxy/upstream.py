@@ -12,12 +12,16 @@ from aiohttp import ClientWebSocketResponse
 from gateway.errors import BackendBusyError, GatewayError
 from gateway.proxy import balance
 from gateway.proxy.bulkhead import Bulkhead
-from gateway.proxy.call import Call, Receiver
+from gateway.proxy.call import Call
 from gateway.proxy.connection import Connection
+from gateway.proxy.health_checks import HealthCheck
 from gateway.proxy.pool import Pool
+from gateway.proxy.receiver import Receiver
 from gateway.proxy.reply import Reply
+from gateway.proxy.request_bytes import request_bytes
 from gateway.proxy.sockets import Headers, Sockets, UnreachableError
-from gateway.routes import Address, Backend, BackendTls, RouteTable
+from gateway.routes import Address, Backend, BackendTls, HealthRule, RouteTable
+from gateway.telemetry import Log
 
 EVERY: Final = 0.25  # seconds between two looks at all deadlines
 _CLOSING: Final = 20  # turns of the loop in which connections that were cut off come to their end
@@ -59,27 +63,36 @@ class Place:
 
 
 class Upstream:
-    """One backend, of one event loop. clock: seconds, monotonic."""
+    """One backend, of one event loop. public: what its `Host` says with `host: public`; clock: monotonic."""
 
-    def __init__(self, backend: Backend, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, backend: Backend, public: str, log: Log, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.backend = backend
         self.timeouts = backend.timeouts
         self.clock = clock
+        self.urls = len(backend.addresses)
         self.bulkhead = Bulkhead(backend.in_flight)
+        self._host = {"backend": None, "public": public}.get(backend.host, backend.host)
+        self._log = log
         context = _tls(backend.tls) if any(address.tls for address in backend.addresses) else None
-        self.pools = [
+        self._pools = [
             Pool(address, context if address.tls else None, backend.timeouts.connect, clock)
             for address in backend.addresses
         ]
-        self._standings = [pool.standing for pool in self.pools]
+        self.standings = [pool.standing for pool in self._pools]
         self._sockets = [
             Sockets(address, context if address.tls else None, backend.timeouts)
             for address in backend.addresses
         ]
+        self._checks = (
+            [] if backend.health is None else [self._check(pool, backend.health) for pool in self._pools]
+        )
         self._turn = 0
         self._calls: set[Call] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
+        if self._checks:
+            self._sweep_soon()
 
     def call(
         self,
@@ -113,6 +126,10 @@ class Upstream:
         reply.call = self.call(reply, head, method=method, has_body=has_body, chunked=chunked)
         return reply
 
+    def hosted(self, headers: Headers) -> Headers:
+        """With the `Host` that the backend is to be told, where that is not its URL's."""
+        return headers if self._host is None else (("Host", self._host), *headers)
+
     @asynccontextmanager
     async def websocket(
         self, target: str, headers: Headers, protocols: tuple[str, ...]
@@ -123,8 +140,8 @@ class Upstream:
             try:
                 socket = await stack.enter_async_context(self._socket(index, target, headers, protocols))
             except UnreachableError:
-                balance.failed(self._standings[index], self.clock())
-                if not self.has_others():
+                self._failed(index)
+                if self.urls == 1:
                     raise
                 index = self._choose(index)
                 socket = await stack.enter_async_context(self._socket(index, target, headers, protocols))
@@ -150,10 +167,9 @@ class Upstream:
             self._sweeping.cancel()
         for call in tuple(self._calls):
             call.cancel()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pool in self.pools:
+        for check in self._checks:
+            check.close()
+        for pool in self._pools:
             await pool.close()
         for _ in range(_CLOSING):
             await asyncio.sleep(0)
@@ -161,33 +177,22 @@ class Upstream:
     # --- of its calls
 
     def start(self, call: Call) -> None:
-        pool = self.pools[0] if len(self.pools) == 1 else self.pools[self._choose(call.tried)]
+        pool = self._pools[0] if self.urls == 1 else self._pools[self._choose(call.tried)]
         pool.standing.outstanding += 1
-        connection = None if call.fresh else pool.take()
-        if connection is not None:
-            call.use(pool.address, connection)
-            return
-        task = asyncio.create_task(_connect(call, pool))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        call.begin(pool.address, task)
+        pool.serve(call)
 
     def let_go(self, index: int, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        standing = self._standings[index]
+        standing = self.standings[index]
         standing.outstanding -= 1
-        if well:
-            if standing.failures or standing.pauses:
-                balance.answered(standing)
-        elif well is not None:
-            balance.failed(standing, self.clock())
+        if well is False:
+            self._failed(index)
+        elif well and (standing.failures or standing.pauses):
+            balance.answered(standing)
 
     def over(self, call: Call, kept: Connection | None) -> None:
         self._calls.discard(call)
         if kept is not None:
             kept.pool.keep(kept)
-
-    def has_others(self) -> bool:
-        return len(self.pools) > 1
 
     def leave_queue(self, call: Call) -> None:
         self.bulkhead.give_up(call)
@@ -198,40 +203,72 @@ class Upstream:
     # --- inside
 
     def _choose(self, tried: int = -1) -> int:
-        self._turn = (self._turn + 1) % len(self.pools)
-        return balance.choose(self._standings, self._turn, self.clock(), tried)
+        self._turn = (self._turn + 1) % self.urls
+        return balance.choose(self.standings, self._turn, self.clock(), tried)
 
     @asynccontextmanager
     async def _socket(
         self, index: int, target: str, headers: Headers, protocols: tuple[str, ...]
     ) -> AsyncGenerator[ClientWebSocketResponse]:
-        self._standings[index].outstanding += 1
+        self.standings[index].outstanding += 1
         try:
             async with self._sockets[index].open(target, headers, protocols) as socket:
                 yield socket
         finally:
-            self._standings[index].outstanding -= 1
+            self.standings[index].outstanding -= 1
+
+    def _failed(self, index: int) -> None:
+        standing, now = self.standings[index], self.clock()
+        if balance.failed(standing, now) and self.urls > 1:
+            self._log.warning(
+                "backend",
+                backend=self.backend.name,
+                url=index,
+                state="left alone",
+                seconds=standing.until - now,
+            )
+
+    def _check(self, pool: Pool, rule: HealthRule) -> HealthCheck:
+        target = self.backend.base.removesuffix("/") + rule.path
+
+        def head(address: Address) -> bytes:
+            return request_bytes("GET", target, self.hosted(()), address)
+
+        def turned(why: str) -> None:
+            state = "well" if pool.standing.is_well else "not well"
+            self._log.warning(
+                "backend", backend=self.backend.name, url=pool.address.index, state=state, detail=why
+            )
+
+        return HealthCheck(pool, rule, self.timeouts, head, self.clock, turned)
 
     def _sweep(self) -> None:
         now = self.clock()
+        self._sweeping = None
+        if (
+            self._checks
+            or self._calls
+            or self.bulkhead.inside
+            or not all(pool.is_empty for pool in self._pools)
+        ):
+            self._sweep_soon()
         self.bulkhead.sweep(now)
         for call in [call for call in self._calls if call.deadline <= now]:
             call.expired()
-        for pool in self.pools:
+        for pool in self._pools:
             pool.sweep(now)
-        self._sweeping = None
-        if self._calls or self.bulkhead.inside or not all(pool.is_empty for pool in self.pools):
-            self._sweep_soon()
+        for check in self._checks:
+            check.sweep(now)
 
     def _sweep_soon(self) -> None:
         self._sweeping = asyncio.get_running_loop().call_later(EVERY, self._sweep)
 
 
 class Upstreams:
-    """All backends by name."""
+    """All backends by name. public: the site's host and port."""
 
-    def __init__(self, routes: RouteTable) -> None:
-        self._upstreams = {name: Upstream(backend) for name, backend in routes.backends.items()}
+    def __init__(self, routes: RouteTable, public: str, log: Log) -> None:
+        self._upstreams = {name: Upstream(backend, public, log) for name, backend in routes.backends.items()}
 
     def __getitem__(self, name: str) -> Upstream:
         return self._upstreams[name]
@@ -239,15 +276,6 @@ class Upstreams:
     async def close(self) -> None:
         for upstream in self._upstreams.values():
             await upstream.close()
-
-
-async def _connect(call: Call, pool: Pool) -> None:
-    try:
-        connection = await pool.connect()
-    except GatewayError as error:
-        call.unconnected(error)
-    else:
-        call.use(pool.address, connection)
 
 
 def _tls(tls: BackendTls) -> ssl.SSLContext:

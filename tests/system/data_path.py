@@ -19,7 +19,7 @@ from gateway.config.settings import Pages
 from gateway.cookies import book_name
 from gateway.expectation import expect_handler
 from gateway.known import Known, caller_of
-from gateway.middleware import cross_origin, errors, facts, on_prepare
+from gateway.middleware import cross_origin, errors, facts, host, on_prepare
 from gateway.origins import Limits, Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
 from gateway.proxy.decide import Site
@@ -234,7 +234,7 @@ async def data_path(
     site = Site.of(PUBLIC, RouteTable(usable, named))
     sessions = Sessions()
     streams = Streams(sessions.still_alive, every=0.05)
-    upstreams = Upstreams(site.routes)
+    upstreams = Upstreams(site.routes, site.authority, make_log(StringIO()))
 
     wiring = Wiring(
         site=site,
@@ -278,6 +278,7 @@ def application(wiring: Wiring) -> web.Application:
     middlewares = [
         facts(Table(table), PUBLIC, TRUSTED_PROXIES, lambda: today, lambda length: b"i" * length, log),
         errors(renderer, PUBLIC, log),
+        host("gw.test"),
         cross_origin(),
     ]
     app = web.Application(middlewares=middlewares, client_max_size=0)
