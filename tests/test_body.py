@@ -9,6 +9,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.web import RequestPayloadError
 
 from gateway.errors import GatewayError, InvalidRequestError, PayloadTooLargeError, RequestTimeoutError
+from gateway.proxy import pace
 from gateway.proxy.body import Upload
 from gateway.proxy.reply import Reply
 from gateway.proxy.request_bytes import framing_line, request_bytes
@@ -34,14 +35,14 @@ class Asked:
 
 
 @asynccontextmanager
-async def asking(stream: StreamReader, *, limit: int = 100, idle: float = 5) -> AsyncGenerator[Asked]:
+async def asking(stream: StreamReader, *, limit: int = 100) -> AsyncGenerator[Asked]:
     def head(address: Address) -> bytes:
         return request_bytes("PUT", "/x", (), address, framing_line("PUT", None, chunked=True))
 
     spent: list[int] = []
     async with recording_backend() as recorder:
         upstream = Upstream(backend(recorder.url))
-        upload = Upload(stream, limit=limit, idle=idle, spend=spent.append)
+        upload = Upload(stream, limit=limit, spend=spent.append)
         reply = upstream.ask(head, method="PUT", has_body=True, chunked=True)
         upload.begin(reply.call, reply)
         try:
@@ -99,11 +100,27 @@ async def test_a_body_whose_framing_breaks_is_the_client_s_fault() -> None:
         assert isinstance(await refusal(asked.reply), InvalidRequestError)
 
 
-async def test_a_body_that_stalls_is_cut_off() -> None:
+async def test_a_body_that_stalls_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "PATIENCE", 0.2)
     stream = content()
     stream.feed_data(b"wo")
-    async with asking(stream, idle=0.2) as asked:
+    async with asking(stream) as asked:
         assert isinstance(await refusal(asked.reply), RequestTimeoutError)
+
+
+async def test_a_body_that_drips_is_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "PATIENCE", 0.3)
+    stream = content()
+
+    async def drip() -> None:
+        while True:
+            stream.feed_data(b"x")
+            await asyncio.sleep(0.02)
+
+    async with asking(stream, limit=10**6) as asked:
+        dripping = asyncio.create_task(drip())
+        assert isinstance(await refusal(asked.reply), RequestTimeoutError)
+        dripping.cancel()
 
 
 async def test_when_it_is_stopped_nobody_reads_the_client_any_more() -> None:

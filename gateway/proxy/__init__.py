@@ -5,6 +5,7 @@ head       parses by the canonical grammar, and rewrites: strip first, then set 
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
 pace       how fast a client must be
+delivery   what a client takes of an answer
 chunked    chunked framing, read strictly
 balance    which URL of a backend is asked next
 body       a request's body, counted and timed as it is relayed

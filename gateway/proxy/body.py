@@ -1,25 +1,29 @@
-"""A request's body on its way to a backend: read as fast as the backend takes it, counted and timed."""
+"""A request's body on its way to a backend: read as fast as the backend takes it, counted, at a pace."""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
 
 from aiohttp import StreamReader
 from aiohttp.web import RequestPayloadError
 
 from gateway.errors import GatewayError, InvalidRequestError, PayloadTooLargeError, RequestTimeoutError
 from gateway.proxy.call import Call
+from gateway.proxy.pace import Pace
 from gateway.proxy.reply import Reply
+
+_LATE: Final = 0.01  # seconds, so that the patience is over for certain
 
 
 class Upload:
-    """One body. limit: bytes; idle: seconds that the client may be silent; spend: told what was sent."""
+    """One body. limit: bytes; spend: told what was sent."""
 
-    def __init__(
-        self, content: StreamReader, *, limit: int, idle: float, spend: Callable[[int], None]
-    ) -> None:
+    def __init__(self, content: StreamReader, *, limit: int, spend: Callable[[int], None]) -> None:
         self._content = content
         self._limit = limit
-        self._idle = idle
+        self._clock = asyncio.get_running_loop().time
+        self._pace = Pace(self._clock())
         self._spend = spend
         self._sent = 0
         self._task: asyncio.Task[None] | None = None
@@ -51,11 +55,17 @@ class Upload:
             _break_off(call, reply, error)
 
     async def _next(self) -> bytes:
-        try:
-            async with asyncio.timeout(self._idle):
-                return await self._content.readany()
-        except TimeoutError:
-            raise RequestTimeoutError("the body stalled", close=True) from None
+        """It is the client's turn."""
+        pace = self._pace
+        pace.go_on(self._clock())
+        data = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pace.left + _LATE):
+                data = await self._content.readany()
+        pace.moved(len(data))
+        if pace.is_too_slow(self._clock()):
+            raise RequestTimeoutError("the body came too slowly", close=True)
+        return data
 
     def _send(self, call: Call, data: bytes) -> None:
         self._sent += len(data)

@@ -23,6 +23,11 @@ class Pace:
         self._left = PATIENCE
         self._moved = 0
 
+    @property
+    def left(self) -> float:
+        """Seconds that a stall may last, as of the last look."""
+        return self._left
+
     def moved(self, size: int) -> None:
         """So many bytes came from the client, or were taken by it."""
         self._moved += size

@@ -10,6 +10,7 @@ from gateway.expectation import say_continue
 from gateway.proxy.answer import Answer, answer
 from gateway.proxy.body import Upload
 from gateway.proxy.decide import target
+from gateway.proxy.delivery import Delivery
 from gateway.proxy.reply import Reply
 from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.proxy.websocket import relay_websocket
@@ -67,7 +68,7 @@ async def _upload(request: web.Request, passed: Passed) -> Upload | None:
         return None
     if head.expects_continue:
         await say_continue(request)
-    return Upload(request.content, limit=backend.max_body, idle=backend.timeouts.idle, spend=passed.spend)
+    return Upload(request.content, limit=backend.max_body, spend=passed.spend)
 
 
 async def _relay(
@@ -82,25 +83,32 @@ async def _relay(
         passed.spend(len(whole))
         await relayed.write_eof(whole)
         return relayed
+    if request.transport is None:
+        return relayed
+    delivery = Delivery(request.transport)
     try:
         if made.is_event_stream and made.length is None:
             reply.call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
-            await _copy_events(wiring, reply, relayed, passed)
+            await _copy_events(wiring, reply, relayed, passed, delivery)
         else:
-            await _copy(reply, relayed, passed)
+            await _copy(reply, relayed, passed, delivery)
     except (GatewayError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
         cutting(request)()
+    finally:
+        delivery.stop()
     return relayed
 
 
-async def _copy_events(wiring: Wiring, reply: Reply, relayed: web.StreamResponse, passed: Passed) -> None:
+async def _copy_events(
+    wiring: Wiring, reply: Reply, relayed: web.StreamResponse, passed: Passed, delivery: Delivery
+) -> None:
     """When the gateway stops the stream ends as if it were over: its reader connects again (HTML, 9.2.3)."""
     ending = asyncio.timeout(None)
     try:
         async with ending:
             with wiring.streams.endless(lambda: ending.reschedule(0)):
-                await _copy(reply, relayed, passed)
+                await _copy(reply, relayed, passed, delivery)
     except TimeoutError:
         if not ending.expired():
             raise
@@ -108,13 +116,11 @@ async def _copy_events(wiring: Wiring, reply: Reply, relayed: web.StreamResponse
         await relayed.write_eof()
 
 
-async def _copy(reply: Reply, relayed: web.StreamResponse, passed: Passed) -> None:
+async def _copy(reply: Reply, relayed: web.StreamResponse, passed: Passed, delivery: Delivery) -> None:
     """The backend's silence is timed by its call, here the reader's."""
-    loop, idle = asyncio.get_running_loop(), passed.forward.matched.backend.timeouts.idle
-    async with asyncio.timeout(None) as timer:
-        while data := await reply.read():
-            passed.spend(len(data))
-            timer.reschedule(loop.time() + idle)
-            await relayed.write(data)
-            timer.reschedule(None)
-        await relayed.write_eof()
+    while data := await reply.read():
+        passed.spend(len(data))
+        delivery.waits(len(data))
+        await relayed.write(data)
+        delivery.goes_on()
+    await relayed.write_eof()

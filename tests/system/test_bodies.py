@@ -166,8 +166,9 @@ async def test_a_chunked_body_is_cut_at_the_limit(
 
 
 async def test_a_body_that_stalls_is_408(
-    path: DataPath, recorder: RecordingBackend, client: RawClient
+    path: DataPath, recorder: RecordingBackend, client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.proxy.pace.PATIENCE", 0.5)
     await client.send(post("Content-Length: 10") + b"work")
     answer = await asyncio.wait_for(client.answer(), 10)
     assert answer.status == 408
@@ -175,8 +176,9 @@ async def test_a_body_that_stalls_is_408(
 
 
 async def test_broken_chunks_end_the_request(
-    path: DataPath, recorder: RecordingBackend, client: RawClient
+    path: DataPath, recorder: RecordingBackend, client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.proxy.pace.PATIENCE", 0.5)
     await client.send(post("Transfer-Encoding: chunked") + b"4\r\nwork\r\n")
     await asyncio.sleep(0.1)
     await client.send(b"zz\r\n")
@@ -350,8 +352,10 @@ async def test_a_slow_reader_holds_the_backend_back(
 
 
 async def test_a_reader_that_reads_nothing_is_let_go(
-    path: DataPath, recorder: RecordingBackend, client: RawClient
+    path: DataPath, recorder: RecordingBackend, client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.proxy.pace.PATIENCE", 0.5)
+
     async def much(connection: Connection) -> None:
         await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
         for _ in range(1000):

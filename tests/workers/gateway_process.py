@@ -172,11 +172,16 @@ def pids_naming(words: str) -> dict[int, str]:
 
 @asynccontextmanager
 async def gateway_process(
-    folder: Path, workers: int, *, told: int | None = None, listen: str = '"127.0.0.1:{port}"'
+    folder: Path,
+    workers: int,
+    *,
+    told: int | None = None,
+    listen: str = '"127.0.0.1:{port}"',
+    edit: Callable[[str], str] = str,
 ) -> AsyncGenerator[GatewayProcess]:
     """From its ready line on; whatever is left of it at the end is ended.
 
-    workers: as gateway.yaml says; told: by `--workers`. listen: the public address.
+    workers: as gateway.yaml says; told: by `--workers`. listen: the public address. edit: of gateway.yaml.
     """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
@@ -195,7 +200,7 @@ async def gateway_process(
             client=CLIENT_ID,
             storage=storage.url,
         )
-        (folder / "gateway.yaml").write_text(text)
+        (folder / "gateway.yaml").write_text(edit(text))
         process = await _start(folder, () if told is None else ("--workers", str(told)))
         running = GatewayProcess(folder, port, f"http://127.0.0.1:{private}", liar, storage, process)
         try:
