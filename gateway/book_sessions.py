@@ -165,9 +165,10 @@ class BookSessions(SessionEnds):
             return None
         found, person = await self._store.look(book_records(key, parent_key), person_of(key), token or "")
         opened = self.open_book(key, parent_key, found)
-        live = None if opened is None else self.judge_book(key, opened, found, person)
-        if live is None or (token is not None and not self.token_lives(found)):
+        record = None if opened is None else self.judge_book(opened, found, person)
+        if opened is None or record is None or (token is not None and not self.token_lives(found)):
             return None
+        live = LiveBook(None, key, record, opened.sign_in)
         await self.touch_book(live, found)
         return live
 
@@ -183,20 +184,12 @@ class BookSessions(SessionEnds):
         sign_in = self._opened_sign_in(parent_key, found[1])
         return None if sign_in is None else Opened(book, sign_in)
 
-    def judge_book(
-        self,
-        key: str,
-        opened: Opened,
-        found: Sequence[Found],
-        person: PersonMarks | None,
-        cookie_value: str | None = None,
-    ) -> LiveBook | None:
-        """What was opened, if it is alive. cookie_value: what it was found by."""
+    def judge_book(self, opened: Opened, found: Sequence[Found], person: PersonMarks | None) -> Book | None:
+        """What was opened, if it is alive; the record follows its parent."""
         now = self._now()
         if opened.sign_in is not None and not self._sign_in_lives(opened.sign_in, found[1], person, now):
             return None
-        record = self._book(opened.book, found[0], person, opened.sign_in, now)
-        return None if record is None else LiveBook(cookie_value, key, record, opened.sign_in)
+        return self._book(opened.book, found[0], person, opened.sign_in, now)
 
     def token_lives(self, found: Sequence[Found]) -> bool:
         """Whether the token that was asked for is there and has not ended."""

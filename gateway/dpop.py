@@ -6,12 +6,18 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+    EllipticCurvePublicNumbers,
+)
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -22,6 +28,8 @@ MAX_PROOF: Final = 2048
 NONCE: Final = "dpop nonce"  # the purpose of the keys that nonces are made with
 SKEW: Final = 60  # seconds to each side
 NONCE_LIFE: Final = 120  # with SKEW: no proof is good for longer than its jti is remembered
+KEYS: Final = 4096  # headers of proofs that are at hand, read
+_VERIFY: Final = ECDSA(SHA256())
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _JTI: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _NONCE_BYTES: Final = 24  # 8 of time, 16 of its MAC
@@ -81,7 +89,7 @@ def verify(
     """
     if len(lines) != 1:
         raise InvalidProofError(f"{len(lines)} DPoP headers")
-    header, claims = _signed(lines[0])
+    key, claims = _signed(lines[0])
     if claims.htm != method or claims.htu != url:
         raise InvalidProofError("the proof is for another request")
     if not _JTI.fullmatch(claims.jti):
@@ -92,7 +100,7 @@ def verify(
     # Only a client whose clock is off needs a nonce (section 8); an old one beside a good time does no harm.
     if abs(now - claims.iat) > SKEW and not any(_good_nonce(claims.nonce, key, now) for key in nonce_keys):
         raise UseNonceError(mint_nonce(nonce_keys[0], now), "the client's clock is off")
-    return Proof(thumbprint(header.jwk), claims.jti, int(claims.iat))
+    return Proof(key.jkt, claims.jti, int(claims.iat))
 
 
 def thumbprint(jwk: Jwk) -> str:
@@ -122,33 +130,51 @@ def _mac(nonce_key: bytes, time: bytes) -> bytes:
     return hmac.digest(nonce_key, b"dpop nonce " + time, sha256)[:16]
 
 
-def _signed(proof: str) -> tuple[_Header, _Claims]:
-    """Header and claims of a compact JWS (RFC 7515) whose signature is good under its own key."""
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Of a proof's header."""
+
+    public: EllipticCurvePublicKey
+    jkt: str
+
+
+def _signed(proof: str) -> tuple[_Key, _Claims]:
+    """Key and claims of a compact JWS (RFC 7515) whose signature is good under its own key."""
     parts = proof.split(".")
     if len(proof) > MAX_PROOF or len(parts) != 3:
         raise InvalidProofError("not a compact JWS of at most 2 KB")
-    header, claims = _parsed(parts[0], _Header), _parsed(parts[1], _Claims)
-    if header.typ != "dpop+jwt" or header.alg != "ES256" or header.crit is not msgspec.UNSET:
-        raise InvalidProofError("typ, alg or crit of the proof")
+    key, claims = _key(parts[0]), _parsed(parts[1], _Claims)
     signature = _decoded(parts[2])
     if signature is None or len(signature) != 64:
         raise InvalidProofError("the signature has not 64 bytes")
-    _check_signature(header.jwk, f"{parts[0]}.{parts[1]}".encode(), signature)
-    return header, claims
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    try:
+        key.public.verify(encode_dss_signature(r, s), f"{parts[0]}.{parts[1]}".encode(), _VERIFY)
+    except InvalidSignature as error:
+        raise InvalidProofError("the signature") from error
+    return key, claims
 
 
-def _check_signature(jwk: Jwk, signed: bytes, signature: bytes) -> None:
+@lru_cache(KEYS)
+def _key(part: str) -> _Key:
+    """The header of a book's proofs is always the same, and nothing in it is secret."""
+    header = _parsed(part, _Header)
+    if header.typ != "dpop+jwt" or header.alg != "ES256" or header.crit is not msgspec.UNSET:
+        raise InvalidProofError("typ, alg or crit of the proof")
+    return _Key(_public(header.jwk), thumbprint(header.jwk))
+
+
+def _public(jwk: Jwk) -> EllipticCurvePublicKey:
     if jwk.kty != "EC" or jwk.crv != "P-256" or jwk.d is not msgspec.UNSET:
         raise InvalidProofError("the key is not a public one on P-256")
     x, y = (_decoded(part) if _COORDINATE.fullmatch(part) else None for part in (jwk.x, jwk.y))
     if x is None or y is None:
         raise InvalidProofError("the key's coordinates")
     numbers = EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), SECP256R1())
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     try:
-        numbers.public_key().verify(encode_dss_signature(r, s), signed, ECDSA(SHA256()))
-    except (ValueError, InvalidSignature) as error:  # ValueError: a point that is not on the curve
-        raise InvalidProofError("the signature or its key") from error
+        return numbers.public_key()
+    except ValueError as error:
+        raise InvalidProofError("a point that is not on the curve") from error
 
 
 def _parsed(part: str, kind: type[T]) -> T:

@@ -1,6 +1,6 @@
 """What is exchanged once or for a short time: codes, tickets, transactions, tokens, proof ids, counts."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,6 +15,7 @@ from gateway.session_limits import CODE_MARK
 from gateway.store import VALUE, Spent, Store
 
 Clock = Callable[[], float]
+PutNew = Callable[[str, int], Awaitable[bool]]
 T = TypeVar("T", bound=msgspec.Struct)
 Once = TypeVar("Once", Ticket, WebSocketTicket)
 
@@ -45,8 +46,13 @@ class Tokens:
 
 
 class Grants:
-    def __init__(self, store: Store, sealer: Sealer, clock: Clock, token: Token, access_life: int) -> None:
+    """put_new: as the store's; asked for each request that a proof of a key comes with."""
+
+    def __init__(
+        self, store: Store, sealer: Sealer, clock: Clock, token: Token, access_life: int, put_new: PutNew
+    ) -> None:
         self._store = store
+        self._put_new = put_new
         self._sealer = sealer
         self._clock = clock
         self._token = token
@@ -163,7 +169,7 @@ class Grants:
     # -- once and so often
 
     async def proof_is_new(self, jkt: str, jti: str) -> bool:
-        return await self._store.put_new(f"j:{hashed(f'{jkt} {jti}')}", PROOF_LIFE)
+        return await self._put_new(f"j:{hashed(f'{jkt} {jti}')}", PROOF_LIFE)
 
     async def count(self, purpose: str, subject: str, limit: int, window: int) -> bool:
         """One more; False: more than `limit` since the first within `window` seconds."""

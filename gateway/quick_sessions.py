@@ -18,7 +18,7 @@ from gateway.sealing import Sealer
 from gateway.session_ids import parse_book_id, slot_of
 from gateway.session_life import person_of
 from gateway.sessions import Sessions
-from gateway.store import Found, Looked, Looks
+from gateway.store import Found, Looked, Looks, Question
 
 Done = Callable[[Known | GatewayError | None], None]
 
@@ -35,8 +35,10 @@ class _Entry(msgspec.Struct, eq=False):
     sealed: what it was opened from. looked, until: by the loop's clock.
     """
 
-    slot: str
-    sealed: tuple[bytes | None, ...]
+    key: str
+    parent_key: str | None
+    question: Question
+    sealed: list[bytes | None]
     opened: Opened
     looked: float
     until: float = _NEVER
@@ -88,11 +90,15 @@ class QuickSessions:
 
         None: nobody's. StoreUnavailableError: Redis does not say.
         """
+        entry = self._by_cookie.get(cookie_value)
+        if entry is not None:
+            _Ask(self, cookie_value, entry.key, entry.parent_key, None, entry.question, done).go()
+            return
         keys = parse_book_id(cookie_value)
         if keys is None:
             self._loop.call_soon(done, None)
             return
-        _Ask(self, cookie_value, *keys, None, done).go()
+        _Ask(self, cookie_value, *keys, None, self._question(*keys), done).go()
 
     async def find(self, cookie_value: str) -> Known | None:
         """Both, for who can wait. StoreUnavailableError."""
@@ -111,8 +117,12 @@ class QuickSessions:
         if parent_key is not None and slot_of(key) != slot_of(parent_key):
             return None
         answer: asyncio.Future[Known | GatewayError | None] = self._loop.create_future()
-        _Ask(self, None, key, parent_key, token, _setter(answer)).go()
+        question = self._question(key, parent_key, token or "")
+        _Ask(self, None, key, parent_key, token, question, _setter(answer)).go()
         return _found(await answer)
+
+    def _question(self, key: str, parent_key: str | None, token: str = "") -> Question:
+        return self.looks.question(book_records(key, parent_key), person_of(key), token)
 
     # -- what has changed
 
@@ -163,35 +173,36 @@ class QuickSessions:
             self._marks = self._sessions.marks
             self.forget_all()
         found, person = answer
-        entries = self._by_key if ask.cookie is None else self._by_cookie
-        entry = self._opened(entries, ask, found)
-        if entry is None:
-            return None
+        entry = self._opened(ask, found)
         sessions = self._sessions
-        live = sessions.judge_book(ask.key, entry.opened, found, person, ask.cookie)
-        if (
-            live is None
-            or (ask.cookie is not None and live.record.mode is Mode.DPOP)
-            or (ask.token is not None and not sessions.token_lives(found))
-        ):
-            entry.until = _NEVER
+        record = None if entry is None else sessions.judge_book(entry.opened, found, person)
+        if entry is None or record is None:
             return None
-        if sessions.is_due(live, found):
-            self._touch(live, found)
-        if entry.known is None:
-            person_hash = self._sealer.name_for_logs(live.record.person)
-            entry.known = Known(live, caller_of(live), person_hash)
-        may_be_kept = ask.cookie is not None and live.record.mode is Mode.COOKIE and ask.was_fresh
-        if may_be_kept and not self.forgot(ask.key, ask.forgets):
+        if ask.cookie is None:
+            if ask.token is not None and not sessions.token_lives(found):
+                return None
+        elif record.mode is Mode.DPOP:
+            return None
+        known = entry.known
+        if known is None:
+            live = LiveBook(ask.cookie, entry.key, record, entry.opened.sign_in)
+            known = Known(live, caller_of(live), self._sealer.name_for_logs(record.person))
+            entry.known = known
+        if sessions.is_due(known.live, found):
+            self._touch(known.live, found)
+        may_be_kept = ask.cookie is not None and record.mode is Mode.COOKIE and ask.was_fresh
+        if may_be_kept and not self.forgot(entry.key, ask.forgets):
             entry.until = ask.asked + KEEP
-        return entry.known
+        return known
 
-    def _opened(self, entries: dict[str, _Entry], ask: "_Ask", found: Sequence[Found]) -> _Entry | None:
+    def _opened(self, ask: "_Ask", found: Sequence[Found]) -> _Entry | None:
         """What lies there, opened; the same values as last time are not opened again."""
-        name, sealed = ask.cookie or ask.key, tuple([one.value for one in found])
+        entries = self._by_key if ask.cookie is None else self._by_cookie
+        name, sealed = ask.cookie or ask.key, [one.value for one in found]
         entry = entries.pop(name, None)
         if entry is not None and entry.sealed == sealed:
             entry.looked = ask.asked
+            entry.until = _NEVER
             entries[name] = entry  # to the end: insertion order is age
             return entry
         if entry is not None:
@@ -200,9 +211,10 @@ class QuickSessions:
         if opened is None:
             return None
         self._make_room(entries, ask.asked)
-        entries[name] = entry = _Entry(slot_of(ask.key), sealed, opened, ask.asked)
+        entry = _Entry(ask.key, ask.parent_key, ask.question, sealed, opened, ask.asked)
+        entries[name] = entry
         if ask.cookie is not None:
-            self._by_slot.setdefault(entry.slot, []).append(entry)
+            self._by_slot.setdefault(slot_of(ask.key), []).append(entry)
         return entry
 
     def _make_room(self, entries: dict[str, _Entry], now: float) -> None:
@@ -214,11 +226,13 @@ class QuickSessions:
             self._unlink(oldest)
 
     def _unlink(self, entry: _Entry) -> None:
-        mates = self._by_slot.get(entry.slot, [])
+        """Those in token mode are not there."""
+        slot = slot_of(entry.key)
+        mates = self._by_slot.get(slot, [])
         if entry in mates:
             mates.remove(entry)
         if not mates:
-            self._by_slot.pop(entry.slot, None)
+            self._by_slot.pop(slot, None)
 
     def _touch(self, live: LiveBook, found: Sequence[Found]) -> None:
         """Beside: the request does not wait for its sign of life."""
@@ -231,8 +245,8 @@ class _Ask:
     """One question on its way. cookie: None where it is by key, and a token's field perhaps."""
 
     __slots__ = (
-        "asked", "cookie", "done", "forgets", "key", "marks", "parent_key", "quick", "records", "token",
-        "tries", "was_fresh",
+        "asked", "cookie", "done", "forgets", "key", "parent_key", "question", "quick", "token", "tries",
+        "was_fresh",
     )  # fmt: skip
 
     def __init__(
@@ -242,6 +256,7 @@ class _Ask:
         key: str,
         parent_key: str | None,
         token: str | None,
+        question: Question,
         done: Done,
     ) -> None:
         self.quick = quick
@@ -250,8 +265,7 @@ class _Ask:
         self.parent_key = parent_key
         self.token = token
         self.done = done
-        self.records = book_records(key, parent_key)
-        self.marks = person_of(key)
+        self.question = question
         self.tries = 0
 
     def go(self) -> None:
@@ -261,7 +275,7 @@ class _Ask:
         self.forgets = quick.forgets
         # before it: who was not heard then may have told of a change that nobody tells again
         self.was_fresh = self.asked < quick.looks.fresh_until
-        quick.looks.look(self.records, self.marks, self.token or "", self._answered)
+        quick.looks.look(self.question, self._answered)
 
     def _answered(self, answer: Looked | GatewayError) -> None:
         """A look that was overtaken by an end is worth nothing: once more."""

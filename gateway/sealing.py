@@ -18,6 +18,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 ROOT_BYTES: Final = 32
 SLOT_CHARS: Final = 16
+_SLOT_BYTES: Final = 12
 _NAME_BYTES: Final = 12
 _VERSION: Final = b"\x01"
 _KEY_ID_BYTES: Final = 4
@@ -167,7 +168,7 @@ class Sealer:
 
 def _slots(keys: Sequence[bytes], person: str) -> Generator[str]:
     for key in keys:
-        yield encoded(hmac.digest(key, person.encode(), sha256))[:SLOT_CHARS]
+        yield encoded(hmac.digest(key, person.encode(), sha256)[:_SLOT_BYTES])
 
 
 def _stays_missing(_: str) -> bool:

@@ -16,7 +16,7 @@ _RANDOM: Final = "[A-Za-z0-9_-]{43}"
 _SLOT: Final = f"[A-Za-z0-9_-]{{{SLOT_CHARS}}}"
 _HASH: Final = f"[A-Za-z0-9_-]{{{_HASH_CHARS}}}"
 _ISSUED: Final = re.compile(f"({_RANDOM})\\.({_SLOT})")
-_BOOK: Final = re.compile(f"({_RANDOM}\\.{_SLOT})(?:\\.({_HASH}))?")
+_BOOK: Final = re.compile(f"({_RANDOM}\\.({_SLOT}))(?:\\.({_HASH}))?")
 _BEARER: Final = re.compile(f"({_RANDOM})\\.({_SLOT})\\.({_HASH})(?:\\.({_HASH}))?")
 _KEY: Final = re.compile(f"({_SLOT})\\.({_HASH})")
 
@@ -62,10 +62,10 @@ def book_id(issued: Issued, parent_key: str | None) -> str:
 def parse_book_id(text: str) -> tuple[str, str | None] | None:
     """The keys of a book session and of its parent."""
     found = _BOOK.fullmatch(text)
-    issued = None if found is None else Issued.parse(found[1])
-    if found is None or issued is None:
+    if found is None:
         return None
-    return issued.key, _parent_key(slot_of(issued.key), found[2])
+    issued, slot, parent = found.groups()
+    return f"{slot}.{short_hash(issued)}", _parent_key(slot, parent)
 
 
 def _parent_part(parent_key: str | None) -> str:

@@ -93,7 +93,7 @@ class Parts:
             sealer,
             clock,
             Sessions(store, sealer, limits, clock, os.urandom, journal),
-            Grants(store, sealer, clock, os.urandom, limits.access),
+            Grants(store, sealer, clock, os.urandom, limits.access, store.put_new),
             journal,
         )
 

@@ -37,7 +37,7 @@ class Looking:
 
     async def look(self, *records: str, marks: str = "p:{a}", field: str = "") -> Looked:
         answer: asyncio.Future[Looked | GatewayError] = asyncio.get_running_loop().create_future()
-        self.looks.look(records, marks, field, answer.set_result)
+        self.looks.look(self.looks.question(records, marks, field), answer.set_result)
         assert not answer.done(), "never from within"
         found = await answer
         if isinstance(found, GatewayError):

@@ -77,7 +77,7 @@ async def open_core(
     stack.push_async_callback(looks.close)
     stack.push_async_callback(quick.close)
     await stack.enter_async_context(beside(looks.run()))
-    grants = Grants(store, sealer, clock, token, settings.sessions.access)
+    grants = Grants(store, sealer, clock, token, settings.sessions.access, looks.put_new)
     ring = await open_ring(directory.key_ring, sealer, int(clock()))
     subject = partial(subject_for, settings.keys)
     assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap, subject)

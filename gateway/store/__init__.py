@@ -19,7 +19,7 @@ checkpoint.py  `Checkpoint`: how much of what ended a data set knows
 from gateway.store.checkpoint import Checkpoint
 from gateway.store.connection import CONNECTIONS
 from gateway.store.link import Link
-from gateway.store.looks import Looks
+from gateway.store.looks import Looks, Question
 from gateway.store.operations import Found, Looked, Marks, Place, Store
 from gateway.store.values import VALUE, Fields, Spent, Taken
 
@@ -34,6 +34,7 @@ __all__ = [
     "Looks",
     "Marks",
     "Place",
+    "Question",
     "Spent",
     "Store",
     "Taken",

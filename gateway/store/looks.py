@@ -6,9 +6,11 @@ Where it is away, leads to what is not proved, or there is a cluster, a look goe
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import sha1
 from typing import Final, Protocol
 
+import msgspec
 from hiredis import ReplyError
 from redis.exceptions import RedisError
 
@@ -33,6 +35,15 @@ class Beats(Protocol):
     """last_beat: when one came back, by the loop's clock; long ago where none did within a second."""
 
     last_beat: float
+
+
+class Question(msgspec.Struct, frozen=True, eq=False):
+    """A look that may be asked for. packed: as a command."""
+
+    records: Sequence[str]
+    marks: str
+    field: str
+    packed: bytes
 
 
 class Looks:
@@ -70,46 +81,77 @@ class Looks:
 
     # -- what is asked
 
-    def look(self, records: Sequence[str], marks: str, field: str, done: Done) -> None:
-        """As `Store.look`. done: called once, never from in here; with a StoreUnavailableError if need be."""
-        look = _Look(self, records, marks, field, done)
-        lean, connection = self._lean, self._connection
-        if lean is None or not connection.is_proved or not connection.admits(self._history):
-            self.slowly(look)
-        elif lean.is_full:
-            error = StoreUnavailableError("redis: too many questions", retry_after=1)
-            asyncio.get_running_loop().call_soon(done, error)
-        else:
-            lean.ask(self._packed(self._heads[len(records)], look), look)
+    def question(self, records: Sequence[str], marks: str, field: str = "") -> Question:
+        """What `look` is asked, as often as need be. Of ASCII all of it; otherwise as `Store.look`."""
+        return Question(records, marks, field, self._packed(self._heads[len(records)], records, marks, field))
 
-    def slowly(self, look: "_Look") -> None:
+    def look(self, question: Question, done: Done) -> None:
+        """done: called once, never from in here; with a StoreUnavailableError if need be."""
+        lean = self._ready
+        if lean is None:
+            self._slowly(question, done)
+        elif lean.is_full:
+            asyncio.get_running_loop().call_soon(done, _unavailable("too many questions"))
+        else:
+            lean.ask(question.packed, partial(self._replied, question, done))
+
+    async def put_new(self, key: str, seconds: int) -> bool:
+        """As `Store.put_new`. StoreUnavailableError."""
+        lean = self._ready
+        if lean is None or lean.is_full:
+            return await self._store.put_new(key, seconds)
+        try:
+            return await lean.say("SET", self._prefix + key, 1, "NX", "EX", seconds) is not None
+        except ConnectionResetError:
+            return await self._store.put_new(key, seconds)
+        except (ReplyError, OSError) as error:
+            raise self._doubtful(error) from error
+
+    @property
+    def _ready(self) -> LeanConnection | None:
+        """The connection, if what it leads to may be read now."""
+        connection = self._connection
+        return self._lean if connection.is_proved and connection.admits(self._history) else None
+
+    def _slowly(self, question: Question, done: Done) -> None:
         """Behind the gate, which waits for a proof."""
-        task = asyncio.create_task(self._look_slowly(look))
+        task = asyncio.create_task(self._look_slowly(question, done))
         self._slow.add(task)
         task.add_done_callback(self._slow.discard)
 
-    async def _look_slowly(self, look: "_Look") -> None:
+    async def _look_slowly(self, question: Question, done: Done) -> None:
         try:
-            answer: Looked | GatewayError = await self._store.look(look.records, look.marks, look.field)
+            answer: Looked | GatewayError = await self._store.look(
+                question.records, question.marks, question.field
+            )
         except GatewayError as error:
             answer = error
-        look.done(answer)
+        done(answer)
 
-    def missed(self, look: "_Look", reply: Reply) -> None:
-        """No look came back, but a fault."""
+    def _replied(self, question: Question, done: Done, reply: Reply) -> None:
+        if type(reply) is list:
+            done(looked(reply))
+            return
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT") and self._lean is not None:
-            self._lean.ask(self._packed(_head("EVAL", scripts.LOOK, len(look.records)), look), look)
+            head = _head("EVAL", scripts.LOOK, len(question.records))
+            packed_again = self._packed(head, question.records, question.marks, question.field)
+            self._lean.ask(packed_again, partial(self._replied, question, done))
             return
         if isinstance(reply, ConnectionResetError):
-            self.slowly(look)  # once more, as after every restart
+            self._slowly(question, done)  # once more, as after every restart
             return
-        self._connection.doubt()
-        kind = str(reply).partition(" ")[0] if isinstance(reply, ReplyError) else type(reply).__name__
-        look.done(StoreUnavailableError(f"redis: {kind}", retry_after=1))
+        done(self._doubtful(reply))
 
-    def _packed(self, head: str, look: "_Look") -> bytes:
-        prefix, field = self._prefix, look.field
-        keys = [f"${len(prefix) + len(key)}\r\n{prefix}{key}\r\n" for key in (look.marks, *look.records)]
+    def _doubtful(self, fault: Reply) -> StoreUnavailableError:
+        """What went wrong, for the log: a kind, or Redis's own code; never a text."""
+        self._connection.doubt()
+        return _unavailable(
+            str(fault).partition(" ")[0] if isinstance(fault, ReplyError) else type(fault).__name__
+        )
+
+    def _packed(self, head: str, records: Sequence[str], marks: str, field: str) -> bytes:
+        prefix = self._prefix
+        keys = [f"${len(prefix) + len(key)}\r\n{prefix}{key}\r\n" for key in (marks, *records)]
         return f"{head}{''.join(keys)}${len(field)}\r\n{field}\r\n".encode()
 
     # -- the connection
@@ -227,23 +269,8 @@ class Looks:
         lean.ask(_BEAT, heard)
 
 
-class _Look:
-    """One look on its way."""
-
-    __slots__ = ("done", "field", "looks", "marks", "records")
-
-    def __init__(self, looks: Looks, records: Sequence[str], marks: str, field: str, done: Done) -> None:
-        self.looks = looks
-        self.records = records
-        self.marks = marks
-        self.field = field
-        self.done = done
-
-    def __call__(self, reply: Reply) -> None:
-        if type(reply) is list:
-            self.done(looked(reply))
-        else:
-            self.looks.missed(self, reply)
+def _unavailable(kind: str) -> StoreUnavailableError:
+    return StoreUnavailableError(f"redis: {kind}", retry_after=1)
 
 
 def _head(command: str, script: str, records: int) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
+import msgspec
 from redis.asyncio import Redis
 
 from gateway.errors import StoreUnavailableError
@@ -32,7 +33,7 @@ class Place:
     beside: str
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True):
     """A record as it was found.
 
     value: None where there is none. age: seconds since it was seen, by the clock of Redis. field: as asked.
