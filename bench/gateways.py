@@ -109,7 +109,9 @@ class Site:
 
     async def token_sessions(self, readers: int) -> list[TokenSession]:
         async with self.opened() as opened:
-            grants = Grants(opened.store, opened.sealer, time.time, secrets.token_bytes, 3600)
+            grants = Grants(
+                opened.store, opened.sealer, time.time, secrets.token_bytes, 3600, opened.store.put_new
+            )
             found = []
             for number in range(readers):
                 key = ProofKey()

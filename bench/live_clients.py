@@ -78,7 +78,7 @@ class Talker(_Client):
 
 async def open_events(server: Server, asked: Asked, cookies: Sequence[str]) -> list[EventReader]:
     """A stream for each cookie, all open."""
-    heads = [_head("/live/events", asked, cookie, "Accept: text/event-stream\r\n") for cookie in cookies]
+    heads = [_head("/live/events", asked, cookie, "Accept: text/event-stream") for cookie in cookies]
     clients = [EventReader(head, b"200") for head in heads]
     await _opened(server, clients)
     return clients
@@ -86,7 +86,7 @@ async def open_events(server: Server, asked: Asked, cookies: Sequence[str]) -> l
 
 async def open_sockets(server: Server, asked: Asked, cookies: Sequence[str]) -> list[Talker]:
     """A WebSocket for each cookie, each with a message under way."""
-    clients = [Talker(_head("/live/socket", asked, cookie, _upgrade()), b"101") for cookie in cookies]
+    clients = [Talker(_head("/live/socket", asked, cookie, *upgrade()), b"101") for cookie in cookies]
     await _opened(server, clients)
     return clients
 
@@ -99,16 +99,23 @@ async def _opened(server: Server, clients: Sequence[_Client]) -> None:
             await client.opened
 
 
-def _upgrade() -> str:
+def upgrade() -> tuple[str, ...]:
+    """The header lines that ask for a WebSocket (RFC 6455 section 4.1)."""
     key = b64encode(secrets.token_bytes(16)).decode()
     return (
-        "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {key}",
     )
 
 
-def _head(path: str, asked: Asked, cookie: str, more: str) -> bytes:
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: {asked.host}\r\nOrigin: {asked.origin}\r\nCookie: {cookie}\r\n"
-        f"User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n{more}\r\n"
-    ).encode()
+def _head(path: str, asked: Asked, cookie: str, *lines: str) -> bytes:
+    usual = (
+        f"GET {path} HTTP/1.1",
+        f"Host: {asked.host}",
+        f"Origin: {asked.origin}",
+        f"Cookie: {cookie}",
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64)",
+    )
+    return "\r\n".join((*usual, *lines, "", "")).encode()

@@ -45,10 +45,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Starts servers that end with `stack`. folder: of their logs."""
+    """Starts servers that end with `stack`. folder: of their logs; pinned: each to the cores it is given."""
 
     stack: AsyncExitStack
     folder: Path
+    pinned: bool = True
 
     async def start(
         self,
@@ -60,10 +61,10 @@ class Machine:
         env: Mapping[str, str] | None = None,
     ) -> Server:
         """Start it on these cores. env: beside this process' own."""
-        pinned = ("taskset", "--cpu-list", ",".join(map(str, cores)), *command)
-        child = await start_child(
-            name, pinned, self.folder / f"{name}.log", env={**os.environ, **(env or {})}
-        )
+        if self.pinned:
+            command = ("taskset", "--cpu-list", ",".join(map(str, cores)), *command)
+        log = self.folder / f"{name}.log"
+        child = await start_child(name, command, log, env={**os.environ, **(env or {})})
         self.stack.push_async_callback(child.stop)
         return Server(name, child, port)
 
