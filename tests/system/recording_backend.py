@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import struct
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from socket import AF_UNIX, SO_LINGER, SOL_SOCKET
 
 import msgspec
 
@@ -80,6 +82,10 @@ class Connection:
             size -= len(piece)
 
     def reset(self) -> None:
+        """RST, not FIN: what is closed with a linger of nothing."""
+        socket = self.writer.transport.get_extra_info("socket")
+        if socket.family != AF_UNIX:
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 

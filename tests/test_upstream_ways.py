@@ -1,0 +1,413 @@
+"""A backend's places, uploads, back-pressure, and the ways to it: names, TLS, Unix sockets, 101."""
+
+import asyncio
+import gc
+import ssl
+import tracemalloc
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from gateway.errors import BackendBrokenError, BackendBusyError, BackendTimeoutError
+from gateway.proxy.connection import BUFFER
+from gateway.routes import BackendTls, InFlight, Timeouts
+from tests.system.data_path import backend
+from tests.system.recording_backend import OK, Connection, RecordingBackend, recording_backend, saying
+from tests.upstream_parts import PATIENCE, Asking, Told, asking, eventually
+
+LONG = Timeouts(connect=20, first_byte=20, idle=20)
+
+
+@pytest.fixture(scope="module")
+async def recorder() -> AsyncIterator[RecordingBackend]:
+    async with recording_backend() as started:
+        yield started
+
+
+@pytest.fixture
+async def patient(recorder: RecordingBackend) -> AsyncIterator[Asking]:
+    recorder.clear()
+    roomy = InFlight(max=2, queue=2, wait=20)
+    async with asking(replace(backend(recorder.url), timeouts=LONG, in_flight=roomy)) as made:
+        yield made
+
+
+def held(recorder: RecordingBackend) -> asyncio.Event:
+    """The backend answers nobody until this is set."""
+    go_on = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await go_on.wait()
+        await connection.say(OK)
+
+    recorder.script = script
+    return go_on
+
+
+# --- places
+
+
+async def test_whoever_waits_for_a_place_is_let_in_in_turn(
+    patient: Asking, recorder: RecordingBackend
+) -> None:
+    go_on = held(recorder)
+    calls = [patient.begin() for _ in range(4)]
+    over = await patient.ask()
+    assert isinstance(over.error, BackendBusyError)
+    assert over.error.retry_after == 1
+    await eventually(lambda: len(recorder.received) == 2)
+    go_on.set()
+    assert [(await told.over()).status for told in calls] == [200] * 4
+    assert patient.upstream.bulkhead.inside == 0
+
+
+async def test_who_waits_in_vain_is_turned_away_in_time(recorder: RecordingBackend) -> None:
+    recorder.clear()
+    go_on = held(recorder)
+    narrow = replace(backend(recorder.url), timeouts=LONG, in_flight=InFlight(max=1, queue=5, wait=0.3))
+    async with asking(narrow) as made:
+        first, second = made.begin(), made.begin()
+        assert isinstance((await second.over()).error, BackendBusyError)
+        assert second.head is None
+        go_on.set()
+        assert (await first.over()).status == 200
+
+
+async def test_who_leaves_the_queue_gives_its_turn_to_the_next(
+    patient: Asking, recorder: RecordingBackend
+) -> None:
+    go_on = held(recorder)
+    calls = [patient.begin() for _ in range(4)]
+    assert calls[2].call is not None
+    calls[2].call.cancel()
+    go_on.set()
+    assert [(await calls[number].over()).status for number in (0, 1, 3)] == [200] * 3
+    assert not calls[2].is_over
+    assert len(recorder.received) == 3
+
+
+async def test_a_long_stream_leaves_its_place(patient: Asking, recorder: RecordingBackend) -> None:
+    go_on = held(recorder)
+    calls = [patient.begin() for _ in range(4)]
+    for told in calls[:2]:
+        assert told.call is not None
+        told.call.leave_bulkhead()
+        told.call.leave_bulkhead()  # once is enough
+    await eventually(lambda: len(recorder.received) == 4)
+    assert patient.upstream.bulkhead.inside == 2
+    go_on.set()
+    for told in calls:
+        await told.over()
+
+
+async def test_a_place_for_what_is_no_call(patient: Asking, recorder: RecordingBackend) -> None:
+    async with patient.upstream.place() as first, patient.upstream.place():
+        told = patient.begin()
+        waiting = asyncio.create_task(_stay(patient))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert recorder.received == []
+        first.leave()
+        assert (await told.over()).status == 200
+
+
+async def _stay(made: Asking) -> None:
+    async with made.upstream.place():
+        await asyncio.sleep(PATIENCE)
+
+
+# --- uploads
+
+
+def writing(told: Told, piece: bytes = b"x" * 50_000) -> int:
+    """Sends until it is told to wait; how much."""
+    assert told.call is not None
+    sent = 0
+    while told.uploads[-1:] != ["paused"]:
+        told.call.send(piece)
+        sent += len(piece)
+    return sent
+
+
+async def test_an_upload_waits_while_the_backend_does_not_read(
+    patient: Asking, recorder: RecordingBackend
+) -> None:
+    go_on = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await go_on.wait()
+        await connection.read_body()
+        await connection.say(OK)
+
+    recorder.script = script
+    told = patient.begin("PUT", chunked=True)
+    sent = writing(told)
+    assert sent <= BUFFER + 50_000  # nobody is connected yet
+    await told.until(lambda told: told.uploads[-1:] == ["resumed"])
+    sent += writing(told)
+    go_on.set()
+    await told.until(lambda told: told.uploads[-1:] == ["resumed"])
+    assert told.call is not None
+    told.call.end()
+    assert (await told.over()).status == 200
+    assert len(recorder.last.body) == sent
+
+
+async def test_a_slow_client_is_not_the_backend_s_fault(recorder: RecordingBackend) -> None:
+    recorder.clear()
+    hasty = replace(backend(recorder.url), timeouts=Timeouts(connect=20, first_byte=0.5, idle=0.5))
+    async with asking(hasty) as made:
+        told = made.begin("PUT", length=3)
+        assert told.call is not None
+        for piece in (b"a", b"b", b"c"):
+            await asyncio.sleep(0.8)
+            told.call.send(piece)
+        told.call.end()
+        assert (await told.over()).status == 200
+        assert recorder.last.body == b"abc"
+
+
+async def test_a_backend_that_does_not_read_is(recorder: RecordingBackend) -> None:
+    async def deaf(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+        await asyncio.sleep(PATIENCE)
+
+    recorder.clear()
+    recorder.script = deaf
+    hasty = replace(backend(recorder.url), timeouts=Timeouts(connect=20, first_byte=0.5, idle=0.5))
+    async with asking(hasty) as made:
+        told = made.begin("PUT", chunked=True)
+        while not told.is_over:
+            writing(told)
+            await told.until(lambda told: told.is_over or told.uploads[-1] == "resumed")
+        assert isinstance(told.error, BackendTimeoutError)
+
+
+async def test_an_early_answer_ends_the_upload_and_the_connection(
+    patient: Asking, recorder: RecordingBackend
+) -> None:
+    recorder.script = _early
+    told = patient.begin("PUT", length=1_000_000)
+    assert told.call is not None
+    told.call.send(b"x" * 10)
+    assert (await told.over()).status == 200
+    told.call.send(b"x" * 10)  # nobody listens
+    told.call.end()
+    recorder.script = saying(OK)
+    assert (await patient.ask()).status == 200
+    assert recorder.connections == 2
+
+
+async def _early(connection: Connection) -> None:
+    await connection.say(OK)
+
+
+async def test_an_early_answer_is_not_lost_to_the_reset_behind_it(
+    patient: Asking, recorder: RecordingBackend
+) -> None:
+    """A server that refuses a large body answers and closes; what it did not read becomes a reset."""
+
+    async def refuse(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+        await connection.say(b"HTTP/1.1 413 Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!")
+        await asyncio.sleep(0.2)
+        connection.reset()
+
+    recorder.script = refuse
+    for _ in range(5):
+        told = patient.begin("PUT", length=50_000_000)
+        await told.until(lambda _: True)
+        assert told.call is not None
+        told.call.send(b"x" * 100_000)
+        await eventually(lambda: bool(recorder.received))
+        for _ in range(3):
+            asyncio.get_running_loop().call_later(0.1, told.call.send, b"x" * 100_000)
+        assert (await told.over()).status == 413
+        assert told.body == b"no!"
+        recorder.received.clear()
+
+
+# --- answers
+
+
+async def test_a_slow_reader_of_10_mb_holds_little(patient: Asking, recorder: RecordingBackend) -> None:
+    size = 10_000_000
+
+    async def much(connection: Connection) -> None:
+        await connection.say(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
+        for _ in range(100):
+            await connection.say(_PIECE)
+
+    recorder.script = much
+    gc.collect()
+    tracemalloc.start()
+    told = patient.begin()
+    kept: list[bytes] = []
+
+    def keep(data: bytes) -> None:
+        assert told.call is not None
+        kept.append(data)
+        told.body.clear()
+        told.call.pause()
+
+    told.on_data = keep
+    seen = most = 0
+    while not told.is_over:
+        await told.until(lambda _: bool(kept))
+        seen += sum(map(len, kept))
+        most = max(most, sum(map(len, kept)))
+        kept.clear()
+        assert told.call is not None
+        told.call.resume()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seen == size
+    assert most <= 350_000, peak
+
+
+_PIECE = b"x" * 100_000
+
+
+async def test_a_paused_answer_that_ended_leaves_a_connection_that_reads(
+    patient: Asking, recorder: RecordingBackend
+) -> None:
+    told = patient.begin()
+    recorder.script = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"wo", b"rk")
+
+    def pause(_: bytes) -> None:
+        assert told.call is not None
+        told.call.pause()
+        asyncio.get_running_loop().call_later(0.05, told.call.resume)
+
+    told.on_data = pause
+    assert (await told.over()).body == b"work"
+    assert (await patient.ask()).status == 200
+    assert recorder.connections == 1
+
+
+async def test_while_the_reader_is_slow_the_backend_is_not_late(recorder: RecordingBackend) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwo")
+        await asyncio.sleep(0.1)
+        await connection.say(b"rk")
+
+    recorder.clear()
+    recorder.script = script
+    hasty = replace(backend(recorder.url), timeouts=Timeouts(connect=20, first_byte=20, idle=0.5))
+    async with asking(hasty) as made:
+        told = made.begin()
+        await told.until(lambda told: told.head is not None)
+        assert told.call is not None
+        told.call.pause()
+        await asyncio.sleep(1)
+        told.call.resume()
+        assert (await told.over()).body == b"work"
+
+
+# --- the ways to it
+
+
+async def test_101_gives_the_connection_away(patient: Asking, recorder: RecordingBackend) -> None:
+    async def echo(connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhi")
+        connection.writer.write(await connection.reader.readexactly(3))
+        connection.writer.close()
+
+    recorder.script = echo
+    told = await patient.begin(switches=True).over()
+    assert told.transport is not None
+    assert told.rest == b"hi"
+    patient.assert_quiet()
+    reader = asyncio.StreamReader()
+    told.transport.set_protocol(asyncio.StreamReaderProtocol(reader))
+    told.transport.write(b"abc")
+    assert await asyncio.wait_for(reader.read(), PATIENCE) == b"abc"
+    told.transport.close()
+
+
+async def test_another_answer_to_an_upgrade_is_an_answer(patient: Asking) -> None:
+    told = await patient.begin(switches=True).over()
+    assert (told.status, bytes(told.body)) == (200, b"{}")
+
+
+async def test_a_unix_socket(tmp_path_factory: pytest.TempPathFactory, recorder: RecordingBackend) -> None:
+    recorder.clear()
+    path = tmp_path_factory.mktemp("u") / "s"
+    async with asking(backend(f"unix:{path}")) as made:
+        assert isinstance((await made.ask()).error, BackendBrokenError)
+        server = await asyncio.start_unix_server(recorder.serve, path)
+        assert (await made.ask()).status == 200
+        assert recorder.last.values("Host") == ["localhost"]
+        server.close()
+
+
+async def test_a_name_is_looked_up(recorder: RecordingBackend) -> None:
+    recorder.clear()
+    async with asking(backend(f"http://localhost:{recorder.port}/")) as made:
+        assert (await made.ask()).status == 200
+        assert (await made.ask()).status == 200
+        assert recorder.connections == 1
+        assert recorder.last.values("Host") == [f"localhost:{recorder.port}"]
+    async with asking(backend("http://nowhere.invalid:1/")) as made:
+        assert isinstance((await made.ask()).error, BackendBrokenError)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
+    folder, authority = tmp_path_factory.mktemp("tls"), trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    return authority, folder
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "sound"),
+    [
+        pytest.param("127.0.0.1", True, True, id="ours"),
+        pytest.param("127.0.0.1", False, False, id="a CA that nobody told us to trust"),
+        pytest.param("elsewhere.example.edu", True, False, id="another's certificate"),
+    ],
+)
+async def test_tls_is_proved(
+    authority: tuple[trustme.CA, Path], recorder: RecordingBackend, name: str, *, told: bool, sound: bool
+) -> None:
+    recorder.clear()
+    issuer, folder = authority
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    issuer.issue_cert(name).configure_cert(serving)
+    server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0, ssl=serving)
+    one = backend(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    tls = BackendTls(ca=folder / "ca.pem") if told else BackendTls()
+    async with asking(replace(one, tls=tls, timeouts=LONG)) as made:
+        answer = await made.ask("PUT", b"x" * 1000)
+        if sound:
+            assert (answer.status, recorder.last.body) == (200, b"x" * 1000)
+        else:
+            assert isinstance(answer.error, BackendBrokenError)
+            assert recorder.received == []
+    server.close()
+
+
+async def test_a_backend_that_does_not_answer_a_connection_is_given_up() -> None:
+    """A listener whose queue is full drops what comes."""
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, backlog=1, start_serving=False
+    )
+    port = server.sockets[0].getsockname()[1]
+    server.sockets[0]._sock.listen(0)  # type: ignore[attr-defined]  # ruff: ignore[private-member-access]
+    fillers = [asyncio.create_task(asyncio.open_connection("127.0.0.1", port)) for _ in range(4)]
+    await asyncio.sleep(0.2)
+    quick = replace(
+        backend(f"http://127.0.0.1:{port}/"), timeouts=Timeouts(connect=0.5, first_byte=20, idle=20)
+    )
+    async with asking(quick) as made:
+        assert isinstance((await made.ask()).error, BackendTimeoutError)
+    for task in fillers:
+        task.cancel()
+    for done in await asyncio.gather(*fillers, return_exceptions=True):
+        if isinstance(done, tuple):
+            done[1].close()
+    server.close()
