@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,18 @@ from gateway.records import LiveBook, Mode
 from gateway.telemetry import make_log
 
 READERS = 2000
+DEAF = "deaf:deaf@"  # a user of Redis who may not hear what changes
 _SITE = Path(__file__).parent / "site"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How it is run. compiled: with the compiled head. deaf: told of no change, it asks Redis each time."""
+
+    data_path: str = "fast"
+    workers: int = 1
+    compiled: bool = False
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +59,38 @@ class Site:
         write_keys(self._state, secrets.token_bytes)
         (self._folder / "origins.yaml").write_text(_filled("origins.yaml", origin=services.origin), "utf-8")
 
-    @property
-    def redis_url(self) -> str:
-        return f"redis://127.0.0.1:{self._services.redis}"
+    def _redis_url(self, who: str = "") -> str:
+        return f"redis://{who}127.0.0.1:{self._services.redis}"
 
     @property
     def origin(self) -> str:
         return self._services.origin
 
-    async def start(
-        self,
-        name: str,
-        *,
-        workers: int = 1,
-        keys: str = "",
-        env: Mapping[str, str] | None = None,
-    ) -> Gateway:
-        """keys: further ones of gateway.yaml. Whatever serves it goes by the site's own address."""
+    async def start(self, name: str, way: Way) -> Gateway:
+        """Whatever serves it goes by the site's own address."""
         port, private = (self._first.pop() if self._first else free_ports(1)[0]), free_ports(1)[0]
         config = self._folder / f"{name}.yaml"
-        config.write_text(self._yaml(port, private, workers, keys), "utf-8")
-        cores = (SERVER_CORE,) if workers == 1 else tuple(range(workers))
+        config.write_text(self._yaml(port, private, way), "utf-8")
+        cores = (SERVER_CORE,) if way.workers == 1 else tuple(range(way.workers))
         command = (sys.executable, "-m", "gateway", "run", "--config", str(config))
-        server = await self._machine.start(
-            name, command, port=port, cores=cores, env={"BENCH_REDIS": self.redis_url, **(env or {})}
-        )
+        env = {"BENCH_REDIS": self._redis_url(DEAF if way.deaf else "")}
+        if not way.compiled:
+            env["BOOKGATE_PURE"] = "1"
+        server = await self._machine.start(name, command, port=port, cores=cores, env=env)
         await answers(server, "/health/ready", port=private)
         return Gateway(server, private)
 
-    def _yaml(self, port: int, private: int, workers: int, keys: str) -> str:
+    def _yaml(self, port: int, private: int, way: Way) -> str:
         return _filled(
             "gateway.yaml",
             public_url=self.public_url,
             port=port,
             private=private,
-            workers=workers,
+            workers=way.workers,
             folder=self._folder,
             backend=self._services.backend,
             live=self._services.live,
-            more=keys,
+            more=f"data_path: {way.data_path}",
         )
 
     def asked(self, cookies: Path) -> Asked:
@@ -95,10 +99,10 @@ class Site:
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[Opened]:
         """Its sessions, beside the gateways."""
-        text = self._yaml(1, 2, 1, "").encode()
-        env = {**os.environ, "BENCH_REDIS": self.redis_url}
+        text = self._yaml(1, 2, Way()).encode()
+        env = {**os.environ, "BENCH_REDIS": self._redis_url()}
         settings = parse_gateway(text, self._folder / "gateway.yaml", env)
-        async with open_sessions(settings, self.redis_url, make_log(io.StringIO())) as opened:
+        async with open_sessions(settings, self._redis_url(), make_log(io.StringIO())) as opened:
             yield opened
 
     async def cookies(self, readers: int = READERS) -> list[str]:

@@ -31,11 +31,11 @@ async def alternate(targets: Sequence[Target], rounds: int) -> dict[str, Series]
     """By the targets' names. A first round of each, which warms it up, does not count."""
     found: dict[str, list[float]] = {target.name: [] for target in targets}
     for number in range(rounds + 1):
-        for target in targets:
-            value = await target.find()
-            if number:
-                found[target.name].append(value)
-        sys.stderr.write(f"  round {number} of {rounds}: {', '.join(found)}\n")
+        values = {target.name: await target.find() for target in targets}
+        told = ", ".join(f"{name} {value:.1f}" for name, value in values.items())
+        sys.stderr.write(f"round {number} of {rounds}: {told}\n")
+        for name, value in values.items() if number else ():
+            found[name].append(value)
     return {name: Series(tuple(values)) for name, values in found.items()}
 
 

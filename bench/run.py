@@ -45,7 +45,8 @@ async def main(names: list[str]) -> None:
             sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
     reached = outcomes({name: series.middle for name, series in found.items()})
     today = datetime.now(UTC).date()
-    text = report.markdown(today, machine, await asyncio.to_thread(_versions, tools), found, reached)
+    told = reached if not names else [outcome for outcome in reached if outcome.value is not None]
+    text = report.markdown(today, machine, await asyncio.to_thread(_versions, tools), found, told)
     sys.stdout.write(text + "\n")
     if not names:
         report.write(REPORT, text)

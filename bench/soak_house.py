@@ -14,7 +14,7 @@ from typing import Final
 
 import aiohttp
 
-from bench.gateways import Gateway, Site
+from bench.gateways import Gateway, Site, Way
 from bench.peer_servers import Services
 from bench.processes import LOAD_CORE, Machine, free_ports, listens, program
 from bench.soak_traffic import Visitor
@@ -83,7 +83,7 @@ async def open_house(seed: int, *, pinned: bool) -> AsyncGenerator[House]:
         for port, command in commands.items():
             await listens(await machine.start(f"port-{port}", command, port=port, cores=(LOAD_CORE,)))
         site = Site(machine, Services(backend, live, redis, ORIGIN))
-        gateway = await site.start("gateway")
+        gateway = await site.start("gateway", Way())
         cookies, tokens = await site.cookies(READERS), await site.token_sessions(TOKEN_READERS)
         visitor = Visitor(gateway.server.port, site.asked(folder), cookies, tokens, Random(seed))  # ruff: ignore[suspicious-non-cryptographic-random-usage]  repeatable
         yield House(gateway, visitor)

@@ -4,7 +4,7 @@ import asyncio
 import importlib.util
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench import apache_sessions
-from bench.gateways import Site
+from bench.gateways import Site, Way
 from bench.peer_servers import OPENIDC, Peers, Services, start_backend
 from bench.processes import LOAD_CORE, Machine, Server, free_ports, listens, program
 from bench.wrk import Asked
@@ -23,14 +23,15 @@ ORIGIN: Final = "https://books.example.edu"
 EVENTS: Final = 100  # a second, of each stream
 COMPILED: Final = importlib.util.find_spec("bookgate_fast") is not None
 _APACHE_SESSIONS: Final = 200
-_BOOKGATES: Final[Mapping[str, tuple[int, str, Mapping[str, str]]]] = {  # workers, gateway.yaml, environment
-    "bookgate": (1, "", {"BOOKGATE_PURE": "1"}),
-    "bookgate-compiled": (1, "", {}),
-    "bookgate-uncached": (1, "", {"BOOKGATE_PURE": "1", "BOOKGATE_SESSION_CACHE": "0"}),
-    "bookgate-plain": (1, "data_path: plain", {"BOOKGATE_PURE": "1"}),
-    "bookgate-2": (2, "", {"BOOKGATE_PURE": "1"}),
-    "bookgate-idle": (1, "", {"BOOKGATE_PURE": "1"}),
-    "bookgate-slow": (1, "", {"BOOKGATE_PURE": "1"}),
+_DEAF_USER: Final = "deaf on >deaf ~* resetchannels +@all -client|tracking"
+_BOOKGATES: Final = {
+    "bookgate": Way(),
+    "bookgate-compiled": Way(compiled=True),
+    "bookgate-uncached": Way(deaf=True),
+    "bookgate-plain": Way("plain"),
+    "bookgate-2": Way(workers=2),
+    "bookgate-idle": Way(),
+    "bookgate-slow": Way(),
 }
 
 
@@ -54,8 +55,7 @@ class Stage:
     async def _started(self, name: str) -> Server:
         if name not in _BOOKGATES:
             return await self.peers.start(name)
-        workers, keys, env = _BOOKGATES[name]
-        return (await self.site.start(name, workers=workers, keys=keys, env=env)).server
+        return (await self.site.start(name, _BOOKGATES[name])).server
 
     async def asked(self, name: str) -> Asked:
         """How this server is asked so that it answers."""
@@ -90,8 +90,10 @@ async def open_stage(tools: Path) -> AsyncGenerator[Stage]:
 
 
 async def _start_redis(machine: Machine, port: int) -> None:
-    command = (program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-               "--dir", str(machine.folder))  # fmt: skip
+    command = (
+        *(program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""),
+        *("--dir", str(machine.folder), "--user", *_DEAF_USER.split()),
+    )
     await listens(await machine.start("redis", command, port=port, cores=(LOAD_CORE,)))
 
 
