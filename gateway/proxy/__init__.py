@@ -11,16 +11,21 @@ balance    which URL of a backend is asked next
 body       a request's body, counted and timed as it is relayed
 streams    what is open, to be cut when its session ends
 answer_head  the head of a backend's answer, read strictly
+answer_body  where the body of an answer ends
 connection a connection to a backend
 call       one request to a backend and its answer, as callbacks
 hosts      the IP addresses of a backend's name
 pool       the connections to one URL
 bulkhead   how many requests a backend may have at once
+receiver   whom an answer is for
+health_checks  each URL asked whether it is well
 reply      an answer for who awaits it
 sockets    WebSockets to a backend
 request_bytes  the head of a request to a backend
 upstream   a backend: all of these together
 wiring     what the data path is given, and the steps that both kinds of requests share
 plain      the reference path: aiohttp's server
+fast       the fast path: decided and forwarded on the spot, or handed over
+exchange   one request on it: callbacks, no task
 websocket  the same for WebSockets
 """

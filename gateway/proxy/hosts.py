@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
@@ -12,12 +12,22 @@ from gateway.routes import Address
 EVERY: Final = 10.0  # seconds that an answer of the resolver is believed
 
 
+LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+async def look_up(host: str, port: int) -> Sequence[str]:
+    """What the system's resolver says. Raises OSError."""
+    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(answer[4][0]) for answer in answers]
+
+
 class Hosts:
     """clock: seconds, monotonic."""
 
-    def __init__(self, address: Address, clock: Callable[[], float]) -> None:
+    def __init__(self, address: Address, clock: Callable[[], float], resolver: LookUp = look_up) -> None:
         self._address = address
         self._clock = clock
+        self._resolver = resolver
         self._is_fixed = address.unix is not None or _is_ip(address.host)
         self._found: tuple[str, ...] = (address.host,) if self._is_fixed else ()
         self._at = 0.0
@@ -55,10 +65,7 @@ class Hosts:
 
     async def _ask(self) -> None:
         self._at = self._clock()
-        answers = await asyncio.get_running_loop().getaddrinfo(
-            self._address.host, self._address.port, type=socket.SOCK_STREAM
-        )
-        self._found = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        self._found = tuple(dict.fromkeys(await self._resolver(self._address.host, self._address.port)))
 
 
 def _seen(task: "asyncio.Task[None]") -> None:
