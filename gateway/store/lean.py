@@ -34,6 +34,7 @@ class LeanConnection(asyncio.Protocol):
         self._on_lost = on_lost
         self._reader = Reader(notEnoughData=_NOTHING)
         self._transport: asyncio.WriteTransport | None = None
+        self._is_believed = True
         self._outgoing: list[bytes] = []
         self._waiting: deque[tuple[float, Done]] = deque()
         self.closed = asyncio.Event()
@@ -78,7 +79,8 @@ class LeanConnection(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """At once, also when the other side hangs; whoever waits is told soon."""
+        """At once, also when the other side hangs: no reply is believed any more. Who waits is told soon."""
+        self._is_believed = False
         if self._transport is not None:
             self._transport.abort()
 
@@ -102,7 +104,7 @@ class LeanConnection(asyncio.Protocol):
         """ProtocolError: that is not how Redis speaks."""
         reader, waiting = self._reader, self._waiting
         reader.feed(data)
-        while (reply := reader.gets()) is not _NOTHING:
+        while self._is_believed and (reply := reader.gets()) is not _NOTHING:
             if type(reply) is PushNotification:
                 self._on_push(reply)
             elif waiting:

@@ -130,7 +130,8 @@ class Looks:
 
     def _replied(self, question: Question, done: Done, reply: Reply) -> None:
         if type(reply) is list:
-            done(looked(reply))
+            answer: Looked | GatewayError = self._understood(reply)
+            done(answer)
             return
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT") and self._lean is not None:
             head = _head("EVAL", scripts.LOOK, len(question.records))
@@ -142,8 +143,16 @@ class Looks:
             return
         done(self._doubtful(reply))
 
+    def _understood(self, reply: Reply) -> Looked | GatewayError:
+        try:
+            return looked(reply)
+        except (TypeError, ValueError) as error:
+            return self._doubtful(error)
+
     def _doubtful(self, fault: Reply) -> StoreUnavailableError:
         """What went wrong, for the log: a kind, or Redis's own code; never a text."""
+        if not isinstance(fault, ReplyError) and self._lean is not None:
+            self._lean.abort()  # it is no reply to what was asked: nor are the next ones
         self._connection.doubt()
         return _unavailable(
             str(fault).partition(" ")[0] if isinstance(fault, ReplyError) else type(fault).__name__
