@@ -11,6 +11,7 @@ session_limits     how long sessions live
 known              a session that was found alive, and what was made of it since
 sealing            how ids are hashed and values sealed
 session_ids        the form of ids, keys and tokens
+refusals           a refusal as an answer in JSON
 devices            what a person is told about the device of a session
 cors               what an origin may ask and read
 cookies            our cookies, read and written
@@ -21,6 +22,7 @@ authorize_rules    what an authorization request means and what follows from it
 doctor_rules       what an author is told about a book's address
 client_address     who the client is, as trusted proxies say
 redis_address      where Redis is, as its URL says
+surfaces           which paths are ours, and which are backends'
 access             which credential counts, and whether a session serves an origin
 request_context    what the middlewares know about a request
 store/             the one way to Redis

@@ -11,9 +11,9 @@ from datetime import date
 from http import HTTPStatus
 from typing import Protocol
 
-import orjson
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from multidict import CIMultiDict
 
 from gateway.client_address import Network, client_address
 from gateway.cors import Surface, actual_headers, admit, is_preflight, judge, preflight
@@ -23,28 +23,20 @@ from gateway.errors import (
     MethodNotAllowedError,
     MisdirectedError,
     NotFoundError,
-    TooManyRequestsError,
-    UseNonceError,
 )
 from gateway.expectation import meet_expectation
 from gateway.origins import PolicyTable
 from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
+from gateway.refusals import common_headers, json_body, json_headers, reason
 from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
+from gateway.surfaces import check_target, surface_of
 from gateway.telemetry import AUDIT, Audit, Log, request_line
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-_PROTOCOL = frozenset(
-    {
-        "/auth/token", "/auth/confirm", "/auth/session", "/auth/logout", "/auth/ws-ticket",
-        "/auth/guest-code",
-    }
-)  # fmt: skip
 _PREFLIGHT = web.RequestKey("preflight", bool)
-_CALLBACK = re.compile(r"/auth/callback/[a-z0-9-]+", re.ASCII)
-_SERVER = re.compile(r"/auth/backchannel-logout/[a-z0-9-]+", re.ASCII)
 
 
 class Policies(Protocol):
@@ -54,43 +46,12 @@ class Policies(Protocol):
     def current(self) -> PolicyTable: ...
 
 
-def surface_of(path: str) -> Surface:
-    """What kind of address a raw path is."""
-    if path in _PROTOCOL:
-        return Surface.PROTOCOL
-    if _CALLBACK.fullmatch(path):
-        return Surface.CALLBACK
-    if _SERVER.fullmatch(path):
-        return Surface.SERVER
-    if path == "/auth" or path.startswith("/auth/"):
-        return Surface.PAGE
-    if path == "/bookgate.js" or path.startswith(("/client/", "/.well-known/")):
-        return Surface.PUBLIC
-    return Surface.PROXIED
-
-
-# The same in aiohttp's router: what is ours is never a backend's, so there a wrong method is 405.
-PROXIED_PATHS = r"/{path:(?!(?:auth|client|\.well-known)/|auth$|bookgate\.js$).*}"
-
-
 def _surface(request: web.BaseRequest) -> Surface:
     surface = surface_of(request.raw_path.partition("?")[0])
     # GET /auth/logout is a page; only its POST is an endpoint for books.
     if request.method in {"GET", "HEAD"} and request.raw_path.startswith("/auth/logout"):
         return Surface.PAGE
     return surface
-
-
-def check_target(raw_path: str, path: str) -> None:
-    """Raises where the router could take a request to another address than the one that is judged.
-
-    raw_path: as it came, which every rule goes by. path: decoded, which aiohttp's router goes by. None of our
-    own addresses has anything to encode.
-    """
-    if not raw_path.startswith("/"):
-        raise InvalidRequestError("not an origin-form target", close=True)  # RFC 9112 section 3.2.1
-    if "%" in raw_path and surface_of(path) is not Surface.PROXIED:
-        raise NotFoundError("an address of ours in disguise")
 
 
 def facts(
@@ -157,7 +118,7 @@ def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:
         except Exception:  # the entry point: whatever nobody foresaw is logged whole and told as nothing
             log.exception("unforeseen", id=request.get(REQUEST_ID))
             refusal = GatewayError()
-        request[REASON] = f"{refusal.code}: {refusal.detail}" if refusal.detail else refusal.code
+        request[REASON] = reason(refusal)
         if _is_for_a_person(request, refusal):
             response = _page(renderer, request, refusal)
         else:
@@ -188,33 +149,11 @@ def _ours(error: web.HTTPException) -> GatewayError:
             return InvalidRequestError(f"aiohttp: {error.status}")
 
 
-def _common(refusal: GatewayError) -> dict[str, str]:
-    headers = {"Cache-Control": "no-store"}
-    if refusal.retry_after is not None:
-        headers["Retry-After"] = str(refusal.retry_after)
-    if isinstance(refusal, MethodNotAllowedError):
-        headers["Allow"] = ", ".join(refusal.allow)
-    if isinstance(refusal, TooManyRequestsError) and refusal.rate_limit:
-        headers["RateLimit"] = refusal.rate_limit
-        headers["RateLimit-Policy"] = refusal.rate_limit_policy
-    return headers
-
-
 def _json(request: web.Request, refusal: GatewayError, public_url: str) -> web.Response:
-    headers = _common(refusal)
-    if isinstance(refusal, UseNonceError):
-        headers["DPoP-Nonce"] = refusal.nonce
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        # RFC 9110 section 11.6.1: every 401 says what would help (RFC 9449 section 7.1).
-        told = ', error="use_dpop_nonce"' if isinstance(refusal, UseNonceError) else ""
-        headers["WWW-Authenticate"] = f'DPoP realm="{public_url}", algs="ES256"{told}'
-    fields = {
-        "error": refusal.code,
-        "error_description": refusal.description,
-        "request_id": request[REQUEST_ID],
-    }
     return web.Response(
-        body=orjson.dumps(fields), status=refusal.status, content_type="application/json", headers=headers
+        body=json_body(refusal, request[REQUEST_ID]),
+        status=refusal.status,
+        headers=CIMultiDict(json_headers(refusal, public_url)),
     )
 
 
@@ -228,7 +167,7 @@ def _page(renderer: Renderer, request: web.Request, refusal: GatewayError) -> we
         "request_id": None if isinstance(refusal, NotFoundError) else request[REQUEST_ID],
     }
     response = renderer.page("message.html", values, status=refusal.status)
-    response.headers.update(_common(refusal))
+    response.headers.update(common_headers(refusal))
     return response
 
 

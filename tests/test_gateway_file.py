@@ -23,7 +23,7 @@ def test_only_four_keys_are_required(site: Path) -> None:
     settings = parse(with_state(MINIMAL), site)
     assert settings.listen == Listen(Address("127.0.0.1", 8080), Address("127.0.0.1", 9090))
     assert settings.tls is None
-    assert (settings.trusted_proxies, settings.workers) == ((), 1)
+    assert (settings.trusted_proxies, settings.workers, settings.data_path) == ((), 1, "fast")
     assert settings.origins == site / "origins.yaml"
     assert settings.redis.url is None
     assert settings.directory_url == f"sqlite+aiosqlite:///{site}/state/directory.sqlite3"
@@ -50,7 +50,7 @@ def test_every_built_key_arrives(site: Path) -> None:
     assert settings.listen == Listen(Address("0.0.0.0", 8443), Address(unix=site / "private.sock"))
     assert settings.tls == ListenerTls(site / "tls.crt", site / "tls.key")
     assert settings.trusted_proxies == (ip_network("127.0.0.1/32"), ip_network("2001:db8::/32"))
-    assert settings.workers == 3
+    assert (settings.workers, settings.data_path) == (3, "plain")
     assert (settings.state, settings.origins) == (site / "state", site / "origins.d")
     assert settings.outbound == Outbound("http://proxy.example.edu:3128", site / "campus.pem")
     assert (settings.redis.url, settings.redis.prefix, settings.redis.deadline) == (ENV["REDIS"], "gw:", 0.3)
@@ -78,7 +78,6 @@ def test_every_built_key_arrives(site: Path) -> None:
 
 LATER = [
     ("admin_token: {env: SECRET}", "top"),
-    ("data_path: fast", "top"),
     ("lti: {canvas: {}}", "top"),
     ("sign_in: {passkeys: true}", "top"),
     ("roles: {}", "top"),

@@ -30,7 +30,8 @@ from gateway.telemetry import Log
 class Gateway:
     """What the two listeners serve.
 
-    fast: what takes requests of the public one before it does; None: `data_path: plain`. ping: raises StoreUnavailableError while Redis does not answer. end_streams: ends politely what does not.
+    fast: what takes requests of the public one before it does; None: `data_path: plain`.
+    ping: raises StoreUnavailableError while Redis does not answer. end_streams: ends politely what does not.
     """
 
     public: web.Application

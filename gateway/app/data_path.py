@@ -12,21 +12,25 @@ from gateway.budgets import Budgets
 from gateway.directory.ids import pairwise
 from gateway.expectation import expect_handler
 from gateway.leases import Leases
-from gateway.middleware import PROXIED_PATHS
 from gateway.origins import parse_origin
 from gateway.provider_tokens import ProviderTokens
+from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.decide import Site
+from gateway.proxy.exchange import Exchange, Shared
+from gateway.proxy.fast import Fast
 from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
 from gateway.store.buckets import Buckets
+from gateway.surfaces import PROXIED_PATHS
+from gateway.telemetry import request_line
 
 
 async def add_proxy(
     stack: AsyncExitStack, app: web.Application, core: Core, upstreams: Upstreams, tokens: ProviderTokens
-) -> Streams:
+) -> tuple[Streams, Fast | None]:
     """Whatever nothing else claims is a backend's, or nobody's."""
     keys, routes = core.settings.keys, core.settings.routes
 
@@ -60,4 +64,25 @@ async def add_proxy(
         sub_for_book=partial(pairwise, keys.people),
     )
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)
-    return streams
+    return streams, make_fast(core, wiring) if core.settings.data_path == "fast" else None
+
+
+def make_fast(core: Core, wiring: Wiring) -> Fast:
+    settings = core.settings
+
+    def note(exchange: Exchange, status: int, why: str | None) -> None:
+        matched = exchange.forward.matched
+        line = {
+            "id": exchange.request_id,
+            "method": matched.head.method,
+            "route": matched.route.backend,
+            "origin": exchange.verdict.origin,
+            "status": status,
+            "reason": why,
+            "ms": round((time.perf_counter() - exchange.began) * 1000, 1),
+        }
+        request_line(core.log, line)
+
+    secure = settings.public_url.startswith("https://")
+    shared = Shared(wiring, note, AnswerBytes(secure=secure, clock=time.time), core.log)
+    return Fast(shared, core.quick, core.origins, settings.trusted_proxies, core.clock, core.token)

@@ -90,7 +90,6 @@ def parse_gateway(data: bytes, file: Path, env: Mapping[str, str]) -> Settings:
 def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     top = block(root, faults, "gateway.yaml", keys=_BUILT, later=_LATER, required=_REQUIRED)
     top.find("version", one_of(("1",), "unknown-version"))
-    top.find("data_path", word_of(("plain",), ("fast",)))
     state = top.get("state", folder_path(sources), Path("/var/lib/bookgate"))
     providers_node, backends_node = top.node("providers"), top.node("backends")
     providers = () if providers_node is None else read_providers(providers_node, faults)
@@ -105,6 +104,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         tls=_tls(top, faults, sources),
         trusted_proxies=top.get("trusted_proxies", list_of(network), ()),
         workers=top.get("workers", whole(1, 64), 1),
+        data_path=top.get("data_path", word_of(("fast", "plain"), ()), "fast"),
         state=state,
         origins=_origins(top, faults, sources),
         outbound=_outbound(top, faults, sources),

@@ -125,6 +125,7 @@ class Settings:
     tls: ListenerTls | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     workers: int  # processes that serve
+    data_path: str  # fast | plain
     state: Path
     origins: Path  # a file, or a directory of such files
     outbound: Outbound

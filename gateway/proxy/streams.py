@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.errors import StoreUnavailableError
 from gateway.records import LiveBook
@@ -16,12 +16,37 @@ DOUBTS: Final = 2  # looks that may fail before a stream is cut: what cannot be 
 StillAlive = Callable[[LiveBook], Awaitable[bool]]
 
 
+class Stream(Protocol):
+    """What is open in a session's name."""
+
+    def cut(self) -> None:
+        """Ends it at once; may be called twice."""
+
+
+class Endless(Protocol):
+    """What does not end by itself."""
+
+    def end_politely(self) -> None:
+        """So that the other side comes again."""
+
+
 @dataclass(slots=True, eq=False)
-class Stream:
-    """One open stream; cut: ends it at once, and may be called twice."""
+class _Handle:
+    """What a task of aiohttp's is known by."""
+
+    cut: Callable[[], None]
+
+
+@dataclass(slots=True, eq=False)
+class _EndlessHandle:
+    end_politely: Callable[[], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """doubts: looks that found nothing out, the last ones."""
 
     live: LiveBook
-    cut: Callable[[], None]
     doubts: int = 0
 
 
@@ -31,29 +56,66 @@ class Streams:
     def __init__(self, still_alive: StillAlive, every: float = EVERY) -> None:
         self._still_alive = still_alive
         self._every = every
-        self._open: dict[str, set[Stream]] = {}
-        self._endless: set[Callable[[], None]] = set()
+        # Nearly all that is opened ends before anybody asks for it: only what is asked for finds its way
+        # into the index.
+        self._fresh: dict[Stream, LiveBook] = {}
+        self._kept: dict[Stream, _Kept] = {}
+        self._by_key: dict[str, set[Stream]] = {}
+        self._endless: set[Endless] = set()
         self._ended = False
+
+    def enter(self, stream: Stream, live: LiveBook) -> None:
+        """Registers what is opened in a session's name, until it leaves."""
+        self._fresh[stream] = live
+
+    def leave(self, stream: Stream) -> None:
+        """Harmless when it was never there."""
+        if self._fresh.pop(stream, None) is not None:
+            return
+        kept = self._kept.pop(stream, None)
+        for key in () if kept is None else kept.live.ended_by:
+            left = self._by_key[key]
+            left.discard(stream)
+            if not left:
+                del self._by_key[key]
+
+    def stay(self, endless: Endless) -> None:
+        """Registers what does not end by itself, whoever's it is; ended at once when all were."""
+        self._endless.add(endless)
+        if self._ended:
+            endless.end_politely()
+
+    def go(self, endless: Endless) -> None:
+        self._endless.discard(endless)
 
     @contextmanager
     def open(self, live: LiveBook | None, cut: Callable[[], None]) -> Generator[None, None, None]:
-        """Registers a stream while the block runs; a stream of nobody cannot end with a session."""
+        """Both, around a block; a stream of nobody cannot end with a session."""
         if live is None:
             yield
             return
-        stream = Stream(live, cut)
-        for key in live.ended_by:
-            self._open.setdefault(key, set()).add(stream)
+        stream = _Handle(cut)
+        self.enter(stream, live)
         try:
             yield
         finally:
-            for key in live.ended_by:
-                self._drop(key, stream)
+            self.leave(stream)
+
+    @contextmanager
+    def endless(self, end: Callable[[], None]) -> Generator[None, None, None]:
+        """Both, around a block. end: called once."""
+        endless = _EndlessHandle(end)
+        try:
+            self.stay(endless)
+            yield
+        finally:
+            self.go(endless)
 
     def cut(self, keys: Iterable[str]) -> None:
         """Ends every stream of these sessions, of their children, or of a person's slot."""
+        self._settle()
         for key in keys:
-            for stream in tuple(self._open.get(key, ())):
+            for stream in tuple(self._by_key.get(key, ())):
                 stream.cut()
 
     async def look(self, keys: frozenset[str] | None) -> None:
@@ -61,33 +123,21 @@ class Streams:
 
         Where Redis does not answer the watch decides.
         """
-        named = self._open if keys is None else keys & self._open.keys()
-        for stream in {stream for key in named for stream in self._open[key]}:
+        self._settle()
+        named = self._by_key if keys is None else keys & self._by_key.keys()
+        for stream in {stream for key in named for stream in self._by_key[key]}:
+            kept = self._kept.get(stream)  # it may have ended meanwhile
             with suppress(StoreUnavailableError):
-                if not await self._still_alive(stream.live):
+                if kept is not None and not await self._still_alive(kept.live):
                     stream.cut()
-
-    @contextmanager
-    def endless(self, end: Callable[[], None]) -> Generator[None, None, None]:
-        """Registers what does not end by itself while the block runs, whoever's it is.
-
-        end: ends it politely, so that the other side comes again; called once, at once when all were ended.
-        """
-        self._endless.add(end)
-        try:
-            if self._ended:
-                end()
-            yield
-        finally:
-            self._endless.discard(end)
 
     def end_all(self) -> None:
         """The gateway stops: whatever would keep it from that ends, and so does what comes yet."""
         if self._ended:
             return
         self._ended = True
-        for end in tuple(self._endless):
-            end()
+        for endless in tuple(self._endless):
+            endless.end_politely()
 
     async def watch(self) -> None:
         """Runs until cancelled: finds sessions that ended elsewhere, and origins that lost their grant."""
@@ -97,26 +147,33 @@ class Streams:
 
     async def _watch_once(self) -> None:
         """Where Redis answers none of a few, the others need not ask: each would wait as long as it may."""
-        streams = list({stream for streams in self._open.values() for stream in streams})
+        self._settle()
+        streams = list(self._kept.items())
         away = False
         for first in range(0, len(streams), AT_ONCE):
             some = streams[first : first + AT_ONCE]
-            alive = [None] * len(some) if away else await asyncio.gather(*map(self._is_alive, some))
+            alive = (
+                [None] * len(some)
+                if away
+                else await asyncio.gather(*(self._is_alive(kept) for _, kept in some))
+            )
             away = away or not any(answer is not None for answer in alive)
-            for stream, answer in zip(some, alive, strict=True):
-                stream.doubts = stream.doubts + 1 if answer is None else 0
-                if answer is False or stream.doubts >= DOUBTS:
+            for (stream, kept), answer in zip(some, alive, strict=True):
+                kept.doubts = kept.doubts + 1 if answer is None else 0
+                if answer is False or kept.doubts >= DOUBTS:
                     stream.cut()
 
-    async def _is_alive(self, stream: Stream) -> bool | None:
+    async def _is_alive(self, kept: _Kept) -> bool | None:
         """None: the store does not say."""
         try:
-            return await self._still_alive(stream.live)
+            return await self._still_alive(kept.live)
         except StoreUnavailableError:
             return None
 
-    def _drop(self, key: str, stream: Stream) -> None:
-        left = self._open[key]
-        left.discard(stream)
-        if not left:
-            del self._open[key]
+    def _settle(self) -> None:
+        """What is fresh can be found by its keys from now on."""
+        for stream, live in self._fresh.items():
+            self._kept[stream] = _Kept(live)
+            for key in live.ended_by:
+                self._by_key.setdefault(key, set()).add(stream)
+        self._fresh.clear()

@@ -103,17 +103,15 @@ async def _provider_token(
     wiring: Wiring, request: web.Request, forward: Forward, live: LiveBook | None
 ) -> str | None:
     """The access token that the backend asks for, of the person's own sign-in and no other."""
-    if live is None or live.parent is None or live.record.parent is None:
+    sign_in = None if live is None else sign_in_of(live)
+    if live is None or sign_in is None:
         return None
-    sign_in, wanted = (
-        LiveSignIn(None, live.record.parent, live.parent),
-        forward.matched.backend.provider_token,
-    )
+    wanted, provider = forward.matched.backend.provider_token, sign_in.record.provider
     if wanted is None or forward.caller is None:
         wiring.provider_tokens.seen(sign_in)
         return None
-    if wanted != live.parent.provider:
-        raise ForbiddenError(f"a token of {wanted} is needed, the session is of {live.parent.provider}")
+    if wanted != provider:
+        raise ForbiddenError(f"a token of {wanted} is needed, the session is of {provider}")
     with wiring.streams.open(live, cutting(request)):  # the provider may take longer than the session lives
         token = await wiring.provider_tokens.fresh(sign_in)
     if token is None:
@@ -136,7 +134,9 @@ def backend_headers(wiring: Wiring, request: web.Request, passed: Passed) -> Hea
         wiring.site,
         client=request.get(CLIENT),
         request_id=request[REQUEST_ID],
-        identity=_identity(wiring, passed, request[POLICIES].generation),
+        identity=identity_lines(
+            wiring, passed.forward, passed.known, passed.provider_token, request[POLICIES].generation
+        ),
     )
 
 
@@ -155,16 +155,25 @@ def facts(head: Head, matched: Matched, site: Site) -> Facts:
     )
 
 
-def _identity(wiring: Wiring, passed: Passed, generation: str) -> Headers:
-    matched, caller, known = passed.forward.matched, passed.forward.caller, passed.known
+def identity_lines(
+    wiring: Wiring, forward: Forward, known: Known | None, provider_token: str | None, generation: str
+) -> Headers:
+    """What the backend is told of who is asking. generation: of the policy. Raises ForbiddenError."""
+    matched, caller = forward.matched, forward.caller
     if caller is None or known is None:
         return ()
     backend, parent = matched.backend, known.live.parent
-    signed = [wiring.assertions.line_for(known, backend, matched.book, generation)]
-    if passed.provider_token is not None:
-        signed.append((PROVIDER_TOKEN, passed.provider_token))
+    signed = wiring.assertions.line_for(known, backend, matched.book, generation)
+    token = () if provider_token is None else ((PROVIDER_TOKEN, provider_token),)
     if not backend.headers:
-        return tuple(signed)
+        return (signed, *token)
     # out of the session: a directory that is down must not stop requests of sessions that run
     claims = {} if parent is None else parent.claims
-    return (*plain_headers(backend.headers, caller.provider, claims), *signed)
+    return (*plain_headers(backend.headers, caller.provider, claims), signed, *token)
+
+
+def sign_in_of(live: LiveBook) -> LiveSignIn | None:
+    """The sign-in that a book session is of; a guest's has none."""
+    if live.parent is None or live.record.parent is None:
+        return None
+    return LiveSignIn(None, live.record.parent, live.parent)

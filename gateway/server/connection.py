@@ -1,42 +1,120 @@
-"""aiohttp's server, but what is no HTTP gets no echo of itself and no version, and no bytes in a log."""
+"""aiohttp's server, but what is no HTTP gets no echo of itself and no version, and no bytes in a log.
 
-from collections.abc import Sequence
+The only module that reads private attributes of aiohttp; `misfit` finds out whether they mean what they did.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import Final, Protocol
 
+import aiohttp
 import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
 
+_TURNS: Final = 20  # of the event loop, that a request of the self-test may take; it takes 4
 
-class Runner(web.AppRunner):
-    """An application's runner whose connections are ours."""
+
+class Client(Protocol):
+    """A client's connection."""
 
     @property
-    def connections(self) -> Sequence["Connection"]:
+    def is_idle(self) -> bool:
+        """Whether it waits for a request; one whose head has begun to arrive waits for it too."""
+
+    def force_close(self) -> None:
+        """Once what was written is gone."""
+
+
+class Front(Protocol):
+    """What stands before the stock handlers of a listener. closing: no connection outlives its request."""
+
+    closing: bool
+
+    @property
+    def clients(self) -> Sequence[Client]: ...
+
+    def connection(self) -> asyncio.Protocol:
+        """The protocol of a connection that was just accepted."""
+
+    def begin_end(self) -> None:
+        """No more requests."""
+
+    async def end(self, grace: float) -> None:
+        """Nothing is open any more. grace: seconds for requests in flight."""
+
+
+class Runner(web.AppRunner):
+    """An application's runner whose connections are ours.
+
+    front: what stands before them, given what makes a stock handler.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        front: Callable[[Callable[[], "Connection"]], Front] | None = None,
+        **how: object,
+    ) -> None:
+        super().__init__(app, **how)  # type: ignore[arg-type]  # handed on as they came
+        self._front = front
+
+    @property
+    def connections(self) -> Sequence[Client]:
         """Those that are open."""
-        found = [] if self.server is None else self.server.connections
-        return [connection for connection in found if isinstance(connection, Connection)]
+        if not isinstance(self.server, Server):
+            return []
+        if self.server.front is not None:
+            return self.server.front.clients
+        return [found for found in self.server.connections if isinstance(found, Connection)]
+
+    def stop_keeping(self) -> None:
+        """No connection is kept after its request; of the stock handlers whoever prepares answers says so."""
+        if isinstance(self.server, Server) and self.server.front is not None:
+            self.server.front.closing = True
 
     async def _make_server(self) -> web.Server:  # the library has no public way to give a handler's class
         made = await super()._make_server()
-        return _Server(
+        server = Server(
             made.request_handler,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
             loop=made._loop,  # ruff: ignore[private-member-access]
             **made._kwargs,  # ruff: ignore[private-member-access]
         )
+        if self._front is not None:
+            server.front = self._front(server.stock)
+        return server
 
 
-class _Server(web.Server):
-    def __call__(self) -> web.RequestHandler:
+class Server(web.Server):
+    """front: what takes the connections first; None: every connection is a stock handler's."""
+
+    front: Front | None = None
+
+    def stock(self) -> "Connection":
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    def __call__(self) -> asyncio.Protocol:  # type: ignore[override]  # all that a listener asks of it
+        return self.stock() if self.front is None else self.front.connection()
+
+    def pre_shutdown(self) -> None:
+        if self.front is not None:
+            self.front.begin_end()
+        super().pre_shutdown()
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # ruff: ignore[async-function-with-timeout]  # the library's
+        if self.front is not None:
+            await self.front.end(timeout or 0)
+        await super().shutdown(timeout)
 
 
 class Connection(web.RequestHandler):
-    """One client's connection."""
+    """One client's connection, or the part of one that a front hands over."""
 
     __slots__ = ()
 
@@ -44,6 +122,25 @@ class Connection(web.RequestHandler):
     def is_idle(self) -> bool:
         """Whether it waits for a request; one whose head has begun to arrive waits for it too."""
         return self._waiter is not None and not self._messages
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is idle and could go on: nothing was begun, nothing is paused, held back or closing."""
+        return (
+            self.is_idle
+            and self._payload_parser is None
+            and not self._upgraded
+            and not self._message_tail
+            and not self._reading_paused
+            and not self._buffer_paused
+            and not self._close
+            and not self._force_close
+        )
+
+    def leave(self) -> None:
+        """Ends the handler and leaves its connection open: whoever handed it over goes on with it."""
+        self.transport = None
+        self.connection_lost(None)
 
     def handle_error(
         self,
@@ -68,3 +165,64 @@ class Connection(web.RequestHandler):
 
 def _is_too_long(error: BaseException | None) -> bool:
     return isinstance(error, LineTooLong)
+
+
+class _Memory(asyncio.Transport):
+    """A transport of the self-test: keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def misfit(kind: type[Connection] = Connection) -> str | None:
+    """Why connections cannot be handed over to aiohttp and taken back; None: they can.
+
+    Runs two requests through a handler of this kind, the first in two pieces, and looks when it is idle.
+    """
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=await request.read())
+
+    server, transport = Server(handle), _Memory()
+    handler = kind(server, loop=asyncio.get_running_loop())
+    try:
+        handler.connection_made(transport)
+        for said in (
+            [b"GET / HTTP/1.1\r\nHost: a", b"\r\n\r\n"],
+            [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"],
+        ):
+            if fault := await _ask(handler, transport, said):
+                return f"aiohttp {aiohttp.__version__}: {fault}"
+        handler.leave()
+        await asyncio.sleep(0)
+    except AttributeError as error:
+        return f"aiohttp {aiohttp.__version__}: {error}"
+    return "aiohttp closes what it was to leave" if transport.closed else None
+
+
+async def _ask(handler: Connection, transport: _Memory, said: Sequence[bytes]) -> str | None:
+    """One request; what was not as it should be."""
+    transport.written = b""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    before = handler.is_done
+    for piece in said:
+        handler.data_received(piece)
+    meanwhile = handler.is_done
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+        if handler.is_done and not transport.written.startswith(b"HTTP/1.1 200 "):
+            return "a handler seems to be idle before it has answered"
+    seen = (before, meanwhile, handler.is_done) == (True, False, True)
+    return None if seen else "whether a handler is idle cannot be seen"

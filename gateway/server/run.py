@@ -4,13 +4,16 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
 
 from gateway.app import Gateway
 from gateway.protocol.token import Handler
-from gateway.server.connection import Connection, Runner
+from gateway.proxy.fast import Fast
+from gateway.server.connection import Client, Runner
+from gateway.server.front import Fronts
 from gateway.server.listening import QUEUE
 from gateway.server.times import GRACE, KEEP_ALIVE, SETTLE
 
@@ -18,15 +21,17 @@ READINESS = "/health/ready"
 MAX_HEADERS = 256  # aiohttp's 128 are few behind two proxies; `limits.head` bounds their bytes
 _AT_ONCE = 16  # connections that one worker takes before the others have had a chance
 _LOOK = 0.05  # seconds between two looks at what is still open
+_NEVER = 1e6  # seconds
 _UNWIND = 1.0  # seconds for requests that are cancelled
 
 
 class Listeners:
     """A worker's public and private listener."""
 
-    def __init__(self, gateway: Gateway, max_head: int) -> None:
+    def __init__(self, gateway: Gateway, max_head: int, fast: Fast | None) -> None:
+        """fast: the gateway's, where it can be used."""
         self._gateway = gateway
-        self._public = public_runner(gateway.public, max_head, _UNWIND)
+        self._public = public_runner(gateway.public, max_head, _UNWIND, fast)
         self._private = Runner(
             gateway.private, access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=_UNWIND
         )
@@ -52,7 +57,7 @@ class Listeners:
     def stop_being_ready(self) -> None:
         """The whole gateway will end: requests are taken, but their connections are not kept."""
         self._ready = False
-        self._closing = True
+        self._keep_no_more()
 
     def leave(self, patience: float) -> None:
         """Take no more connections; end when the requests have. patience: seconds that idle ones are kept."""
@@ -65,7 +70,7 @@ class Listeners:
 
     async def left(self) -> None:
         """Leaves. The sockets stay with the parent and the other workers, so nobody is refused meanwhile."""
-        self._closing = True
+        self._keep_no_more()
         for runner in (self._public, self._private):
             for site in tuple(runner.sites):
                 await site.stop()
@@ -73,6 +78,10 @@ class Listeners:
         await self._emptied()
         for runner in (self._public, self._private):
             await runner.cleanup()
+
+    def _keep_no_more(self) -> None:
+        self._closing = True
+        self._public.stop_keeping()
 
     async def _emptied(self) -> None:
         """Until no connection is open, or GRACE after the patience with idle ones is over."""
@@ -88,7 +97,7 @@ class Listeners:
                         connection.force_close()
             await asyncio.sleep(_LOOK)
 
-    def _connections(self) -> list[Connection]:
+    def _connections(self) -> list[Client]:
         return [*self._public.connections, *self._private.connections]
 
     async def _tell(self, _: web.Request, response: web.StreamResponse) -> None:
@@ -105,13 +114,17 @@ class Listeners:
         return await handler(request)
 
 
-def public_runner(app: web.Application, max_head: int, grace: float) -> Runner:
-    """The public listener's limits. max_head: bytes of a line; grace: seconds to finish at the end."""
+def public_runner(app: web.Application, max_head: int, grace: float, fast: Fast | None = None) -> Runner:
+    """The public listener's limits. max_head: bytes of a line; grace: seconds to finish at the end.
+
+    fast: what takes the requests that it can; None: all are aiohttp's.
+    """
     return Runner(
         app,
+        front=None if fast is None else partial(Fronts, fast, max_head),
         handler_cancellation=True,  # a client that leaves cancels its backend request
         access_log=None,
-        keepalive_timeout=KEEP_ALIVE,
+        keepalive_timeout=KEEP_ALIVE if fast is None else _NEVER,  # the front looks at the time itself
         shutdown_timeout=grace,
         max_line_size=max_head,
         max_field_size=max_head,

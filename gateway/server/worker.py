@@ -16,12 +16,14 @@ from pathlib import Path
 
 from aiohttp import http_parser, web
 
-from gateway.app import build
+from gateway.app import Gateway, build
 from gateway.config.faults import ConfigError
 from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import ListenerTls
 from gateway.config.watch import Origins
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
+from gateway.proxy.fast import Fast
+from gateway.server.connection import misfit
 from gateway.server.log_stream import log_stream
 from gateway.server.orders import (
     Begin,
@@ -90,7 +92,7 @@ async def _serve(begin: Begin, line: Line, log: Log) -> None:
     if begin.faults:
         origins.keep(begin.faults)
     async with build(settings, origins, begin.redis_url, log) as gateway, _tls(settings.tls, log) as context:
-        listeners = Listeners(gateway, settings.max_head)
+        listeners = Listeners(gateway, settings.max_head, await _fast(gateway, log))
         await listeners.open(begin.public, begin.private, context)
         _calm_collector()
         line.say(Ready())
@@ -110,6 +112,15 @@ async def _serve(begin: Begin, line: Line, log: Log) -> None:
             log.info("leaving", worker=os.getpid())
             await listeners.left()
             obeying.cancel()
+
+
+async def _fast(gateway: Gateway, log: Log) -> Fast | None:
+    """The fast path; None: the settings do without, or this aiohttp has no place for it."""
+    fault = None if gateway.fast is None else await misfit()
+    if fault is not None:
+        log.warning("data_path", path="plain", fault=fault)
+        return None
+    return gateway.fast
 
 
 @asynccontextmanager

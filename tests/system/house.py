@@ -60,6 +60,7 @@ version: 1
 public_url: {url}
 contact: help@example.edu
 listen: {{public: "127.0.0.1:{port}"}}
+data_path: {data_path}
 state: {state}
 origins: {{file: {origins}}}
 redis: {{url: {{env: REDIS}}, prefix: "{prefix}:", deadline: {deadline}}}
@@ -162,6 +163,7 @@ async def open_house(
     guest_limits: str = "{}",
     sign_in_limits: str = "{per_address: 100000/min, per_person: 10000/min}",  # one person, many tests
     trusted_proxies: str = "[]",
+    data_path: str = "fast",
     clock: Callable[[], float] = time.time,
     port: int | None = None,
     assertion_keys: Rotation | None = None,
@@ -172,6 +174,7 @@ async def open_house(
     more_providers: blocks; LIAR stands for the lying provider's issuer.
     storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
+    data_path: fast | plain.
     port: the gateway's, where somebody must know it before.
     assertion_keys: a rotation that is faster than a site may have it.
     """
@@ -187,6 +190,7 @@ async def open_house(
         text = GATEWAY.format(
             url=url,
             port=port,
+            data_path=data_path,
             state=folder / "state",
             origins=folder / "origins.yaml",
             prefix=token_hex(4),
@@ -215,7 +219,7 @@ async def open_house(
         log = io.StringIO()
         built = build(settings, loaded, redis_url, make_log(log), clock)
         gateway = await stack.enter_async_context(built)
-        runner = public_runner(gateway.public, settings.max_head, grace=1)
+        runner = public_runner(gateway.public, settings.max_head, grace=1, fast=gateway.fast)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -150,7 +150,7 @@ async def test_what_nobody_foresaw_is_told_as_nothing(house: House, monkeypatch:
     """A fault of our own: 500 as JSON, readable by the book; the traceback is in the log alone."""
     async with house.reader() as ada:
         await ada.sign_in(Flow(TRUSTED))
-        monkeypatch.setattr(Streams, "open", lambda *_: 1 / 0)
+        monkeypatch.setattr(Streams, "enter", lambda *_: 1 / 0)
         got = await ada.fetch(TRUSTED, "GET", "/storage/v1/items/a")
         assert (got.status, got.error) == (500, "internal_error")
         assert got.one("Access-Control-Allow-Origin") == TRUSTED

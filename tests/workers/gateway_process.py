@@ -30,6 +30,7 @@ listen: {{public: {listen}, private: "127.0.0.1:{private}"}}
 state: {folder}/state
 workers: {workers}
 redis: {{deadline: 5s}}  # embedded; a busy machine is no fault
+limits: {{requests: {{per_person: 100000/s, per_origin: 100000/s}}}}  # one reader asks for all
 keys:
   root: {{file: root.key}}
   people: {{file: people.key}}

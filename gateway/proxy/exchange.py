@@ -1,0 +1,356 @@
+"""One request on the fast path, from its decision to the last byte of its answer: callbacks, no task."""
+
+import asyncio
+import time
+from typing import Final, NamedTuple, Protocol, Self
+
+from gateway.cors import Surface, Verdict, actual_headers
+from gateway.errors import (
+    BackendBrokenError,
+    GatewayError,
+    InvalidRequestError,
+    PayloadTooLargeError,
+    RequestTimeoutError,
+)
+from gateway.known import Known
+from gateway.proxy.answer import Answer, answer
+from gateway.proxy.answer_bytes import AnswerBytes
+from gateway.proxy.answer_head import AnswerHead
+from gateway.proxy.call import Call
+from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
+from gateway.proxy.decide import Forward, outgoing, target
+from gateway.proxy.pace import Pace
+from gateway.proxy.request_bytes import framing_line, request_bytes
+from gateway.proxy.wiring import Wiring
+from gateway.records import LiveBook
+from gateway.refusals import json_body, json_headers, reason
+from gateway.routes import Address
+from gateway.telemetry import Log
+
+Headers = tuple[tuple[str, str], ...]
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BODILESS: Final = frozenset({204, 304})
+
+
+class Client(Protocol):
+    """The connection that a request came on."""
+
+    peer: str | None
+    full: bool  # it takes nothing at the moment
+
+    @property
+    def closing(self) -> bool:
+        """Whether this request is its last."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were written and are not gone."""
+
+    def write(self, data: bytes) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def abort(self) -> None: ...
+    def done(self, *, keep: bool, left: int | None) -> None:
+        """The exchange is over. left: bytes of its body that did not come; None: nobody knows."""
+
+    def go_on(self, work: "Work", held: bytes) -> None:
+        """What was asked about is forwarded. held: what came of its body."""
+
+    def hand_over(self, data: bytes, length: int | None) -> None:
+        """The request is aiohttp's. length: of head and body; None: nobody knows."""
+
+
+class Work(Protocol):
+    """What a connection is busy with."""
+
+    takes_body: bool
+
+    def received(self, data: bytes) -> bytes:
+        """Bytes of the body; what is left of them is behind it."""
+
+    def client_gone(self) -> None: ...
+    def client_full(self) -> None: ...
+    def client_drained(self) -> None: ...
+    def look(self, now: float) -> None:
+        """Called every half second. now: in the loop's time."""
+
+
+class Note(Protocol):
+    """Where a request that has ended is noted."""
+
+    def __call__(self, exchange: "Exchange", status: int, why: str | None) -> None: ...
+
+
+class Shared(NamedTuple):
+    """What all exchanges of a worker have."""
+
+    wiring: Wiring
+    note: Note
+    bytes: AnswerBytes
+    log: Log
+
+
+class Exchange:
+    """Made by `Fast`, and begun by it. It is its stream, too: see streams.py."""
+
+    __slots__ = (
+        "_call", "_chunked", "_client", "_decoder", "_endless", "_identity", "_keep", "_left", "_moved",
+        "_over", "_pace", "_paused", "_shared", "_status", "_wiring", "address", "began", "bytes_in",
+        "bytes_out", "forward", "live", "request_id", "takes_body", "verdict",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        shared: Shared,
+        client: Client,
+        forward: Forward,
+        verdict: Verdict,
+        known: Known | None,
+        identity: Headers,
+        address: str | None,
+        request_id: str,
+    ) -> None:
+        """address: the client's, as trusted proxies tell it."""
+        head = forward.matched.head
+        self._shared = shared
+        self._wiring = shared.wiring
+        self._client = client
+        self.forward = forward
+        self.verdict = verdict
+        self.live: LiveBook | None = None if known is None else known.live
+        self._identity = identity
+        self.address = address
+        self.request_id = request_id
+        self.takes_body = head.has_body
+        self._left = head.length or 0  # bytes of the body that are to come, where that is known
+        self._decoder = Decoder() if head.chunked else None
+        self._status = 0  # of the answer that was begun
+        self._keep = False
+        self._chunked = False
+        self._endless = False
+        self._over = False
+        self._paused = False  # the backend takes no more of the body for now
+        self._pace: Pace | None = None  # the client's, while it is its turn
+        self._moved = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.began = time.perf_counter()
+
+    def begin(self) -> Self:
+        """Ask the backend."""
+        matched = self.forward.matched
+        head = matched.head
+        try:
+            if self.live is not None:
+                self._wiring.streams.enter(self, self.live)
+            if head.expects_continue:
+                self._client.write(_CONTINUE)
+            self._call: Call = self._wiring.upstreams[matched.backend.name].call(
+                self, self._request_head, method=head.method, has_body=head.has_body, chunked=head.chunked
+            )
+        except Exception:
+            self._over = True  # somebody else answers
+            self._wiring.streams.leave(self)
+            raise
+        return self
+
+    def _request_head(self, address: Address) -> bytes:
+        matched = self.forward.matched
+        head = matched.head
+        headers = outgoing(
+            self.forward,
+            self._wiring.site,
+            client=self.address,
+            request_id=self.request_id,
+            identity=self._identity,
+        )
+        framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
+        return request_bytes(head.method, target(matched), headers, address, framing)
+
+    # --- of the client
+
+    def received(self, data: bytes) -> bytes:
+        if self._decoder is not None:
+            try:
+                payload, rest = self._decoder.feed(data), self._decoder.rest
+            except ChunkedError as error:
+                self._refuse(InvalidRequestError(f"the body's framing broke: {error}", close=True))
+                return b""
+            ended = self._decoder.ended
+        else:
+            payload, rest = (
+                (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
+            )
+            self._left -= len(payload)
+            ended = not self._left
+        if payload:
+            self.bytes_in += len(payload)
+            self._spend(len(payload))
+            if self.bytes_in > self.forward.matched.backend.max_body:
+                self._refuse(PayloadTooLargeError(f"{self.bytes_in} bytes and more", close=True))
+                return b""
+            self._call.send(payload)
+        if ended and not self._over:
+            self.takes_body = False
+            self._call.end()
+        return rest
+
+    def client_gone(self) -> None:
+        if not self._over:
+            self._end(499, None)
+            self._call.cancel()
+
+    def client_full(self) -> None:
+        self._call.pause()
+
+    def client_drained(self) -> None:
+        self._call.resume()
+
+    def look(self, now: float) -> None:
+        if self._client.full:
+            self._look_at_pace(now, self.bytes_out - self._client.unsent)
+        elif self.takes_body and not self._paused:
+            self._look_at_pace(now, self.bytes_in)
+        else:
+            self._pace = None
+
+    def _look_at_pace(self, now: float, moved: int) -> None:
+        """moved: bytes so far, of what it is the client's turn to move."""
+        if self._pace is None:
+            self._pace = Pace(now)
+        else:
+            self._pace.moved(moved - self._moved)
+            if self._pace.is_too_slow(now):
+                self._refuse(RequestTimeoutError("the client stalled", close=True))
+        self._moved = moved
+
+    # --- of the backend
+
+    def answer_head(self, head: AnswerHead, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        if self._over:
+            return
+        matched = self.forward.matched
+        try:
+            made = answer(self.forward, self._wiring.site, head.status, head.headers, minor=head.minor)
+        except BackendBrokenError as error:
+            self._call.cancel()
+            self.answer_failed(error)
+            return
+        bodiless = matched.head.method == "HEAD" or made.status in _BODILESS
+        self._status = made.status
+        self._chunked = made.length is None and not bodiless
+        self._keep = self._may_keep()
+        out = self._head_bytes(made, bodiless=bodiless)
+        if not ended and made.is_event_stream:
+            self._call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
+            self._endless = self._chunked
+        self._write(out, data, ended)
+        if self._endless and not self._over:
+            self._wiring.streams.stay(self)
+        if not ended and self._client.full:
+            self._call.pause()
+
+    def answer_data(self, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        self._write(b"", data, ended)
+
+    def answer_failed(self, error: GatewayError) -> None:
+        if self._over:
+            return
+        if self._status:
+            # the head is out: only a broken connection tells the reader that this is not all of it
+            self._end(self._status, reason(error))
+            self._client.abort()
+        else:
+            self._refuse(error)
+
+    def upload_paused(self) -> None:
+        self._paused = True
+        self._client.pause_reading()
+
+    def upload_resumed(self) -> None:
+        self._paused = False
+        self._client.resume_reading()
+
+    def switched(self, _head: AnswerHead, transport: asyncio.Transport, _rest: bytes) -> None:
+        """Nobody asked for it."""
+        transport.abort()
+        self.answer_failed(BackendBrokenError("switched"))
+
+    def _write(self, head: bytes, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        if data:
+            self._spend(len(data))
+            self.bytes_out += len(data)
+            if self._chunked:
+                data = chunk(data)
+        if ended and self._chunked:
+            data += LAST
+        self._client.write(head + data if head else data)
+        if ended:
+            self._finish()
+
+    # --- of the gateway
+
+    def cut(self) -> None:
+        """Its session has ended."""
+        if not self._over:
+            self._end(self._status or 499, "session ended")
+            self._call.cancel()
+            self._client.abort()
+
+    def end_politely(self) -> None:
+        """The gateway stops: the stream ends as if it were over; its reader connects again (HTML, 9.2.3)."""
+        if not self._over:
+            self._call.cancel()
+            self._client.write(LAST)
+            self._keep = False
+            self._finish()
+
+    def _may_keep(self) -> bool:
+        asked = "close" not in self.forward.matched.head.connection
+        return asked and not self.takes_body and not self._client.closing
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Instead of an answer, where none has begun."""
+        self._call.cancel()
+        if self._status:
+            self._end(self._status, reason(error))
+            self._client.abort()
+            return
+        self._keep = self._may_keep() and not error.close
+        body = json_body(error, self.request_id)
+        made = Answer(error.status, json_headers(error, self._wiring.site.public_url), len(body), False)
+        bodiless = self.forward.matched.head.method == "HEAD"
+        self._client.write(self._head_bytes(made, bodiless=bodiless) + (b"" if bodiless else body))
+        self._end(error.status, reason(error))
+        self._client.done(keep=self._keep, left=self._left_over())
+
+    def _finish(self) -> None:
+        self._end(self._status, None)
+        if self.takes_body:
+            self._call.cancel()
+        self._client.done(keep=self._keep, left=self._left_over())
+
+    def _left_over(self) -> int | None:
+        if not self.takes_body:
+            return 0
+        return None if self._decoder is not None else self._left
+
+    def _end(self, status: int, why: str | None) -> None:
+        self._over = True
+        if self.live is not None:
+            self._wiring.streams.leave(self)
+        if self._endless:
+            self._wiring.streams.go(self)
+        self._shared.note(self, status, why)
+
+    def _head_bytes(self, made: Answer, *, bodiless: bool) -> bytes:
+        vary = [value for name, value in made.headers if name.lower() == "vary"]
+        embed = self.forward.matched.route.embed
+        ours = actual_headers(self.verdict, Surface.PROXIED, vary, embed=embed)
+        return self._shared.bytes.head(made, ours, self.request_id, bodiless=bodiless, close=not self._keep)
+
+    def _spend(self, size: int) -> None:
+        matched = self.forward.matched
+        if matched.policy is not None and matched.origin is not None:
+            self._wiring.budgets.spend(matched.policy.limits, matched.origin, size)

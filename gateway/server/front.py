@@ -1,0 +1,339 @@
+"""One protocol a client connection: what the fast path takes is relayed there, all else is handed to aiohttp.
+
+What is handed over is handed over with all its bytes. The stock handler gives the connection back when it is
+idle, where the request was the only thing that it was given; else it keeps it until it closes.
+"""
+
+import asyncio
+import re
+import select
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, cast
+
+from gateway.proxy.exchange import Work
+from gateway.proxy.fast import Aside, Fast
+from gateway.server.connection import Connection
+from gateway.server.times import KEEP_ALIVE
+
+TICK: Final = 0.5  # seconds between two looks at all connections
+HELD: Final = 1 << 16  # bytes of further requests that wait for the one before
+LINGER: Final = 5.0  # seconds in which a client that was answered early may notice
+LINGERING: Final = 1 << 20  # bytes of its body that are read and dropped meanwhile
+UNREAD: Final = 30.0  # seconds in which a client takes something of what it asked for
+
+# What no canonical head has, whatever follows: it need not be waited for.
+_HOPELESS: Final = re.compile(rb"\r[^\n]|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LEFT: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+
+
+class Fronts:
+    """The connections of a listener. stock: makes aiohttp's handlers; max_head: bytes."""
+
+    def __init__(self, fast: Fast, max_head: int, stock: Callable[[], Connection]) -> None:
+        self.fast = fast
+        self.stock = stock
+        self.max_head = max_head
+        self.open: set[Front] = set()
+        self._left = asyncio.Event()  # somebody
+        self.closing = False  # no connection is kept after its request
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time()  # as of the last look: no clock is asked for each request
+        self.idle_until = self.now + KEEP_ALIVE
+        self._sweeping = self._loop.call_later(TICK, self._sweep)
+
+    @property
+    def clients(self) -> "Sequence[Front]":
+        return tuple(self.open)
+
+    def connection(self) -> asyncio.Protocol:
+        return Front(self)
+
+    def left(self, front: "Front") -> None:
+        self.open.discard(front)
+        self._left.set()
+
+    def begin_end(self) -> None:
+        self.closing = True
+        for front in tuple(self.open):
+            if front.is_idle:
+                front.force_close()
+
+    async def end(self, grace: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self.open:
+                    self._left.clear()
+                    await self._left.wait()
+        self._sweeping.cancel()
+        for front in tuple(self.open):
+            front.abort()
+        await asyncio.sleep(0)  # for their ends to be told
+
+    def _sweep(self) -> None:
+        now = self.now = self._loop.time()
+        self.idle_until = now + KEEP_ALIVE
+        self._sweeping = self._loop.call_later(TICK, self._sweep)
+        for front in [front for front in self.open if front.due <= now]:
+            front.look(now)
+
+
+class Front(asyncio.Protocol):
+    """A client's connection. due: when it is looked at next, in the loop's time.
+
+    At most one of `_exchange` and `_stock` is there; with neither it waits for a request, or for its end.
+    """
+
+    __slots__ = (
+        "_buffer", "_ending", "_exchange", "_fronts", "_owed", "_paused", "_stock", "_transport", "due",
+        "full", "peer",
+    )  # fmt: skip
+
+    def __init__(self, fronts: Fronts) -> None:
+        self._fronts = fronts
+        self._buffer = b""  # what came of a head, or of requests that wait
+        self._exchange: Work | None = None
+        self._stock: Connection | None = None
+        # of a stock handler: bytes of a body that it is still to be given; None: nobody knows, it stays.
+        # At the end: of bytes that the client has not taken.
+        self._owed: int | None = 0
+        self._ending = False
+        self._paused = False  # nothing is read
+        self.full = False  # the client takes nothing at the moment
+        self.peer: str | None = None
+        self.due = fronts.idle_until
+
+    # --- the connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) else name
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._fronts.open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            if exchange.takes_body:
+                data = exchange.received(data)
+            if data:
+                self._hold(data)
+        elif self._ending:
+            self._drop(len(data))
+        elif self._stock is not None and not self._taken_back(self._stock):
+            self._feed(self._stock, data)
+        else:
+            self._read(self._buffer + data if self._buffer else data, len(self._buffer))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fronts.left(self)
+        self._ending = True
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+        stock, self._stock = self._stock, None
+        if stock is not None:
+            stock.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self._stock is not None:
+            self._stock.pause_writing()
+        elif self._exchange is not None:
+            self._exchange.client_full()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self._stock is not None:
+            self._stock.resume_writing()
+        elif self._exchange is not None:
+            self._exchange.client_drained()
+
+    # --- requests
+
+    def _read(self, data: bytes, known: int) -> None:
+        """known: how many of the bytes were there before, and were no complete head."""
+        end = data.find(b"\r\n\r\n", max(0, known - 3)) + 4
+        if end == 3:
+            self._wait(data, known)
+            return
+        if end == len(data):
+            head, rest = data, b""
+        else:
+            head, rest = data[:end], data[end:]
+        self._buffer = b""
+        begun = self._fronts.fast.begin(self, head)
+        if isinstance(begun, Aside):
+            self.due = 0.0
+            self._give(data, None if begun.body is None else end + begun.body)
+            return
+        self._exchange = begun
+        self.due = 0.0
+        if rest and begun.takes_body:
+            rest = begun.received(rest)
+        if rest:
+            self._hold(rest)
+
+    def _wait(self, data: bytes, known: int) -> None:
+        """For the rest of a head; where there is no hope the stock handler says so."""
+        hopeless = not 0x41 <= data[0] <= 0x5A or _HOPELESS.search(data, max(0, known - 1))
+        if hopeless or len(data) > self._fronts.max_head:
+            self._buffer = b""
+            self._give(data, None)
+            return
+        self._buffer = data
+        if not known:
+            self.due = self._fronts.idle_until  # a slow head has its own time
+
+    def _hold(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > HELD:
+            self.pause_reading()
+
+    def go_on(self, work: Work, held: bytes) -> None:
+        """What was asked about is forwarded. held: what came of its body."""
+        self._exchange = work
+        self.resume_reading()
+        if held and (rest := work.received(held)):
+            self._buffer = rest + self._buffer
+
+    def hand_over(self, data: bytes, length: int | None) -> None:
+        """An exchange that came to nothing: its bytes go to aiohttp, with all that came behind.
+
+        data: the head and what came of the body. length: of both; None: nobody knows.
+        """
+        self._exchange = None
+        behind, self._buffer = self._buffer, b""
+        self._give(data + behind, length)
+
+    def _give(self, data: bytes, length: int | None) -> None:
+        """To a stock handler. length: of the request that `data` begins with; None: nobody knows."""
+        self._owed = _left(length, len(data))
+        stock = self._stock = self._fronts.stock()
+        stock.connection_made(self._transport)
+        if self.full:
+            stock.pause_writing()
+        self.resume_reading()
+        stock.data_received(data)
+
+    def _feed(self, stock: Connection, data: bytes) -> None:
+        self._owed = _left(self._owed, len(data))
+        stock.data_received(data)
+        if not stock.is_idle:
+            self.due = 0.0
+
+    def _taken_back(self, stock: Connection) -> bool:
+        if self._owed != 0 or not stock.is_done:
+            return False
+        stock.leave()
+        self._stock = None
+        return True
+
+    def done(self, *, keep: bool, left: int | None = 0) -> None:
+        """The exchange has ended. left: bytes of its body that did not come yet; None: nobody knows."""
+        self._exchange = None
+        self.resume_reading()
+        if keep:
+            self.due = self._fronts.idle_until
+            if self._buffer:
+                data, self._buffer = self._buffer, b""
+                self._read(data, 0)
+        elif left == 0:
+            self.force_close()
+        else:
+            # closed under what is still sent, the connection would be reset, and the answer lost with it
+            self._ending, self._buffer = True, b""
+            self._owed = LINGERING if left is None else min(left, LINGERING)
+            self.due = self._fronts.now + LINGER
+
+    def _drop(self, size: int) -> None:
+        self._owed = (self._owed or 0) - size
+        if self._owed <= 0:
+            self.force_close()
+
+    # --- what an exchange asks of it, and who ends the gateway
+
+    @property
+    def closing(self) -> bool:
+        """Whether this request is its last."""
+        return self._fronts.closing
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request; one whose head has begun to arrive waits for it too."""
+        if self._exchange is not None or self._ending:
+            return False
+        return self._stock is None or self._stock.is_idle
+
+    @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def force_close(self) -> None:
+        """Once all is written; who takes nothing of it is cut off."""
+        self._ending = True
+        self._owed = self._transport.get_write_buffer_size()
+        self.due = self._fronts.now + UNREAD
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    # --- time
+
+    def look(self, now: float) -> None:
+        """What the time that has passed means; called when it is due."""
+        if self._exchange is not None:
+            if self._paused and self._has_left():
+                self.abort()
+            else:
+                self._exchange.look(now)
+        elif self._ending:
+            self._look_at_end()
+        elif self._stock is None:
+            self.force_close()
+        elif self._taken_back(self._stock):
+            self.due = self._fronts.idle_until
+        elif not self._stock.is_idle:
+            self.due = 0.0
+        elif not self.due:
+            self.due = self._fronts.idle_until
+        else:
+            self.force_close()
+
+    def _look_at_end(self) -> None:
+        if not self._transport.is_closing():
+            self.force_close()
+            return
+        left = self._transport.get_write_buffer_size()
+        if left >= (self._owed or 0):
+            self.abort()
+        self._owed = left
+        self.due = self._fronts.now + UNREAD
+
+    def _has_left(self) -> bool:
+        """Whether a client that is not read from is gone: what it sent hides its end (poll(2), POLLRDHUP)."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket"), _LEFT)
+        return bool(poll.poll(0))
+
+
+def _left(owed: int | None, size: int) -> int | None:
+    """What is owed after so many bytes; None: more came than one request, or nobody knows."""
+    return None if owed is None or size > owed else owed - size
