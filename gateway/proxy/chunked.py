@@ -6,6 +6,7 @@ from typing import Final
 LAST: Final = b"0\r\n\r\n"
 _LINE: Final = 4096  # bytes of a size line with its extensions
 _TRAILERS: Final = 1 << 14  # bytes of all trailers
+_TRAILER: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e\x80-\xff]*")
 # bare CR is what splits messages between two readers; extensions are dropped, so their form does not matter
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n\x00]*)?")
 
@@ -91,5 +92,5 @@ class Decoder:
         self._trailers += len(line)
         if self._trailers > _TRAILERS:
             raise ChunkedError("long trailers")
-        if b"\r" in line or b"\x00" in line or b":" not in line:
+        if _TRAILER.fullmatch(line) is None:
             raise ChunkedError(f"trailer {line[:64]!r}")

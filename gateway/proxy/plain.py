@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError
@@ -74,24 +74,29 @@ async def _upload(request: web.Request, passed: Passed) -> Upload | None:
 async def _relay(
     wiring: Wiring, request: web.Request, passed: Passed, reply: Reply, made: Answer
 ) -> web.StreamResponse:
-    relayed = web.StreamResponse(status=made.status, headers=CIMultiDict(made.headers))
+    headers = CIMultiDict(made.headers)
     if made.length is not None:
-        relayed.content_length = made.length
+        headers["Content-Length"] = str(made.length)
     whole = reply.whole
-    await relayed.prepare(request)
     if whole is not None:  # nearly always: the backend said it in one breath
         passed.spend(len(whole))
-        await relayed.write_eof(whole)
-        return relayed
+        response = web.Response(status=made.status, headers=headers, body=whole)
+        if made.length is None and request.version == HttpVersion11:
+            response.enable_chunked_encoding()
+        return response
+    relayed = web.StreamResponse(status=made.status, headers=headers)
     if request.transport is None:
         return relayed
     delivery = Delivery(request.transport)
     try:
+        await relayed.prepare(request)
         if made.is_event_stream and made.length is None:
             reply.call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
             await _copy_events(wiring, reply, relayed, passed, delivery)
         else:
             await _copy(reply, relayed, passed, delivery)
+    except ConnectionResetError:
+        pass  # the reader has left
     except (GatewayError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
         cutting(request)()
