@@ -1,5 +1,6 @@
 """Who a request is from: its credential looked up, its proof checked, its origin compared."""
 
+import asyncio
 from collections.abc import Callable
 from typing import assert_never
 
@@ -13,11 +14,17 @@ from gateway.access import (
     admits,
     credential,
 )
-from gateway.errors import InvalidProofError, LoginRequiredError, UseNonceError, UseNonceOnResourceError
+from gateway.errors import (
+    GatewayError,
+    InvalidProofError,
+    LoginRequiredError,
+    UseNonceError,
+    UseNonceOnResourceError,
+)
 from gateway.grants import Grants
 from gateway.known import Known
 from gateway.origins import Policy
-from gateway.quick_sessions import QuickSessions
+from gateway.quick_sessions import Done, QuickSessions
 from gateway.records import LiveBook, Mode
 from gateway.sealing import Sealer
 
@@ -68,12 +75,49 @@ class Authenticator:
                 return known
         return None
 
+    def ask(self, facts: Facts, policy: Policy | None, token: str, done: Done) -> None:
+        """As `recognise`, of a request with a token that only reads. done: called once, never from in here.
+
+        Whoever gets an error or None there may have it told by `recognise`: nothing was used up.
+        """
+        if facts.method not in _REPLAYABLE:
+            raise ValueError("what writes may come once: only `recognise` can tell")
+        place = self._grants.access_book(token)
+        if place is None:
+            asyncio.get_running_loop().call_soon(done, None)
+            return
+
+        def looked(answer: Known | GatewayError | None) -> None:
+            if isinstance(answer, Known):
+                answer = self._tried(facts, policy, token, answer)
+            done(answer)
+
+        self._sessions.ask_key(*place, looked)
+
+    def _tried(
+        self, facts: Facts, policy: Policy | None, token: str, known: Known
+    ) -> Known | GatewayError | None:
+        if known.live.record.mode is not Mode.DPOP:
+            return None
+        try:
+            self._proof(facts, token, known)
+        except GatewayError as error:
+            return error
+        return self._admitted(facts, policy, known)
+
     async def _by_token(self, facts: Facts, token: str) -> Known | None:
         """The token is looked up first: a signature is checked only for a session that is there."""
         place = self._grants.access_book(token)
         known = None if place is None else await self._sessions.look(*place)
         if known is None or known.live.record.mode is not Mode.DPOP:
             return None
+        proof = self._proof(facts, token, known)
+        if facts.method not in _REPLAYABLE and not await self._grants.proof_is_new(proof.jkt, proof.jti):
+            raise LoginRequiredError("the proof was used before")
+        return known
+
+    def _proof(self, facts: Facts, token: str, known: Known) -> dpop.Proof:
+        """The one that came with the token, if it is by the session's key. Raises as `authenticate`."""
         now = int(self._clock())
         try:
             proof = dpop.verify(
@@ -90,9 +134,7 @@ class Authenticator:
             raise LoginRequiredError(error.detail) from error
         if proof.jkt != known.live.record.jkt:
             raise LoginRequiredError("the proof is by another key than the token's")
-        if facts.method not in _REPLAYABLE and not await self._grants.proof_is_new(proof.jkt, proof.jti):
-            raise LoginRequiredError("the proof was used before")
-        return known
+        return proof
 
     async def _by_ticket(self, facts: Facts, ticket: str) -> Known | None:
         record = await self._grants.redeem_websocket_ticket(ticket)

@@ -114,12 +114,17 @@ class QuickSessions:
 
         StoreUnavailableError.
         """
-        if parent_key is not None and slot_of(key) != slot_of(parent_key):
-            return None
         answer: asyncio.Future[Known | GatewayError | None] = self._loop.create_future()
-        question = self._question(key, parent_key, token or "")
-        _Ask(self, None, key, parent_key, token, question, _setter(answer)).go()
+        self.ask_key(key, parent_key, token, _setter(answer))
         return _found(await answer)
+
+    def ask_key(self, key: str, parent_key: str | None, token: str | None, done: Done) -> None:
+        """The same for who does not wait. done: as of `ask`."""
+        if parent_key is not None and slot_of(key) != slot_of(parent_key):
+            self._loop.call_soon(done, None)
+            return
+        question = self._question(key, parent_key, token or "")
+        _Ask(self, None, key, parent_key, token, question, done).go()
 
     def _question(self, key: str, parent_key: str | None, token: str = "") -> Question:
         return self.looks.question(book_records(key, parent_key), person_of(key), token)

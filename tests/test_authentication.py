@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import msgspec
@@ -7,14 +8,17 @@ from gateway.access import Facts
 from gateway.authentication import Authenticator
 from gateway.cookies import book_name
 from gateway.dpop import NONCE, mint_nonce
-from gateway.errors import InvalidRequestError, LoginRequiredError, UseNonceOnResourceError
+from gateway.errors import GatewayError, InvalidRequestError, LoginRequiredError, UseNonceOnResourceError
 from gateway.grants import Tokens
-from gateway.origins import Trust
+from gateway.known import Known
+from gateway.origins import Policy, Trust
 from gateway.records import LiveBook, Mode, WebSocketTicket
 from gateway.session_ids import slot_of
 from tests.policies import POLICY
 from tests.proofs import ProofKey
 from tests.sessions_parts import BOOK, Parts
+
+Answer = Known | GatewayError | None
 
 OWN = "https://gate.example"
 URL = f"{OWN}/storage/items"
@@ -202,6 +206,45 @@ class TestToken:
     ) -> None:
         tokens = await parts.grants.issue_tokens(await parts.book(jkt=KEY.jkt))
         assert await authenticator.authenticate(with_token(parts, tokens.access), POLICY) is None
+
+
+class TestTokenByCallback:
+    """As the data path asks, without waiting."""
+
+    async def answer(
+        self, authenticator: Authenticator, facts: Facts, policy: Policy | None = POLICY
+    ) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        token = facts.authorization_lines[0].removeprefix("DPoP ")
+        authenticator.ask(facts, policy, token, future.set_result)
+        assert not future.done()
+        return await future
+
+    async def test_it_is_the_same_as_for_who_waits(self, parts: Parts, authenticator: Authenticator) -> None:
+        live, tokens = await in_token_mode(parts)
+        found = await self.answer(authenticator, with_token(parts, tokens.access))
+        assert isinstance(found, Known)
+        assert found.live == replace(live, id=None)
+        assert await self.answer(authenticator, with_token(parts, tokens.access), None) is None
+        for token in ("garbage", "x" * 43 + tokens.access[43:], tokens.refresh):
+            assert await self.answer(authenticator, with_token(parts, token)) is None
+        other_key = await self.answer(authenticator, with_token(parts, tokens.access, key=ProofKey()))
+        assert isinstance(other_key, LoginRequiredError)
+        wrong = int(parts.clock()) - 7200
+        late = await self.answer(authenticator, with_token(parts, tokens.access, iat=wrong))
+        assert isinstance(late, UseNonceOnResourceError)
+        elsewhere = replace(with_token(parts, tokens.access), origin="https://other.example")
+        assert await self.answer(authenticator, elsewhere) is None
+
+    async def test_a_session_in_cookie_mode(self, parts: Parts, authenticator: Authenticator) -> None:
+        tokens = await parts.grants.issue_tokens(await parts.book(jkt=KEY.jkt))
+        assert await self.answer(authenticator, with_token(parts, tokens.access)) is None
+
+    async def test_what_writes_is_not_told_so(self, parts: Parts, authenticator: Authenticator) -> None:
+        """It uses its proof up, and whoever hands it on would have it refused there."""
+        _, tokens = await in_token_mode(parts)
+        with pytest.raises(ValueError, match="once"):
+            await self.answer(authenticator, with_token(parts, tokens.access, "POST"))
 
 
 class TestTicket:
