@@ -111,6 +111,8 @@ class Budgets:
 
     def spend(self, limits: Limits, origin: str, size: int) -> None:
         """Count bytes that were relayed; more than there are may be owed, and the next request waits."""
+        if limits.bytes is None:
+            return
         found = self._origins.get(origin) or self._origin(limits, origin)
         bucket = found.bytes  # as the newest policy has it, which a long answer may not be of
         if bucket is not None:

@@ -200,10 +200,16 @@ class TooManyRequestsError(GatewayError):
     description = "Too many requests. Wait a little."
 
     def __init__(
-        self, detail: str = "", *, retry_after: int, rate_limit: str = "", rate_limit_policy: str = ""
+        self,
+        detail: str = "",
+        *,
+        retry_after: int,
+        rate_limit: str = "",
+        rate_limit_policy: str = "",
+        close: bool = False,
     ) -> None:
         """The values of RateLimit and RateLimit-Policy; empty: there are none."""
-        super().__init__(detail, retry_after=retry_after)
+        super().__init__(detail, retry_after=retry_after, close=close)
         self.rate_limit = rate_limit
         self.rate_limit_policy = rate_limit_policy
 

@@ -1,6 +1,7 @@
 """Connections of one address: so many, a few more that are told so, and no others."""
 
 from collections.abc import Sequence
+from sys import intern
 from typing import Final, NamedTuple
 
 from gateway.client_address import Network, counted
@@ -9,7 +10,7 @@ TOLD: Final = 32  # connections of an address beyond its limit, whose first requ
 
 
 class Seat(NamedTuple):
-    """whose: an address or network; None: nobody counts it. crowded: its first request is refused."""
+    """whose: they give it back; None: nobody counts it. crowded: its first request is refused."""
 
     whose: str | None
     crowded: bool
@@ -32,14 +33,15 @@ class Addresses:
         if number > self._most + TOLD:
             return None
         self._open[whose] = number
-        return Seat(whose, crowded=number > self._most)
+        # a connection keeps it: of an address one is enough
+        return Seat(intern(whose), crowded=number > self._most)
 
-    def leave(self, seat: Seat) -> None:
-        """The connection has ended."""
-        if seat.whose is None:
+    def leave(self, whose: str | None) -> None:
+        """A connection that was counted for them has ended."""
+        if whose is None:
             return
-        left = self._open[seat.whose] - 1
+        left = self._open[whose] - 1
         if left:
-            self._open[seat.whose] = left
+            self._open[whose] = left
         else:
-            del self._open[seat.whose]
+            del self._open[whose]

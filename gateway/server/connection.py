@@ -6,7 +6,7 @@ The only module that reads private attributes of aiohttp; `misfit` finds out whe
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import aiohttp
 import orjson
@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
+from gateway.server.addresses import Addresses
 
 _TURNS: Final = 20  # of the event loop, that a request of the self-test may take; it takes 4
 
@@ -50,7 +51,8 @@ class Front(Protocol):
 class Runner(web.AppRunner):
     """An application's runner whose connections are ours.
 
-    front: what stands before them, given what makes a stock handler.
+    front: what stands before them, given what makes a stock handler, and counts. addresses: counts where
+    nothing does.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class Runner(web.AppRunner):
         app: web.Application,
         *,
         front: Callable[[Callable[[], "Connection"]], Front] | None = None,
+        addresses: Addresses | None = None,
         **how: object,
     ) -> None:
         super().__init__(app, **how)  # type: ignore[arg-type]  # handed on as they came
         self._front = front
+        self._addresses = addresses
 
     @property
     def connections(self) -> Sequence[Client]:
@@ -88,6 +92,7 @@ class Runner(web.AppRunner):
         )
         if self._front is not None:
             server.front = self._front(server.stock)
+        server.addresses = self._addresses
         return server
 
 
@@ -95,12 +100,17 @@ class Server(web.Server):
     """front: what takes the connections first; None: every connection is a stock handler's."""
 
     front: Front | None = None
+    addresses: Addresses | None = None
 
     def stock(self) -> "Connection":
         return Connection(self, loop=self._loop, **self._kwargs)
 
     def __call__(self) -> asyncio.Protocol:  # type: ignore[override]  # all that a listener asks of it
-        return self.stock() if self.front is None else self.front.connection()
+        if self.front is not None:
+            return self.front.connection()
+        made = self.stock()
+        made.addresses = self.addresses
+        return made
 
     def pre_shutdown(self) -> None:
         if self.front is not None:
@@ -114,9 +124,38 @@ class Server(web.Server):
 
 
 class Connection(web.RequestHandler):
-    """One client's connection, or the part of one that a front hands over."""
+    """One client's connection, or the part of one that a front hands over.
 
-    __slots__ = ()
+    addresses: where it is counted; None: it is not, or by whoever handed it over. crowded: it is one more
+    than its address may have, and is told so.
+    """
+
+    __slots__ = ("_whose", "addresses", "crowded")
+
+    addresses: Addresses | None
+    crowded: bool
+
+    def __init__(self, *given: Any, **named: Any) -> None:  # ruff: ignore[any-type]  # handed on as they came
+        super().__init__(*given, **named)
+        self.addresses = None
+        self.crowded = False
+        self._whose: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self.addresses is not None:
+            name = transport.get_extra_info("peername")
+            seat = self.addresses.enter(name[0] if isinstance(name, tuple) else None)
+            if seat is None:
+                self.force_close()
+            else:
+                self._whose, self.crowded = seat
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self.addresses is not None:
+            self.addresses.leave(self._whose)
+            self._whose = None
 
     @property
     def is_idle(self) -> bool:

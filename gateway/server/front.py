@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from gateway.proxy.exchange import Work
 from gateway.proxy.fast import Aside, Fast
+from gateway.server.addresses import Addresses
 from gateway.server.connection import Connection
 from gateway.server.times import KEEP_ALIVE
 
@@ -29,10 +30,13 @@ _LEFT: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Fronts:
-    """The connections of a listener. stock: makes aiohttp's handlers; max_head: bytes."""
+    """The connections of a listener. max_head: bytes; addresses: count them; stock: makes the handlers."""
 
-    def __init__(self, fast: Fast, max_head: int, stock: Callable[[], Connection]) -> None:
+    def __init__(
+        self, fast: Fast, max_head: int, addresses: Addresses | None, stock: Callable[[], Connection]
+    ) -> None:
         self.fast = fast
+        self.addresses = addresses
         self.stock = stock
         self.max_head = max_head
         self.open: set[Front] = set()
@@ -86,8 +90,8 @@ class Front(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_buffer", "_ending", "_exchange", "_fronts", "_owed", "_paused", "_stock", "_transport", "due",
-        "full", "peer",
+        "_buffer", "_crowded", "_ending", "_exchange", "_fronts", "_owed", "_paused", "_stock",
+        "_transport", "_whose", "due", "full", "peer",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
@@ -102,6 +106,8 @@ class Front(asyncio.Protocol):
         self._paused = False  # nothing is read
         self.full = False  # the client takes nothing at the moment
         self.peer: str | None = None
+        self._whose: str | None = None  # among the connections of an address
+        self._crowded = False  # one more than it may have, which is told so
         self.due = fronts.idle_until
 
     # --- the connection
@@ -113,6 +119,12 @@ class Front(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._fronts.open.add(self)
+        if self._fronts.addresses is not None:
+            seat = self._fronts.addresses.enter(self.peer)
+            if seat is None:
+                self.abort()
+            else:
+                self._whose, self._crowded = seat
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -130,6 +142,8 @@ class Front(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fronts.left(self)
+        if self._fronts.addresses is not None:
+            self._fronts.addresses.leave(self._whose)
         self._ending = True
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -165,6 +179,10 @@ class Front(asyncio.Protocol):
         else:
             head, rest = data[:end], data[end:]
         self._buffer = b""
+        if self._crowded:
+            self.due = 0.0
+            self._give(data, None)
+            return
         begun = self._fronts.fast.begin(self, head)
         if isinstance(begun, Aside):
             self.due = 0.0
@@ -213,6 +231,7 @@ class Front(asyncio.Protocol):
         """To a stock handler. length: of the request that `data` begins with; None: nobody knows."""
         self._owed = _left(length, len(data))
         stock = self._stock = self._fronts.stock()
+        stock.crowded = self._crowded
         stock.connection_made(self._transport)
         if self.full:
             stock.pause_writing()

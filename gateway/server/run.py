@@ -10,15 +10,18 @@ from http import HTTPStatus
 from aiohttp import web
 
 from gateway.app import Gateway
+from gateway.errors import TooManyRequestsError
 from gateway.protocol.token import Handler
 from gateway.proxy.fast import Fast
-from gateway.server.connection import Client, Runner
-from gateway.server.front import Fronts
+from gateway.server.addresses import Addresses
+from gateway.server.connection import Client, Connection, Runner
+from gateway.server.front import LINGER, Fronts
 from gateway.server.listening import QUEUE
 from gateway.server.times import GRACE, KEEP_ALIVE, SETTLE
 
 READINESS = "/health/ready"
 MAX_HEADERS = 256  # aiohttp's 128 are few behind two proxies; `limits.head` bounds their bytes
+_CROWDED = 10  # seconds, until somebody of the same address may have left
 _AT_ONCE = 16  # connections that one worker takes before the others have had a chance
 _LOOK = 0.05  # seconds between two looks at what is still open
 _NEVER = 1e6  # seconds
@@ -28,10 +31,10 @@ _UNWIND = 1.0  # seconds for requests that are cancelled
 class Listeners:
     """A worker's public and private listener."""
 
-    def __init__(self, gateway: Gateway, max_head: int, fast: Fast | None) -> None:
-        """fast: the gateway's, where it can be used."""
+    def __init__(self, gateway: Gateway, max_head: int, fast: Fast | None, addresses: Addresses) -> None:
+        """fast: the gateway's, where it can be used. addresses: count the public listener's connections."""
         self._gateway = gateway
-        self._public = public_runner(gateway.public, max_head, _UNWIND, fast)
+        self._public = public_runner(gateway.public, max_head, _UNWIND, fast, addresses)
         self._private = Runner(
             gateway.private, access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=_UNWIND
         )
@@ -114,17 +117,35 @@ class Listeners:
         return await handler(request)
 
 
-def public_runner(app: web.Application, max_head: int, grace: float, fast: Fast | None = None) -> Runner:
+@web.middleware
+async def _refuse_crowd(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Innermost: an address that has too many connections is told so in a way that books understand."""
+    if isinstance(request.protocol, Connection) and request.protocol.crowded:
+        raise TooManyRequestsError("connections of an address", retry_after=_CROWDED, close=True)
+    return await handler(request)
+
+
+def public_runner(
+    app: web.Application,
+    max_head: int,
+    grace: float,
+    fast: Fast | None = None,
+    addresses: Addresses | None = None,
+) -> Runner:
     """The public listener's limits. max_head: bytes of a line; grace: seconds to finish at the end.
 
-    fast: what takes the requests that it can; None: all are aiohttp's.
+    fast: what takes the requests that it can; None: all are aiohttp's. addresses: count the connections.
     """
+    if addresses is not None:
+        app.middlewares.append(_refuse_crowd)
     return Runner(
         app,
-        front=None if fast is None else partial(Fronts, fast, max_head),
+        front=None if fast is None else partial(Fronts, fast, max_head, addresses),
+        addresses=addresses,
         handler_cancellation=True,  # a client that leaves cancels its backend request
         access_log=None,
         keepalive_timeout=KEEP_ALIVE if fast is None else _NEVER,  # the front looks at the time itself
+        lingering_time=LINGER,
         shutdown_timeout=grace,
         max_line_size=max_head,
         max_field_size=max_head,

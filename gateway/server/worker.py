@@ -23,6 +23,7 @@ from gateway.config.settings import ListenerTls
 from gateway.config.watch import Origins
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
 from gateway.proxy.fast import Fast
+from gateway.server.addresses import Addresses
 from gateway.server.connection import misfit
 from gateway.server.log_stream import log_stream
 from gateway.server.orders import (
@@ -92,7 +93,8 @@ async def _serve(begin: Begin, line: Line, log: Log) -> None:
     if begin.faults:
         origins.keep(begin.faults)
     async with build(settings, origins, begin.redis_url, log) as gateway, _tls(settings.tls, log) as context:
-        listeners = Listeners(gateway, settings.max_head, await _fast(gateway, log))
+        addresses = Addresses(settings.connections_per_address, settings.trusted_proxies)
+        listeners = Listeners(gateway, settings.max_head, await _fast(gateway, log), addresses)
         await listeners.open(begin.public, begin.private, context)
         _calm_collector()
         line.say(Ready())
