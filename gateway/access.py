@@ -76,10 +76,15 @@ def credential(facts: Facts) -> Credential:
         return _authorized(facts.authorization_lines)
     if facts.is_websocket and (ticket := _ticket(facts.protocol_lines)) is not None:
         return TicketCredential(ticket)
-    jar = cookies.parse(facts.cookie_lines)
-    found = (jar.one(cookies.book_name(facts.origin)), jar.one(cookies.guest_name(facts.origin)))
-    values = tuple(value for value in found if value is not None)
+    values = cookie_values(facts.origin, facts.cookie_lines)
     return CookieCredential(values) if values else NoCredential()
+
+
+def cookie_values(origin: str, lines: Sequence[str]) -> tuple[str, ...]:
+    """Of the cookies that may name a session of this origin, as in CookieCredential."""
+    jar = cookies.parse(lines)
+    found = (jar.one(cookies.book_name(origin)), jar.one(cookies.guest_name(origin)))
+    return tuple([value for value in found if value is not None])
 
 
 def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:

@@ -7,6 +7,7 @@ override a `__Host-` cookie; and Python 3.11 cannot write `Partitioned`. So both
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -33,6 +34,7 @@ def guest_name(origin: str) -> str:
     return _GUEST + _origin_part(origin)
 
 
+@lru_cache(maxsize=1024)
 def _origin_part(origin: str) -> str:
     return sha256(origin.encode()).hexdigest()[:12]
 

@@ -31,6 +31,7 @@ Headers = tuple[tuple[str, str], ...]
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS: Final = frozenset({204, 304})
+_WAITS, _SENDS, _READS = range(3)  # what the client does
 
 
 class Client(Protocol):
@@ -44,13 +45,16 @@ class Client(Protocol):
         """Whether this request is its last."""
 
     @property
-    def unsent(self) -> int:
-        """Bytes that were written and are not gone."""
+    def undelivered(self) -> int:
+        """Bytes that were written and did not arrive yet."""
 
     def write(self, data: bytes) -> None: ...
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
     def abort(self) -> None: ...
+    def reset(self) -> None:
+        """The same to a client that does not read."""
+
     def done(self, *, keep: bool, left: int | None) -> None:
         """The exchange is over. left: bytes of its body that did not come; None: nobody knows."""
 
@@ -96,7 +100,7 @@ class Exchange:
 
     __slots__ = (
         "_call", "_chunked", "_client", "_decoder", "_endless", "_identity", "_keep", "_left", "_moved",
-        "_over", "_pace", "_paused", "_shared", "_status", "_wiring", "address", "began", "bytes_in",
+        "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "began", "bytes_in",
         "bytes_out", "forward", "live", "request_id", "takes_body", "verdict",
     )  # fmt: skip
 
@@ -132,6 +136,7 @@ class Exchange:
         self._over = False
         self._paused = False  # the backend takes no more of the body for now
         self._pace: Pace | None = None  # the client's, while it is its turn
+        self._turn = _WAITS
         self._moved = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -208,22 +213,29 @@ class Exchange:
         self._call.resume()
 
     def look(self, now: float) -> None:
+        """Whose turn it was at the last look, and is now, has to move something."""
         if self._client.full:
-            self._look_at_pace(now, self.bytes_out - self._client.unsent)
-        elif self.takes_body and not self._paused:
-            self._look_at_pace(now, self.bytes_in)
+            turn, moved = _READS, self.bytes_out - self._client.undelivered
         else:
-            self._pace = None
-
-    def _look_at_pace(self, now: float, moved: int) -> None:
-        """moved: bytes so far, of what it is the client's turn to move."""
+            turn, moved = _SENDS if self.takes_body and not self._paused else _WAITS, self.bytes_in
         if self._pace is None:
             self._pace = Pace(now)
-        else:
+        if turn != self._turn:
+            self._turn = turn
+            self._pace.go_on(now)
+        elif turn != _WAITS:
             self._pace.moved(moved - self._moved)
             if self._pace.is_too_slow(now):
-                self._refuse(RequestTimeoutError("the client stalled", close=True))
+                self._stalled(turn)
         self._moved = moved
+
+    def _stalled(self, turn: int) -> None:
+        if turn == _SENDS and not self._status:
+            self._refuse(RequestTimeoutError("the body stalled", close=True))
+        else:
+            self._call.cancel()
+            self._end(self._status, "client_stalled")
+            self._client.reset()
 
     # --- of the backend
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from gateway.access import CookieCredential, NoCredential, admits, credential
+from gateway.access import admits, cookie_values
 from gateway.client_address import Network, client_address
 from gateway.cors import Surface, Verdict, judge
 from gateway.errors import GatewayError
@@ -19,7 +19,7 @@ from gateway.proxy.canonical import Lines, read_request
 from gateway.proxy.decide import Forward, NeedSession, decide, identify
 from gateway.proxy.exchange import Client, Exchange, Shared, Work
 from gateway.proxy.head import Head
-from gateway.proxy.wiring import facts, identity_lines, sign_in_of
+from gateway.proxy.wiring import identity_lines, sign_in_of
 from gateway.surfaces import surface_of
 
 HELD: Final = 1 << 16  # bytes of a body that wait for the answer of Redis
@@ -128,13 +128,12 @@ class Fast:
             return None
 
     def _look(self, request: Request, need: NeedSession) -> Work | None:
-        match credential(facts(request.head, need.matched, self._site)):
-            case NoCredential():
-                values: tuple[str, ...] = ()
-            case CookieCredential(found):
-                values = found
-            case _:
-                return None
+        head, origin = request.head, need.matched.origin
+        values: tuple[str, ...] = ()
+        if origin is not None and origin != self._site.public_url:  # else nobody's, as in access.credential
+            if head.lines("authorization"):
+                return None  # a proof, or nobody's
+            values = cookie_values(origin, head.lines("cookie"))
         for place, value in enumerate(values):
             known = self._sessions.kept(value)
             if known is None:

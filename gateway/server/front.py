@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
+from gateway.proxy.delivery import reset, undelivered
 from gateway.proxy.exchange import Work
 from gateway.proxy.fast import Aside, Fast
 from gateway.server.addresses import Addresses
@@ -288,8 +289,8 @@ class Front(asyncio.Protocol):
         return self._stock is None or self._stock.is_idle
 
     @property
-    def unsent(self) -> int:
-        return self._transport.get_write_buffer_size()
+    def undelivered(self) -> int:
+        return undelivered(self._transport)
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
@@ -307,12 +308,15 @@ class Front(asyncio.Protocol):
     def force_close(self) -> None:
         """Once all is written; who takes nothing of it is cut off."""
         self._ending = True
-        self._owed = self._transport.get_write_buffer_size()
+        self._owed = self.undelivered
         self.due = self._fronts.now + UNREAD
         self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
+
+    def reset(self) -> None:
+        reset(self._transport)
 
     # --- time
 
@@ -340,9 +344,9 @@ class Front(asyncio.Protocol):
         if not self._transport.is_closing():
             self.force_close()
             return
-        left = self._transport.get_write_buffer_size()
+        left = self.undelivered
         if left >= (self._owed or 0):
-            self.abort()
+            self.reset()
         self._owed = left
         self.due = self._fronts.now + UNREAD
 
