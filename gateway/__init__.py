@@ -20,6 +20,7 @@ signing_keys       which key signs assertions when, which are published, when th
 grant_rules        what a book may ask for when it signs a person in
 authorize_rules    what an authorization request means and what follows from it
 doctor_rules       what an author is told about a book's address
+verdicts           what was found out of an origin, remembered
 client_address     who the client is, as trusted proxies say
 redis_address      where Redis is, as its URL says
 surfaces           which paths are ours, and which are backends'

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
 
 Network = IPv4Network | IPv6Network
+
+_LONGEST: Final = 100  # characters of a chain that is remembered: who sends longer ones fills no memory
 
 
 def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str | None:
@@ -25,6 +28,27 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
         if not _within(found, trusted):
             break
     return None if client is None else str(client)
+
+
+class Clients:
+    """The same for a listener's proxies, remembered. most: addresses."""
+
+    def __init__(self, trusted: Sequence[Network], most: int = 4096) -> None:
+        self._trusted = trusted
+        self._most = most
+        self._found: dict[tuple[str | None, str], str | None] = {}
+
+    def of(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
+        """As `client_address` says."""
+        told = ",".join(forwarded_for)
+        if len(told) > _LONGEST:
+            return client_address(peer, forwarded_for, self._trusted)
+        key = peer, told
+        if key not in self._found:
+            if len(self._found) >= self._most:
+                self._found.clear()
+            self._found[key] = client_address(peer, forwarded_for, self._trusted)
+        return self._found[key]
 
 
 def network(client: str) -> str:

@@ -15,8 +15,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
-from gateway.client_address import Network, client_address
-from gateway.cors import Surface, actual_headers, admit, is_preflight, judge, preflight
+from gateway.client_address import Clients, Network
+from gateway.cors import Surface, actual_headers, admit, is_preflight, preflight
 from gateway.errors import (
     GatewayError,
     InvalidRequestError,
@@ -29,9 +29,10 @@ from gateway.origins import PolicyTable
 from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
 from gateway.refusals import common_headers, json_body, json_headers, reason
-from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, VERDICT
+from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, SURFACE, VERDICT
 from gateway.surfaces import check_target, surface_of
 from gateway.telemetry import AUDIT, Audit, Log, request_line
+from gateway.verdicts import Verdicts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -46,7 +47,7 @@ class Policies(Protocol):
     def current(self) -> PolicyTable: ...
 
 
-def _surface(request: web.BaseRequest) -> Surface:
+def _surface(request: web.Request) -> Surface:
     surface = surface_of(request.raw_path.partition("?")[0])
     # GET /auth/logout is a page; only its POST is an endpoint for books.
     if request.method in {"GET", "HEAD"} and request.raw_path.startswith("/auth/logout"):
@@ -67,17 +68,16 @@ def facts(
     The decision is taken once against one immutable table, so a reload in mid-request changes nothing.
     Last to see the answer, so it writes the log line.
     """
+    clients, verdicts = Clients(trusted_proxies), Verdicts(own_origin)
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         asked = request.headers.get("X-Request-Id", "")
         request[REQUEST_ID] = asked if _REQUEST_ID.fullmatch(asked) else token(12).hex()
         table = policies.current
-        verdict = judge(request.headers.getall("Origin", []), table, own_origin, today())
-        request[POLICIES], request[VERDICT] = table, verdict
-        client = client_address(
-            request.remote, request.headers.getall("X-Forwarded-For", []), trusted_proxies
-        )
+        verdict = verdicts.of(request.headers.getall("Origin", ()), table, today())
+        request[POLICIES], request[VERDICT], request[SURFACE] = table, verdict, _surface(request)
+        client = clients.of(request.remote, request.headers.getall("X-Forwarded-For", ()))
         if client is not None:
             request[CLIENT] = client
         request[AUDIT] = Audit(log, request[REQUEST_ID], client)
@@ -90,7 +90,7 @@ def facts(
             line = {
                 "id": request[REQUEST_ID],
                 "method": request.method,
-                "route": request.get(ROUTE, _surface(request).value),
+                "route": request.get(ROUTE, request[SURFACE].value),
                 "origin": verdict.origin,
                 "status": status,
                 "reason": request.get(REASON),
@@ -132,7 +132,7 @@ def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:
 
 def _is_for_a_person(request: web.Request, refusal: GatewayError) -> bool:
     """Whether a page answers: on our pages, and where an address that was typed in leads nowhere."""
-    if _surface(request) in {Surface.PAGE, Surface.CALLBACK}:
+    if request[SURFACE] in {Surface.PAGE, Surface.CALLBACK}:
         return True
     typed = request.headers.get("Sec-Fetch-Mode") == "navigate"  # no script can set it (Fetch Metadata)
     return typed and isinstance(refusal, NotFoundError)
@@ -189,7 +189,7 @@ def cross_origin() -> Middleware:
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_target(request.raw_path.partition("?")[0], request.path)
-        surface, verdict, headers = _surface(request), request[VERDICT], request.headers
+        surface, verdict, headers = request[SURFACE], request[VERDICT], request.headers
         asked = headers.getall("Access-Control-Request-Method", [])
         if is_preflight(request.method, headers.getall("Origin", []), asked):
             names = headers.getall("Access-Control-Request-Headers", [])
@@ -224,7 +224,7 @@ def on_prepare(public_url: str) -> Callable[[web.Request, web.StreamResponse], A
             headers.popall(name, None)
         ours = actual_headers(
             request[VERDICT],
-            _surface(request),
+            request[SURFACE],
             headers.popall("Vary", []),
             embed=request.get(EMBED, False),
         )

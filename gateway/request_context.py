@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
-from gateway.cors import Verdict
+from gateway.cors import Surface, Verdict
 from gateway.origins import PolicyTable
 
 REQUEST_ID = web.RequestKey("request_id", str)
+SURFACE = web.RequestKey("surface", Surface)  # what kind of address it is
 VERDICT = web.RequestKey("verdict", Verdict)
 POLICIES = web.RequestKey("policies", PolicyTable)
 EMBED = web.RequestKey("embed", bool)  # the route says `embed: true`: any page may load the answer

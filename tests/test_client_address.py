@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.client_address import client_address, counted, network, truncated
+from gateway.client_address import Clients, client_address, counted, network, truncated
 
 EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -27,6 +27,11 @@ EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 )
 def test_client_address(peer: str | None, lines: list[str], client: str | None) -> None:
     assert client_address(peer, lines, EDGE) == client
+    remembered = Clients(EDGE, most=1)
+    for _ in range(2):
+        assert remembered.of(peer, lines) == client
+        assert remembered.of(peer, [*lines, " " * 200]) == client_address(peer, [*lines, " " * 200], EDGE)
+        assert remembered.of("203.0.113.77", lines) == "203.0.113.77"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ ROWS = (
     ),
     ("identity", "limits", "session_ids", "devices"),
     ("cookies", "cors", "grant_rules", "dpop", "signing_keys", "known", "refusals"),
-    ("access", "authorize_rules", "doctor_rules", "surfaces"),
+    ("access", "authorize_rules", "doctor_rules", "verdicts", "surfaces"),
     ("forms", "request_context", "expectation"),
     ("store", "telemetry"),
     ("session_life",),
@@ -85,6 +85,7 @@ PURE = (
     "session_ids",
     "session_limits",
     "surfaces",
+    "verdicts",
 )
 ACTING = frozenset(
     {

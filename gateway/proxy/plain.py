@@ -89,12 +89,7 @@ async def _relay(
         return relayed
     delivery = Delivery(request.transport)
     try:
-        await relayed.prepare(request)
-        if made.is_event_stream and made.length is None:
-            reply.call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
-            await _copy_events(wiring, reply, relayed, passed, delivery)
-        else:
-            await _copy(reply, relayed, passed, delivery)
+        await _stream(wiring, request, passed, reply, made, relayed, delivery)
     except ConnectionResetError:
         pass  # the reader has left
     except (GatewayError, TimeoutError):
@@ -103,6 +98,23 @@ async def _relay(
     finally:
         delivery.stop()
     return relayed
+
+
+async def _stream(
+    wiring: Wiring,
+    request: web.Request,
+    passed: Passed,
+    reply: Reply,
+    made: Answer,
+    relayed: web.StreamResponse,
+    delivery: Delivery,
+) -> None:
+    await relayed.prepare(request)
+    if made.is_event_stream and made.length is None:
+        reply.call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
+        await _copy_events(wiring, reply, relayed, passed, delivery)
+    else:
+        await _copy(reply, relayed, passed, delivery)
 
 
 async def _copy_events(
