@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import StringIO
 
 import pytest
 from aiohttp import StreamReader
@@ -15,6 +16,7 @@ from gateway.proxy.reply import Reply
 from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.proxy.upstream import Upstream
 from gateway.routes import Address
+from gateway.telemetry import make_log
 from tests.system.data_path import backend
 from tests.system.recording_backend import RecordingBackend, recording_backend
 
@@ -41,7 +43,7 @@ async def asking(stream: StreamReader, *, limit: int = 100) -> AsyncGenerator[As
 
     spent: list[int] = []
     async with recording_backend() as recorder:
-        upstream = Upstream(backend(recorder.url))
+        upstream = Upstream(backend(recorder.url), "gw.test", make_log(StringIO()))
         upload = Upload(stream, limit=limit, spend=spent.append)
         reply = upstream.ask(head, method="PUT", has_body=True, chunked=True)
         upload.begin(reply.call, reply)
