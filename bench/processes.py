@@ -6,7 +6,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +39,9 @@ class Server:
         """Bytes that are its own: what forked processes share counts once."""
         return sum(_private(Path(f"/proc/{pid}/smaps_rollup")) for pid in self.pids())
 
-    def descriptors(self) -> int:
-        return sum(len(tuple(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.pids())
+    def descriptors(self, *, but_to: int) -> int:
+        """How many are open, without connections to this port."""
+        return sum(_descriptors(pid, but_to) for pid in self.pids())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,17 @@ def _tree(pid: int) -> Iterator[int]:
 
 def _thread_cpu(task: Path) -> int:
     return int((task / "schedstat").read_text("utf-8").split()[0])
+
+
+def _descriptors(pid: int, but_to: int) -> int:
+    """Where a connection leads to says the kernel's table, by its inode (proc_pid_net(5))."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text("utf-8").splitlines()[1:]]
+    others = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == but_to}
+    found = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that reads this folder, if it is our own
+            found += str(descriptor.readlink()) not in others
+    return found
 
 
 def _private(rollup: Path) -> int:

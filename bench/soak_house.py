@@ -41,10 +41,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A gateway with its log, and one who visits it."""
+    """A gateway, one who visits it, and the port of its Redis."""
 
     gateway: Gateway
     visitor: Visitor
+    redis: int
 
     async def state(self) -> State:
         """SystemExit: it does not say how many tasks it has."""
@@ -54,7 +55,9 @@ class House:
             found = _TASKS.findall(await response.text())
         if not found:
             raise SystemExit("The metrics say nothing of tasks.")
-        return State(server.memory(), server.descriptors(), int(sum(map(float, found))))
+        # connections to Redis are kept: their number is the most that were in use at once
+        descriptors = server.descriptors(but_to=self.redis)
+        return State(server.memory(), descriptors, int(sum(map(float, found))))
 
     async def alarms(self) -> list[str]:
         """Lines of the log since the last look that tell of what nobody handled."""
@@ -86,4 +89,4 @@ async def open_house(seed: int, *, pinned: bool) -> AsyncGenerator[House]:
         gateway = await site.start("gateway", Way())
         cookies, tokens = await site.cookies(READERS), await site.token_sessions(TOKEN_READERS)
         visitor = Visitor(gateway.server.port, site.asked(folder), cookies, tokens, Random(seed))  # ruff: ignore[suspicious-non-cryptographic-random-usage]  repeatable
-        yield House(gateway, visitor)
+        yield House(gateway, visitor, redis)
