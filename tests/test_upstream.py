@@ -89,6 +89,11 @@ async def test_an_answer_to_head_has_no_body(patient: Asking, recorder: Recordin
     assert (bytes(told.body), told.head.length) == (b"", 77)
     await patient.ask("HEAD")
     assert recorder.connections == 1
+    recorder.script = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
+    assert (await patient.ask("HEAD")).body == b""
+    recorder.script = saying(OK)
+    assert (await patient.ask()).body == b"{}"  # not on the connection whose answer had a body all the same
+    assert recorder.connections == 2
 
 
 async def test_an_answer_without_framing_ends_with_its_connection(
