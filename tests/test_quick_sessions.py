@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway import quick_sessions
@@ -124,9 +125,25 @@ async def test_a_guest_is_kept_too(one: Quick) -> None:
     assert found.caller.is_guest
 
 
-async def test_a_parent_of_another_slot_is_nobodys(one: Quick) -> None:
-    ada, bob = await one.book("ada"), await one.book("bob")
-    assert await one.sessions.look(ada.key, bob.record.parent) is None
+async def test_a_parent_of_another_slot_is_nobodys(parts: Parts) -> None:
+    """A cluster would be asked for keys of two masters at once."""
+    ada, bob = await parts.book(), await parts.book(await parts.signed_in("bob"))
+    looks = HeldLooks(parts)
+    quick = QuickSessions(parts.sessions, parts.sealer, looks)
+    assert await quick.look(ada.key, bob.record.parent) is None
+    assert looks.asked == 0
+
+
+async def test_a_record_in_token_mode_is_no_cookies(one: Quick) -> None:
+    """Also where its id is that of a cookie."""
+    begun = await one.book(mode=Mode.PENDING)
+    record = msgspec.structs.replace(begun.record, mode=Mode.DPOP)
+    sealed = one.sealer.seal_record("book", begun.key, record)
+    await one.worker.store.connection.do(
+        lambda redis: redis.hset(f"p:{place_of('b', begun.key).record}", VALUE, sealed)
+    )
+    assert await one.sessions.look(begun.key, begun.record.parent) is not None
+    assert await one.find(begun) is None
 
 
 async def test_who_leaves_while_it_is_asked_disturbs_nobody(one: Quick) -> None:
@@ -223,9 +240,11 @@ class HeldLooks(Looks):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts.store, Silence(), ())
         self.parts = parts
+        self.asked = 0
         self.held: list[tuple[Callable[[Looked | GatewayError], None], Looked | GatewayError]] = []
 
     def look(self, question: Question, done: Callable[[Looked | GatewayError], None]) -> None:
+        self.asked += 1
         super().look(question, lambda answer: self.held.append((done, answer)))
 
     def let_go(self) -> None:
@@ -285,6 +304,30 @@ async def test_marks_count_from_the_next_request_on(one: Quick, marks: Marks) ->
     assert await one.find(live) is None
     one.worker.sessions.marks = Marks()
     assert await one.find(live) is not None
+
+
+async def test_what_was_judged_by_other_marks_is_asked_for_anew(one: Quick) -> None:
+    """Whoever is asked for first after new marks: what others were judged by is not today's."""
+    ada, bob = await one.book(), await one.book("bob")
+    await one.keeps(ada)
+    await one.keeps(bob)
+    one.worker.sessions.marks = Marks(providers={"another": 1})
+    await one.keeps(bob)
+    assert one.kept(ada) is None
+
+
+async def test_what_was_looked_at_while_nobody_listened_is_not_kept(parts: Parts) -> None:
+    """A change that was told in between is told to nobody again."""
+    live = await parts.book()
+    assert live.id is not None
+    looks = HeldLooks(parts)
+    quick = QuickSessions(parts.sessions, parts.sealer, looks)
+    answer = asked(quick, live.id)
+    await until(lambda: len(looks.held) == 1)
+    looks.fresh_until = float("inf")
+    looks.let_go()
+    assert await answer is not None
+    assert quick.kept(live.id) is None
 
 
 async def test_a_mark_in_the_directory_reaches_every_worker(one: Quick, other: Quick) -> None:
