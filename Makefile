@@ -11,7 +11,7 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 	decide devices dpop doctor_rules errors grant_rules head identity logout_token origins pace records redis_address request_bytes refusals revocation_rules routes sealing session_ids surfaces token_rules verdicts))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts reliability bench \
+.PHONY: help setup check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
 	soak bench-sign-in bench-sessions clean
 
 help:  ## this list
@@ -57,6 +57,9 @@ test-guides: $(VENV)/.test  ## the books of the authors' guides, by the tools th
 
 restarts: $(VENV)/.test  ## restarts, kills and reloads of two workers at 200 requests/s, with their figures
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" RATE=200 RELOADS=100 $(BIN)/python -m pytest -q -s tests/workers
+
+floods: $(VENV)/.test  ## a thousand clients each that are slow in every way, 9,000 that are idle: the figures (5 to 10 minutes)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" FLOODS=long $(BIN)/python -m pytest -q -s tests/floods
 
 reliability: $(VENV)/.test  ## faults of Redis, clocks and clients under whole gateways, the long form (10 to 15 minutes)
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" RELIABILITY=long $(BIN)/python -m pytest -q tests/reliability

@@ -19,6 +19,7 @@ collect_ignore = [folder for folder, variable in TOOLS.items() if variable not i
 
 # Fail-overs, deadlines and loads: what they count in seconds is true only where nothing runs beside them.
 ALONE = (
+    "floods/",
     "workers/",
     "reliability/",
     "test_store_failover.py",
