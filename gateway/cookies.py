@@ -79,6 +79,8 @@ def parse(lines: Sequence[str]) -> Jar:
 
 def strip(lines: Sequence[str], allowed: frozenset[str]) -> str | None:
     """The `Cookie` value to forward: only the allowed names, ours never. None: nothing is left."""
+    if not allowed:
+        return None
     kept = [
         f"{name}={value}"
         for name, value in parse(lines).pairs

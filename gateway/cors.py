@@ -284,7 +284,7 @@ def admit(verdict: Verdict, surface: Surface, method: str, sec_fetch_site: str |
 
     Called before a body is read and before a backend is asked; WebSocket handshakes too.
     """
-    if surface in {Surface.PUBLIC, Surface.CALLBACK, Surface.SERVER}:
+    if surface is Surface.PUBLIC or surface is Surface.CALLBACK or surface is Surface.SERVER:
         return
     if verdict.standing is Standing.REFUSED:
         raise OriginRefusedError(verdict.reason or "")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
@@ -177,8 +178,11 @@ def parse_origin(text: str) -> Origin | None:
     (HTML Standard 7.1.1), so anything else did not come from one. A host with an empty label or a
     trailing dot is refused, for `blocked.example.` would slip past an entry for `blocked.example`.
     """
-    if len(text) > MAX_HEADER:
-        return None
+    return None if len(text) > MAX_HEADER else _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Origin | None:
     found = _HEADER.fullmatch(text)
     if found is None:
         return None

@@ -1,9 +1,11 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gateway.errors import BackendBrokenError
 from gateway.proxy.answer import Answer, answer, public_location
+from gateway.proxy.answer_head import Line, read_answer
 from gateway.proxy.decide import Forward, Matched, decide
 from gateway.proxy.head import Head
 from gateway.routes import Address
@@ -15,23 +17,20 @@ PRIVATE = ("Cache-Control", "private, no-cache")
 
 def matched(path: str = "/storage/x", **changed: object) -> Matched:
     one = decide(Head("GET", path, None, (), None, chunked=False), GRANTED, SITE).matched
-    return replace(one, backend=replace(STORAGE, **changed))  # type: ignore[arg-type]  # names of its fields
+    return structs.replace(one, backend=replace(STORAGE, **changed))  # type: ignore[arg-type]  # names of its fields
 
 
 def made(
     *lines: str, path: str = "/public/x", status: int = 200, minor: int = 1, **changed: object
 ) -> Answer:
-    pairs = [
-        (name.encode(), value.encode("latin-1"))
-        for name, _, value in (line.partition(": ") for line in lines)
-    ]
-    return answer(Forward(matched(path, **changed), None), SITE, status, pairs, minor=minor)
+    head = "".join(f"{line}\r\n" for line in (f"HTTP/1.{minor} {status} Word", *lines, ""))
+    return answer(Forward(matched(path, **changed), None), SITE, read_answer(head.encode("latin-1")))
 
 
 def test_an_answer_as_it_goes_on() -> None:
-    assert made("X-Kept:  1 ", "Content-Length: 5") == Answer(
-        200, (("X-Kept", "1"), SANDBOX), 5, is_event_stream=False
-    )
+    found = made("X-Kept:  1 ", "Content-Length: 5")
+    assert found == Answer(200, (Line.of("X-Kept", "1"),), (SANDBOX,), 5, is_event_stream=False)
+    assert found.headers == (("X-Kept", "1"), SANDBOX)
 
 
 STRIPPED = [

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gateway.cors import Standing, Verdict
 from gateway.errors import (
@@ -282,13 +283,13 @@ def test_length_is_looked_at_after_the_session() -> None:
     ],
 )
 def test_targets(path: str, query: str | None, sent: str) -> None:
-    step = decide(replace(head(path), query=query), GRANTED, SITE)
+    step = decide(structs.replace(head(path), query=query), GRANTED, SITE)
     assert target(step.matched) == sent
 
 
 def sent(*lines: tuple[str, str], client: str | None = "203.0.113.9", **changed: object) -> dict[str, str]:
     one = matched(*lines)
-    one = replace(one, backend=replace(STORAGE, **changed))  # type: ignore[arg-type]  # names of its fields
+    one = structs.replace(one, backend=replace(STORAGE, **changed))  # type: ignore[arg-type]  # names of its fields
     headers = outgoing(Forward(one, ADA), SITE, client=client, request_id="r", identity=(("X-Id", "ada"),))
     assert headers[-1] == ("X-Id", "ada")
     return dict(headers)
@@ -319,6 +320,6 @@ def test_what_a_backend_may_be_sent_besides(field: str, value: object, header: t
 
 def test_without_an_origin_there_is_none_to_send_and_no_policy_to_add_names() -> None:
     one = matched(("x-partner", "p"), path="/public/x", verdict=NONE)
-    one = replace(one, backend=replace(STORAGE, origin="send"))
+    one = structs.replace(one, backend=replace(STORAGE, origin="send"))
     headers = outgoing(Forward(one, None), SITE, client=None, request_id="r", identity=())
     assert dict(headers) == {name: value for name, value in ALWAYS.items() if name != "X-Id"}

@@ -1,85 +1,84 @@
-"""What of a backend's answer reaches the reader: parsed strictly, stripped, then ours added."""
+"""What of a backend's answer reaches the reader: stripped, then ours added."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import starmap
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from gateway.errors import BackendBrokenError
 from gateway.origins import DEFAULT_PORTS
+from gateway.proxy.answer_head import AnswerHead, Kind, Line
 from gateway.proxy.decide import Forward, Matched, Site
 from gateway.routes import SignInNeed
 
 Headers = tuple[tuple[str, str], ...]
 
-_NAME: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2
-_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-
-# hop-by-hop; what only the gateway says on its host; what would bind the host beyond one answer
-_STRIPPED: Final = frozenset({
-    "alt-svc", "clear-site-data", "connection", "content-length", "cross-origin-resource-policy",
-    "expect-ct", "keep-alive", "nel", "origin-agent-cluster", "proxy-authenticate", "proxy-connection",
-    "public-key-pins", "report-to", "reporting-endpoints", "server", "service-worker-allowed",
-    "set-cookie2", "strict-transport-security", "te", "timing-allow-origin", "trailer",
-    "transfer-encoding", "upgrade", "via", "x-content-type-options", "x-powered-by", "x-request-id",
-})  # fmt: skip
-_STRIPPED_BEGINNINGS: Final = ("access-control-", "x-bookgate-", "x-forwarded-")
-_CACHING: Final = frozenset({"cache-control", "expires", "pragma", "surrogate-control", "cdn-cache-control"})
+_SANDBOX: Final = ("Content-Security-Policy", "sandbox")
+_KEPT: Final = frozenset({Kind.KEPT, Kind.VARY, Kind.TYPE, Kind.DATE})
+_STORED: Final[Headers] = (_SANDBOX, ("Cache-Control", "private, no-cache"))
+_NOT_STORED: Final[Headers] = (_SANDBOX, ("Cache-Control", "no-store"))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A backend's answer as it goes on; no length: chunked, or the end of the connection."""
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A backend's answer as it goes on; no length: chunked, or the end of the connection.
+
+    lines: the backend's that are kept. ours: added to them.
+    """
 
     status: int
-    headers: Headers
+    lines: tuple[Line, ...]
+    ours: Headers
     length: int | None
     is_event_stream: bool
 
+    @property
+    def headers(self) -> Headers:
+        return (*[(line.name, line.value) for line in self.lines], *self.ours)
 
-def answer(
-    forward: Forward, site: Site, status: int, headers: Sequence[tuple[bytes, bytes]], *, minor: int
-) -> Answer:
-    """minor: of the backend's HTTP version. What is no sound answer is a BackendBrokenError."""
-    if not 200 <= status <= 599:
-        raise BackendBrokenError(f"status {status}")
-    read = tuple(starmap(_header, headers))
-    length = _length(read, minor)
-    named = _tokens(read, "connection")
-    kept: list[tuple[str, str]] = []
-    for name, value in read:
-        low = name.lower()
-        if low in _STRIPPED or low in named or low.startswith(_STRIPPED_BEGINNINGS):
+
+def answer(forward: Forward, site: Site, head: AnswerHead) -> Answer:
+    """What is no sound answer is a BackendBrokenError."""
+    if not 200 <= head.status <= 599:
+        raise BackendBrokenError(f"status {head.status}")
+    private, named = _is_private(forward), head.options
+    kept: list[Line] = []
+    no_store = is_event_stream = False
+    for line in head.lines:
+        kind = line.kind
+        if kind is Kind.DROPPED or (named and line.low in named):
             continue
-        passed = _passed(low, value, forward, site)
-        if passed is not None:
-            kept.append((name, passed))
-    kept += _ours(forward, read)
-    return Answer(status, tuple(kept), length, _is_event_stream(read))
+        if kind is Kind.TYPE:
+            is_event_stream = is_event_stream or line.value.partition(";")[0].strip().lower() == _EVENTS
+        if kind in _KEPT:
+            kept.append(line)
+        elif kind is Kind.CACHING and private:
+            no_store = no_store or _forbids_storing(line)
+        else:
+            passed = _passed(line, forward, site)
+            if passed is not None:
+                kept.append(passed)
+    ours: Headers = (_SANDBOX,) if not private else _NOT_STORED if no_store else _STORED
+    return Answer(head.status, tuple(kept), ours, head.length, is_event_stream)
 
 
-def _passed(low: str, value: str, forward: Forward, site: Site) -> str | None:
+_EVENTS: Final = "text/event-stream"
+
+
+def _forbids_storing(line: Line) -> bool:
+    return line.low == "cache-control" and "no-store" in {
+        part.strip(" \t").lower() for part in line.value.split(",")
+    }
+
+
+def _passed(line: Line, forward: Forward, site: Site) -> Line | None:
     matched = forward.matched
-    if low == "set-cookie":
-        name = value.partition(";")[0].partition("=")[0].strip(" \t")
-        return value if name in matched.backend.response_cookies else None
-    if low in _CACHING and _is_private(forward):
-        return None
-    if low in {"location", "content-location"} and matched.backend.rewrite_location:
-        return public_location(value, matched, site)
-    return value
-
-
-def _ours(forward: Forward, read: Headers) -> Headers:
-    # no script, form or frame of a backend runs with the origin that people sign in to
-    ours: Headers = (("Content-Security-Policy", "sandbox"),)
-    if _is_private(forward):
-        kept = "no-store" in _tokens(read, "cache-control")
-        ours += (("Cache-Control", "no-store" if kept else "private, no-cache"),)
-    return ours
+    if line.kind is Kind.COOKIE:
+        name = line.value.partition(";")[0].partition("=")[0].strip(" \t")
+        return line if name in matched.backend.response_cookies else None
+    if line.kind is Kind.LOCATION and matched.backend.rewrite_location:
+        public = public_location(line.value, matched, site)
+        return None if public is None else Line.of(line.name, public)
+    return line
 
 
 def _is_private(forward: Forward) -> bool:
@@ -129,30 +128,3 @@ def _address(url: str, matched: Matched) -> tuple[str, int | None]:
     own = "https" if matched.backend.addresses[0].tls else "http"
     scheme = parts.scheme or own  # "//host/path" keeps the backend's own
     return parts.hostname or "", parts.port or DEFAULT_PORTS.get(scheme)
-
-
-def _header(name: bytes, value: bytes) -> tuple[str, str]:
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-        raise BackendBrokenError(f"header {name!r}")
-    return name.decode("ascii"), value.decode("utf-8", "replace").strip(" \t")
-
-
-def _length(headers: Headers, minor: int) -> int | None:
-    """RFC 9112 section 6.3: two lengths, or a length beside a coding, is how answers are split."""
-    lengths = [value for name, value in headers if name.lower() == "content-length"]
-    codings = [value.lower() for name, value in headers if name.lower() == "transfer-encoding"]
-    if codings and (codings != ["chunked"] or lengths or minor == 0):
-        raise BackendBrokenError(f"Transfer-Encoding {codings} beside {lengths}")
-    if len(lengths) > 1 or any(not _DIGITS.fullmatch(value) for value in lengths):
-        raise BackendBrokenError(f"Content-Length {lengths}")
-    return int(lengths[0]) if lengths else None
-
-
-def _is_event_stream(headers: Headers) -> bool:
-    types = [value for name, value in headers if name.lower() == "content-type"]
-    return any(value.partition(";")[0].strip().lower() == "text/event-stream" for value in types)
-
-
-def _tokens(headers: Headers, wanted: str) -> frozenset[str]:
-    lines = (value for name, value in headers if name.lower() == wanted)
-    return frozenset(part.strip(" \t").lower() for line in lines for part in line.split(","))

@@ -5,11 +5,19 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
+from gateway.cors import Surface, Verdict, actual_headers
+from gateway.origins import Policy
 from gateway.proxy.answer import Answer
+from gateway.proxy.answer_head import Kind
 
 Headers = tuple[tuple[str, str], ...]
 
-_NEVER_WITH_LENGTH: Final = frozenset({204})  # RFC 9110 section 8.6
+_LENGTHLESS: Final = frozenset({204, 304})  # RFC 9110 section 8.6: never, and only what a 200 would have
+_MEMO: Final = 1024  # origins and what else our lines depend on
+_SHORT: Final = 4096  # bytes of them that are remembered
+_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
 class AnswerBytes:
@@ -21,37 +29,61 @@ class AnswerBytes:
             self._always += "Strict-Transport-Security: max-age=31536000\r\n"
         self._clock = clock
         self._second = -1
-        self._date = ""
+        self._date = b""
+        self._ours: dict[tuple[object, ...], tuple[Policy | None, bytes]] = {}
 
-    def head(self, made: Answer, ours: Headers, request_id: str, *, bodiless: bool, close: bool) -> bytes:
-        """ours: replaces all of these names. bodiless: no body comes, whatever the head says."""
-        names = {name.lower() for name, _ in ours}
-        found = [(name, value) for name, value in made.headers if name.lower() not in names]
-        said = {name.lower() for name, _ in found}
-        lines = [f"HTTP/1.1 {made.status} {_phrase(made.status)}"]
-        lines += [f"{name}: {value}" for name, value in (*found, *ours)]
-        if "date" not in said:
-            lines.append(self._date_line())
-        if "content-type" not in said and not bodiless and made.length != 0:
-            lines.append("Content-Type: application/octet-stream")  # RFC 9110 section 8.3
-        if made.length is not None and made.status not in _NEVER_WITH_LENGTH:
-            lines.append(f"Content-Length: {made.length}")
-        elif made.length is None and not bodiless:
-            lines.append("Transfer-Encoding: chunked")
-        if close:
-            lines.append("Connection: close")
-        text = "\r\n".join(lines)
-        return f"{text}\r\n{self._always}X-Request-Id: {request_id}\r\n\r\n".encode()
+    def head(
+        self, made: Answer, verdict: Verdict, request_id: str, *, embed: bool, bodiless: bool, close: bool
+    ) -> bytes:
+        """embed: the route's. bodiless: no body comes, whatever the head says."""
+        status, length = made.status, made.length
+        parts = [_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()]
+        vary: tuple[str, ...] = ()
+        undated = untyped = True
+        for line in made.lines:
+            kind = line.kind
+            if kind is Kind.VARY:
+                vary = (*vary, line.value)
+                continue
+            if kind is Kind.DATE:
+                undated = False
+            elif kind is Kind.TYPE:
+                untyped = False
+            parts.append(line.out)
+        parts.append(self._block(verdict, made.ours, vary, embed=embed))
+        if undated:
+            parts.append(self._date_line())
+        if untyped and not bodiless and length != 0 and not _is_typed(made.ours):
+            parts.append(b"Content-Type: application/octet-stream\r\n")  # RFC 9110 section 8.3
+        framing = ""
+        if length is not None:
+            framing = "" if status in _LENGTHLESS else f"Content-Length: {length}\r\n"
+        elif not bodiless:
+            framing = "Transfer-Encoding: chunked\r\n"
+        closing = "Connection: close\r\n" if close else ""
+        parts.append(f"{framing}{closing}X-Request-Id: {request_id}\r\n\r\n".encode())
+        return b"".join(parts)
 
-    def _date_line(self) -> str:
+    def _block(self, verdict: Verdict, ours: Headers, vary: tuple[str, ...], *, embed: bool) -> bytes:
+        """The lines that are the same for all answers of this kind to an origin."""
+        key = (verdict.origin, ours, vary, embed)
+        found = self._ours.get(key)
+        if found is not None and found[0] is verdict.policy:
+            return found[1]
+        said = (*ours, *actual_headers(verdict, Surface.PROXIED, vary, embed=embed))
+        block = ("".join([f"{name}: {value}\r\n" for name, value in said]) + self._always).encode()
+        if len(block) <= _SHORT:
+            if len(self._ours) >= _MEMO:
+                self._ours.clear()
+            self._ours[key] = (verdict.policy, block)
+        return block
+
+    def _date_line(self) -> bytes:
         now = int(self._clock())
         if now != self._second:
-            self._second, self._date = now, f"Date: {formatdate(now, usegmt=True)}"
+            self._second, self._date = now, f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
         return self._date
 
 
-def _phrase(status: int) -> str:
-    return _PHRASES.get(status, "")
-
-
-_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+def _is_typed(ours: Headers) -> bool:
+    return any(name == "Content-Type" for name, _ in ours)

@@ -1,6 +1,8 @@
 """The head of a backend's answer, read strictly (RFC 9112 section 4): what is odd is no answer."""
 
 import re
+from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -9,46 +11,126 @@ from gateway.errors import BackendBrokenError
 
 _STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _LINE: Final = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
-_DIGITS: Final = re.compile(rb"[0-9]{1,18}", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class Kind(IntEnum):
+    """What becomes of a line."""
+
+    KEPT = 0
+    DROPPED = 1
+    COOKIE = 2
+    CACHING = 3
+    LOCATION = 4
+    VARY = 5
+    TYPE = 6
+    DATE = 7
+    LENGTH = 8
+    CODING = 9
+    CONNECTION = 10
+
+
+# hop-by-hop; what only the gateway says on its host; what would bind the host beyond one answer
+_STRIPPED: Final = frozenset({
+    "alt-svc", "clear-site-data", "cross-origin-resource-policy",
+    "expect-ct", "keep-alive", "nel", "origin-agent-cluster", "proxy-authenticate", "proxy-connection",
+    "public-key-pins", "report-to", "reporting-endpoints", "server", "service-worker-allowed",
+    "set-cookie2", "strict-transport-security", "te", "timing-allow-origin", "trailer",
+    "upgrade", "via", "x-content-type-options", "x-powered-by", "x-request-id",
+})  # fmt: skip
+_STRIPPED_BEGINNINGS: Final = ("access-control-", "x-bookgate-", "x-forwarded-")
+_KINDS: Final = {
+    "set-cookie": Kind.COOKIE,
+    "cache-control": Kind.CACHING,
+    "expires": Kind.CACHING,
+    "pragma": Kind.CACHING,
+    "surrogate-control": Kind.CACHING,
+    "cdn-cache-control": Kind.CACHING,
+    "location": Kind.LOCATION,
+    "content-location": Kind.LOCATION,
+    "vary": Kind.VARY,
+    "content-type": Kind.TYPE,
+    "date": Kind.DATE,
+    "content-length": Kind.LENGTH,
+    "transfer-encoding": Kind.CODING,
+    "connection": Kind.CONNECTION,
+    **dict.fromkeys(_STRIPPED, Kind.DROPPED),
+}
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One header line. out: as it goes on, with its end."""
+
+    name: str
+    value: str
+    low: str
+    kind: Kind
+    out: bytes
+
+    @classmethod
+    def of(cls, name: str, value: str) -> "Line":
+        low = name.lower()
+        kind = Kind.DROPPED if low.startswith(_STRIPPED_BEGINNINGS) else _KINDS.get(low, Kind.KEPT)
+        return cls(name, value, low, kind, f"{name}: {value}\r\n".encode())
 
 
 class AnswerHead(msgspec.Struct, frozen=True, gc=False):
     """One head. length and not chunked: so many bytes; neither: until the connection ends (section 6.3)."""
 
     status: int
-    headers: tuple[tuple[bytes, bytes], ...]
+    lines: tuple[Line, ...]
     length: int | None
     chunked: bool
     keeps_alive: bool
-    minor: int  # of the HTTP version
+    options: frozenset[str]  # of `Connection`: names of headers among them
+
+
+_SHORT: Final = 512  # bytes
+_NO_OPTIONS: Final[frozenset[str]] = frozenset()
 
 
 def read_answer(data: bytes) -> AnswerHead:
     """data: one whole head with its empty line. Raises BackendBrokenError."""
-    first, *lines = data[:-4].split(b"\r\n")
-    status = _STATUS.fullmatch(first)
-    if status is None:
-        raise BackendBrokenError(f"status line {first[:64]!r}")
-    minor, headers = int(status[1]), []
-    lengths, codings, options = [], [], b""
-    for line in lines:
-        found = _LINE.fullmatch(line)
-        if found is None:
-            raise BackendBrokenError(f"header {line[:64]!r}")
-        name, value = found.groups()
-        headers.append((name, value))
-        low = name.lower()
-        if low == b"content-length":
-            lengths.append(value)
-        elif low == b"transfer-encoding":
-            codings.append(value.lower())
-        elif low == b"connection":
-            options += b"," + value.lower()
-    if codings and (codings != [b"chunked"] or lengths or minor == 0):
-        raise BackendBrokenError(f"Transfer-Encoding {codings} beside {lengths}")
-    if len(lengths) > 1 or any(not _DIGITS.fullmatch(length) for length in lengths):
-        raise BackendBrokenError(f"Content-Length {lengths}")
-    named = {option.strip(b" \t") for option in options.split(b",")}
-    keeps = b"close" not in named and (minor == 1 or b"keep-alive" in named)
-    length = int(lengths[0]) if lengths else None
-    return AnswerHead(int(status[2]), tuple(headers), length, bool(codings), keeps, minor)
+    first, *rest = data[:-4].split(b"\r\n")
+    status, minor = _status(first[:_SHORT])
+    lines, length, chunked, options = [], None, False, _NO_OPTIONS
+    for raw in rest:
+        # neither secrets nor what nobody says twice is remembered
+        line = _read(raw) if len(raw) > _SHORT or raw[:3].lower() == b"set" else _line(raw)
+        kind = line.kind
+        if kind < Kind.LENGTH:
+            lines.append(line)
+        elif kind is Kind.LENGTH:
+            if length is not None or not _DIGITS.fullmatch(line.value):
+                raise BackendBrokenError(f"Content-Length {line.value!r}")
+            length = int(line.value)
+        elif kind is Kind.CODING:
+            if chunked or line.value.lower() != "chunked" or not minor:
+                raise BackendBrokenError(f"Transfer-Encoding {line.value!r}")
+            chunked = True
+        else:
+            options |= {part.strip(" \t").lower() for part in line.value.split(",")}
+    if chunked and length is not None:
+        # a length beside a coding is how answers are split
+        raise BackendBrokenError(f"Transfer-Encoding beside Content-Length {length}")
+    keeps = "close" not in options if minor else "keep-alive" in options
+    return AnswerHead(status, tuple(lines), length, chunked, keeps, options)
+
+
+@lru_cache(maxsize=1024)
+def _status(line: bytes) -> tuple[int, int]:
+    """Status, and the minor version."""
+    found = _STATUS.fullmatch(line)
+    if found is None:
+        raise BackendBrokenError(f"status line {line[:64]!r}")
+    return int(found[2]), int(found[1])
+
+
+def _read(line: bytes) -> Line:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise BackendBrokenError(f"header {line[:64]!r}")
+    return Line.of(found[1].decode("ascii"), found[2].decode("utf-8", "replace"))
+
+
+_line: Final = lru_cache(maxsize=4096)(_read)

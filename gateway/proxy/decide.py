@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
+import msgspec
+
 from gateway import cookies
 from gateway.cors import READING_METHODS, Surface, Verdict, admit
 from gateway.errors import (
@@ -24,6 +26,7 @@ from gateway.proxy.head import METHODS, Head, check_websocket, rewrite, served_h
 from gateway.proxy.path import segments
 from gateway.routes import Backend, Route, RouteTable, SignInNeed
 
+_NONE: Final[frozenset[str]] = frozenset()
 INTERNAL: Final = "internal"  # a segment that only the gateway itself calls
 
 
@@ -48,8 +51,7 @@ class Site:
         return cls(public_url, scheme, authority, served_hosts(public_url), routes, reserved)
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(msgspec.Struct, frozen=True, gc=False):
     """A request that its origin may make of its route, whoever it is from."""
 
     head: Head
@@ -64,15 +66,13 @@ class Matched:
         return self.head.is_websocket
 
 
-@dataclass(frozen=True, slots=True)
-class NeedSession:
+class NeedSession(msgspec.Struct, frozen=True, gc=False):
     """Who asks must be looked up, and `identify` called with the answer."""
 
     matched: Matched
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(msgspec.Struct, frozen=True, gc=False):
     """The request may go to its backend, as `caller` or, None, as nobody."""
 
     matched: Matched
@@ -81,8 +81,8 @@ class Forward:
 
 def decide(head: Head, verdict: Verdict, site: Site) -> Forward | NeedSession:
     """Everything that can be decided without a session; a refusal is raised."""
-    admit(verdict, Surface.PROXIED, head.method, next(iter(head.lines("sec-fetch-site")), None))
-    if any(part.casefold() == INTERNAL for part in segments(head.path)):
+    admit(verdict, Surface.PROXIED, head.method, head.one("sec-fetch-site"))
+    if _is_internal(head.path):
         raise NotFoundError("a segment `internal` is never forwarded")
     route = site.routes.find(head.path)
     if route is None:
@@ -132,12 +132,14 @@ def outgoing(
     request_id: str,
     identity: tuple[tuple[str, str], ...],
 ) -> tuple[tuple[str, str], ...]:
-    """The headers that the backend receives; the identity is set last, over everything."""
+    """The headers that the backend receives, `Host` first where it is not the URL's; the identity is last.
+
+    identity: under names that the site reserves, so that nothing else has them.
+    """
     matched = forward.matched
+    host = matched.backend.host
+    first = () if host == "backend" else (("Host", site.authority if host == "public" else host),)
     ours: list[tuple[str, str]] = []
-    host = {"backend": None, "public": site.authority}.get(matched.backend.host, matched.backend.host)
-    if host is not None:
-        ours.append(("Host", host))
     if client is not None:
         ours.append(("X-Forwarded-For", client))
     ours += [
@@ -150,8 +152,15 @@ def outgoing(
     kept = cookies.strip(matched.head.lines("cookie"), matched.backend.request_cookies)
     if kept is not None:
         ours.append(("Cookie", kept))
-    also = frozenset() if matched.policy is None else matched.policy.request_headers
-    return rewrite(matched.head, also, site.reserved, (*ours, *identity))
+    also = _NONE if matched.policy is None else matched.policy.request_headers
+    return (*first, *rewrite(matched.head, also, site.reserved, (*ours, *identity)))
+
+
+def _is_internal(path: str) -> bool:
+    """Whether a segment is `internal` to the laxest reader; where nothing is encoded that is plain to see."""
+    if "%" not in path and INTERNAL not in path.lower():
+        return False
+    return any(part.casefold() == INTERNAL for part in segments(path))
 
 
 def _forward(matched: Matched, caller: Caller | None) -> Forward:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final, NamedTuple, Protocol, Self
 
-from gateway.cors import Surface, Verdict, actual_headers
+from gateway.cors import Verdict
 from gateway.errors import (
     BackendBrokenError,
     GatewayError,
@@ -244,7 +244,7 @@ class Exchange:
             return
         matched = self.forward.matched
         try:
-            made = answer(self.forward, self._wiring.site, head.status, head.headers, minor=head.minor)
+            made = answer(self.forward, self._wiring.site, head)
         except BackendBrokenError as error:
             self._call.cancel()
             self.answer_failed(error)
@@ -319,7 +319,8 @@ class Exchange:
             self._finish()
 
     def _may_keep(self) -> bool:
-        asked = "close" not in self.forward.matched.head.connection
+        head = self.forward.matched.head
+        asked = not head.lines("connection") or "close" not in head.connection
         return asked and not self.takes_body and not self._client.closing
 
     def _refuse(self, error: GatewayError) -> None:
@@ -331,7 +332,8 @@ class Exchange:
             return
         self._keep = self._may_keep() and not error.close
         body = json_body(error, self.request_id)
-        made = Answer(error.status, json_headers(error, self._wiring.site.public_url), len(body), False)
+        ours = json_headers(error, self._wiring.site.public_url)
+        made = Answer(error.status, (), ours, len(body), is_event_stream=False)
         bodiless = self.forward.matched.head.method == "HEAD"
         self._client.write(self._head_bytes(made, bodiless=bodiless) + (b"" if bodiless else body))
         self._end(error.status, reason(error))
@@ -357,10 +359,10 @@ class Exchange:
         self._shared.note(self, status, why)
 
     def _head_bytes(self, made: Answer, *, bodiless: bool) -> bytes:
-        vary = [value for name, value in made.headers if name.lower() == "vary"]
         embed = self.forward.matched.route.embed
-        ours = actual_headers(self.verdict, Surface.PROXIED, vary, embed=embed)
-        return self._shared.bytes.head(made, ours, self.request_id, bodiless=bodiless, close=not self._keep)
+        return self._shared.bytes.head(
+            made, self.verdict, self.request_id, embed=embed, bodiless=bodiless, close=not self._keep
+        )
 
     def _spend(self, size: int) -> None:
         matched = self.forward.matched

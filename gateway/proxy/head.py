@@ -5,10 +5,12 @@ Never lenient: what is not understood is not forwarded. Rewriting strips first a
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import starmap
 from typing import Final
+
+import msgspec
 
 from gateway.errors import (
     ExpectationFailedError,
@@ -53,9 +55,14 @@ _OURS: Final = frozenset({
 _OUR_BEGINNINGS: Final = ("x-bookgate-", "x-forwarded-", "proxy-", "sec-websocket-", "access-control-")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request's head that is understood, byte for byte what policy is matched on and what is forwarded."""
+Named = dict[str, tuple[str, ...]]
+
+
+class Head(msgspec.Struct, frozen=True, eq=False):
+    """A request's head that is understood, byte for byte what policy is matched on and what is forwarded.
+
+    named: all lines of each name; who has no index of them leaves that to the first question.
+    """
 
     method: str
     path: str  # raw, never decoded
@@ -64,6 +71,16 @@ class Head:
     length: int | None
     chunked: bool
     http_1_0: bool = False
+    named: Named | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Head) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        return self.method, self.path, self.query, self.headers, self.length, self.chunked, self.http_1_0
 
     @property
     def target(self) -> str:
@@ -79,12 +96,10 @@ class Head:
 
     @property
     def is_websocket(self) -> bool:
-        return (
-            self.method == "GET"
-            and not self.http_1_0
-            and "upgrade" in self.connection
-            and [line.lower() for line in self.lines("upgrade")] == ["websocket"]
-        )
+        asked = self.lines("upgrade")
+        if not asked or self.method != "GET" or self.http_1_0:
+            return False
+        return len(asked) == 1 and asked[0].lower() == "websocket" and "upgrade" in self.connection
 
     @property
     def connection(self) -> frozenset[str]:
@@ -112,11 +127,16 @@ class Head:
 
     def lines(self, name: str) -> tuple[str, ...]:
         """All lines of one header; name in lower case."""
-        return tuple(value for found, value in self.headers if found == name)
+        named = self.named
+        if named is None:
+            named = index(self.headers)
+            msgspec.structs.force_setattr(self, "named", named)
+        return named.get(name, ())
 
     def one(self, name: str) -> str | None:
         """The only line of one header that `parse` lets come once."""
-        return next(iter(self.lines(name)), None)
+        found = self.lines(name)
+        return found[0] if found else None
 
 
 def served_hosts(public_url: str) -> frozenset[str]:
@@ -145,12 +165,38 @@ def parse(
         raise MethodNotAllowedError(METHODS, f"method {method}")
     path, query = split_target(target)
     read = tuple(starmap(_header, pairs))
-    _check_single(read)
-    head = Head(method, path, query, read, *_framing(read, version), http_1_0=version == (1, 0))
-    _check_host(head, hosts)
-    if head.expects_continue and head.lines("expect")[0].lower() != "100-continue":
+    return proved(method, path, query, read, index(read), hosts, version)
+
+
+def proved(
+    method: str,
+    path: str,
+    query: str | None,
+    read: tuple[tuple[str, str], ...],
+    named: Named,
+    hosts: frozenset[str],
+    version: tuple[int, int] = (1, 1),
+) -> Head:
+    """A head whose lines were read, if they agree with each other. named: their index."""
+    if len(named) < len(read):
+        _check_single(named)
+    length, chunked = None, False
+    if "content-length" in named or "transfer-encoding" in named:
+        length, chunked = _framing(named, version)
+    head = Head(method, path, query, read, length, chunked, version == (1, 0), named)
+    _check_host(named.get("host", ()), hosts)
+    if "expect" in named and head.expects_continue and named["expect"][0].lower() != "100-continue":
         raise ExpectationFailedError(close=True)
     return head
+
+
+def index(headers: Iterable[tuple[str, str]]) -> Named:
+    """All lines of each name, in order."""
+    named: Named = {}
+    for name, value in headers:
+        found = named.get(name)
+        named[name] = (value,) if found is None else (*found, value)
+    return named
 
 
 def check_websocket(head: Head) -> None:
@@ -169,14 +215,13 @@ def rewrite(
 
     also: names beside the built-in ones that the origin's policy lets through.
     reserved: every name, in lower case, under which some backend reads an identity.
+    ours: none of them has a name that a client's header keeps (`_passing`).
     """
-    taken = head.connection | reserved | {name.lower() for name, _ in ours}
-    kept = (
-        (name, value)
-        for name, value in head.headers
-        if (name in FORWARDED or name in also) and name not in taken and not _is_ours(name)
-    )
-    return (*_traced(tuple(kept)), *ours)
+    names = _passing(also, reserved)
+    if head.lines("connection"):
+        names -= head.connection
+    kept = [pair for pair in head.headers if pair[0] in names]
+    return (*_traced(kept, head), *ours)
 
 
 def client_address(
@@ -231,16 +276,15 @@ def _header(name: bytes, value: bytes) -> tuple[str, str]:
         raise InvalidRequestError(f"header {name!r} is not UTF-8") from None
 
 
-def _check_single(headers: Sequence[tuple[str, str]]) -> None:
-    names = [name for name, _ in headers if name in _SINGLE]
-    if len(names) != len(set(names)):
+def _check_single(named: Named) -> None:
+    if any(len(values) > 1 and name in _SINGLE for name, values in named.items()):
         raise InvalidRequestError("a header that may come once came twice", close=True)
 
 
-def _framing(headers: Sequence[tuple[str, str]], version: tuple[int, int]) -> tuple[int | None, bool]:
+def _framing(named: Named, version: tuple[int, int]) -> tuple[int | None, bool]:
     """RFC 9112 section 6.3, without its leniency: digits, or exactly `chunked`, or neither."""
-    length = next((value for name, value in headers if name == "content-length"), None)
-    coding = next((value for name, value in headers if name == "transfer-encoding"), None)
+    length = named.get("content-length", (None,))[0]
+    coding = named.get("transfer-encoding", (None,))[0]
     if coding is not None and (coding != "chunked" or length is not None or version == (1, 0)):
         raise InvalidRequestError(f"Transfer-Encoding {coding!r} beside {length!r}", close=True)
     if length is not None and not _DIGITS.fullmatch(length):
@@ -248,8 +292,7 @@ def _framing(headers: Sequence[tuple[str, str]], version: tuple[int, int]) -> tu
     return (None if length is None else int(length)), coding is not None
 
 
-def _check_host(head: Head, hosts: frozenset[str]) -> None:
-    lines = head.lines("host")
+def _check_host(lines: Sequence[str], hosts: frozenset[str]) -> None:
     if len(lines) != 1:
         raise InvalidRequestError(f"{len(lines)} Host lines", close=True)  # RFC 9112 section 3.2
     if lines[0].lower() not in hosts:
@@ -260,13 +303,22 @@ def _tokens(lines: Sequence[str]) -> frozenset[str]:
     return frozenset(part.strip(" \t").lower() for line in lines for part in line.split(",")) - {""}
 
 
+@lru_cache(maxsize=256)
+def _passing(also: frozenset[str], reserved: frozenset[str]) -> frozenset[str]:
+    """The names of what a client may say to a backend: none under which any backend reads an identity."""
+    return frozenset(name for name in (FORWARDED | also) - reserved if not _is_ours(name))
+
+
 def _is_ours(name: str) -> bool:
     # a client's own clock says nothing of who it is: the one name with our beginning that is theirs to set
     return name in _OURS or (name.startswith(_OUR_BEGINNINGS) and name != "x-bookgate-time")
 
 
-def _traced(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def _traced(headers: list[tuple[str, str]], head: Head) -> list[tuple[str, str]]:
     """W3C Trace Context section 3.2: an invalid traceparent takes its tracestate with it."""
-    if any(name == "traceparent" and _TRACEPARENT.fullmatch(value) for name, value in headers):
+    said = head.one("traceparent")
+    if said is None and not head.lines("tracestate"):
         return headers
-    return tuple(pair for pair in headers if pair[0] not in {"traceparent", "tracestate"})
+    if said is not None and _TRACEPARENT.fullmatch(said):
+        return headers
+    return [pair for pair in headers if pair[0] not in {"traceparent", "tracestate"}]

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from gateway.errors import InvalidRequestError
 
 # RFC 3986 pchar without ";", and what browsers leave alone in a path (URL Standard)
+_PLAIN: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,=:@|\[\]/-]*", re.ASCII)  # nothing encoded
 _PATH: Final = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,=:@|\[\]/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 # visible ASCII but `"`, `#`, `<`, `>`: what browsers leave in a query (URL Standard)
 _QUERY: Final = re.compile(r"[!$-;=?-~]*", re.ASCII)
@@ -23,9 +24,10 @@ _CONFUSING: Final = frozenset(b"/\\%;\x7f") | frozenset(range(0x20)) | _UNRESERV
 def split_target(target: str) -> tuple[str, str | None]:
     """Path and query of an origin-form target (RFC 9112 section 3.2.1), both as they came."""
     path, mark, query = target.partition("?")
-    if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
+    if not _QUERY.fullmatch(query):
         raise InvalidRequestError("not an origin-form target of allowed bytes", close=True)
-    _check(path)
+    if not _PLAIN.fullmatch(path) or "//" in path or "/." in path:
+        _check(path)
     return path, query if mark else None
 
 
@@ -37,6 +39,8 @@ def segments(path: str) -> tuple[str, ...]:
 
 
 def _check(path: str) -> None:
+    if not _PATH.fullmatch(path):
+        raise InvalidRequestError("not an origin-form target of allowed bytes", close=True)
     if "//" in path:
         raise InvalidRequestError("empty segment")
     for digits in _ENCODED.findall(path):

@@ -1,31 +1,36 @@
 """The reference data path: aiohttp's server, bodies relayed as bytes with back-pressure both ways."""
 
 import asyncio
+import time
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError
 from gateway.expectation import say_continue
 from gateway.proxy.answer import Answer, answer
+from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.body import Upload
 from gateway.proxy.decide import target
 from gateway.proxy.delivery import Delivery
 from gateway.proxy.reply import Reply
 from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.proxy.websocket import relay_websocket
-from gateway.proxy.wiring import Handler, Headers, Passed, Wiring, admit_request, backend_headers, cutting
+from gateway.proxy.whole import whole_answer
+from gateway.proxy.wiring import Cutting, Handler, Headers, Passed, Wiring, admit_request, backend_headers
 from gateway.routes import Address
 
 
 def proxy_handler(wiring: Wiring) -> Handler:
+    heads = AnswerBytes(secure=wiring.site.scheme == "https", clock=time.time)
+
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             passed = await admit_request(wiring, request)
             headers = backend_headers(wiring, request, passed)
             if passed.forward.matched.is_websocket:
                 return await relay_websocket(wiring, request, passed, headers)
-            return await _forward(wiring, request, passed, headers)
+            return await _forward(wiring, request, passed, headers, heads)
         except GatewayError as refusal:
             if request.headers.get("Expect") and not request.content.is_eof():
                 refusal.close = True  # RFC 9110 section 10.1.1: the body may come or not, nobody knows
@@ -35,7 +40,7 @@ def proxy_handler(wiring: Wiring) -> Handler:
 
 
 async def _forward(
-    wiring: Wiring, request: web.Request, passed: Passed, headers: Headers
+    wiring: Wiring, request: web.Request, passed: Passed, headers: Headers, heads: AnswerBytes
 ) -> web.StreamResponse:
     matched = passed.forward.matched
     head, backend = matched.head, matched.backend
@@ -46,20 +51,23 @@ async def _forward(
         return request_bytes(head.method, target(matched), headers, address, framing)
 
     # From here on: it may end while the request waits for a place, and is forwarded in its name no more.
-    with wiring.streams.open(passed.live, cutting(request)):
-        reply = wiring.upstreams[backend.name].ask(
-            asked, method=head.method, has_body=head.has_body, chunked=head.chunked
-        )
-        try:
-            if upload is not None:
-                upload.begin(reply.call, reply)
-            found = await reply.head()
-            made = answer(passed.forward, wiring.site, found.status, found.headers, minor=found.minor)
-            return await _relay(wiring, request, passed, reply, made)
-        finally:
-            reply.close()
-            if upload is not None:
-                await upload.stop()
+    cutting, live = Cutting(request), passed.live
+    if live is not None:
+        wiring.streams.enter(cutting, live)
+    reply = wiring.upstreams[backend.name].ask(
+        asked, method=head.method, has_body=head.has_body, chunked=head.chunked
+    )
+    try:
+        if upload is not None:
+            upload.begin(reply.call, reply)
+        found = await reply.head()
+        made = answer(passed.forward, wiring.site, found)
+        return await _relay(wiring, request, passed, reply, made, heads)
+    finally:
+        wiring.streams.leave(cutting)
+        reply.close()
+        if upload is not None:
+            await upload.stop()
 
 
 async def _upload(request: web.Request, passed: Passed) -> Upload | None:
@@ -72,19 +80,18 @@ async def _upload(request: web.Request, passed: Passed) -> Upload | None:
 
 
 async def _relay(
-    wiring: Wiring, request: web.Request, passed: Passed, reply: Reply, made: Answer
+    wiring: Wiring, request: web.Request, passed: Passed, reply: Reply, made: Answer, heads: AnswerBytes
 ) -> web.StreamResponse:
-    headers = CIMultiDict(made.headers)
+    body = reply.whole
+    if body is not None:  # nearly always: the backend said it in one breath
+        embed = passed.forward.matched.route.embed
+        whole = whole_answer(request, made, body, heads, embed=embed, keep=wiring.streams.keeps)
+        if whole is not None:
+            passed.spend(len(body))
+            return whole
+    relayed = web.StreamResponse(status=made.status, headers=CIMultiDict(made.headers))
     if made.length is not None:
-        headers["Content-Length"] = str(made.length)
-    whole = reply.whole
-    if whole is not None:  # nearly always: the backend said it in one breath
-        passed.spend(len(whole))
-        response = web.Response(status=made.status, headers=headers, body=whole)
-        if made.length is None and request.version == HttpVersion11:
-            response.enable_chunked_encoding()
-        return response
-    relayed = web.StreamResponse(status=made.status, headers=headers)
+        relayed.content_length = made.length
     if request.transport is None:
         return relayed
     delivery = Delivery(request.transport)
@@ -94,7 +101,7 @@ async def _relay(
         pass  # the reader has left
     except (GatewayError, TimeoutError):
         # the head is out: only a broken connection tells the reader that this is not all of it
-        cutting(request)()
+        Cutting(request).cut()
     finally:
         delivery.stop()
     return relayed

@@ -1,27 +1,27 @@
 """The head of a request to a backend, as bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from gateway.routes import Address
 
 
 def request_bytes(
-    method: str, target: str, headers: Iterable[tuple[str, str]], address: Address, framing: str = ""
+    method: str, target: str, headers: Sequence[tuple[str, str]], address: Address, framing: str = ""
 ) -> bytes:
-    """headers: `Host` among them where it is not the URL's. framing: one whole line, or none.
+    """headers: `Host` first among them where it is not the URL's. framing: one whole line, or none.
 
     Raises ValueError where a value would begin a line of its own.
     """
-    lines = [f"{name}: {value}" for name, value in headers]
-    if not any(line.startswith("Host: ") for line in lines):
-        lines.insert(0, f"Host: {address.authority}")
-    lines.insert(0, f"{method} {target} HTTP/1.1")
+    lines = [f"{method} {target} HTTP/1.1\r\n"]
+    if not headers or headers[0][0] != "Host":
+        lines.append(f"Host: {address.authority}\r\n")
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
     if framing:
-        lines.append(framing)
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1 or "\0" in text:
+        lines.append(f"{framing}\r\n")
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
         raise ValueError("a line break within a header")
-    return (text + "\r\n\r\n").encode()
+    return f"{text}\r\n".encode()
 
 
 def framing_line(method: str, length: int | None, *, chunked: bool) -> str:
