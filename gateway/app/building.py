@@ -31,13 +31,15 @@ class Gateway:
     """What the two listeners serve.
 
     fast: what takes requests of the public one before it does; None: `data_path: plain`.
-    ping: raises StoreUnavailableError while Redis does not answer. end_streams: ends politely what does not.
+    ping: raises StoreUnavailableError while Redis does not answer. keep_no_more: answers close connections.
+    end_streams: ends politely what does not end by itself.
     """
 
     public: web.Application
     fast: Fast | None
     private: web.Application
     ping: Callable[[], Awaitable[None]]
+    keep_no_more: Callable[[], None]
     end_streams: Callable[[], None]
 
 
@@ -88,7 +90,7 @@ async def build(
         app.add_subapp("/auth/", add_pages(pages, core))
         streams, fast = await add_proxy(stack, app, core, upstreams, tokens)
         private = private_app(core.store, core.origins, core.sealer, core.assertions)
-        yield Gateway(app, fast, private, core.store.ping, streams.end_all)
+        yield Gateway(app, fast, private, core.store.ping, streams.keep_no_more, streams.end_all)
 
 
 def make_merges(core: Core, upstreams: Upstreams) -> Merges:

@@ -24,6 +24,7 @@ sockets    WebSockets to a backend
 request_bytes  the head of a request to a backend
 upstream   a backend: all of these together
 wiring     what the data path is given, and the steps that both kinds of requests share
+whole      an answer that is here as a whole, written in one piece
 plain      the reference path: aiohttp's server
 fast       the fast path: decided and forwarded on the spot, or handed over
 exchange   one request on it: callbacks, no task

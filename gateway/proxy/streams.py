@@ -63,6 +63,7 @@ class Streams:
         self._by_key: dict[str, set[Stream]] = {}
         self._endless: set[Endless] = set()
         self._ended = False
+        self.keeps = True  # connections, after their requests
 
     def enter(self, stream: Stream, live: LiveBook) -> None:
         """Registers what is opened in a session's name, until it leaves."""
@@ -110,6 +111,10 @@ class Streams:
             yield
         finally:
             self.go(endless)
+
+    def keep_no_more(self) -> None:
+        """The gateway will stop: each answer is the last of its connection."""
+        self.keeps = False
 
     def cut(self, keys: Iterable[str]) -> None:
         """Ends every stream of these sessions, of their children, or of a person's slot."""

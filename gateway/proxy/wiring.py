@@ -1,10 +1,11 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+import msgspec
 from aiohttp import web
 
 from gateway.access import Facts
@@ -51,8 +52,7 @@ class Wiring:
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """A request that may go to its backend, with the session it is made in."""
 
     forward: Forward
@@ -85,26 +85,30 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     known = await wiring.authenticator.recognise(facts(head, matched, wiring.site), verdict.policy)
     caller = None if known is None else known.caller
     forward = identify(step, caller, wiring.sub_for_book)
-    passed = Passed(forward, known, _budget(wiring, matched, caller))
-    return replace(passed, provider_token=await _provider_token(wiring, request, forward, passed.live))
+    spend = _budget(wiring, matched, caller)
+    token = None if known is None else await _provider_token(wiring, request, forward, known.live)
+    return Passed(forward, known, spend, token)
 
 
-def cutting(request: web.Request) -> Callable[[], None]:
+class Cutting:
     """What ends a request at once, whatever it waits for."""
 
-    def cut() -> None:
-        if request.transport is not None:
-            request.transport.abort()
+    __slots__ = ("_request",)
 
-    return cut
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+
+    def cut(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
 
 async def _provider_token(
-    wiring: Wiring, request: web.Request, forward: Forward, live: LiveBook | None
+    wiring: Wiring, request: web.Request, forward: Forward, live: LiveBook
 ) -> str | None:
     """The access token that the backend asks for, of the person's own sign-in and no other."""
-    sign_in = None if live is None else sign_in_of(live)
-    if live is None or sign_in is None:
+    sign_in = sign_in_of(live)
+    if sign_in is None:
         return None
     wanted, provider = forward.matched.backend.provider_token, sign_in.record.provider
     if wanted is None or forward.caller is None:
@@ -112,7 +116,7 @@ async def _provider_token(
         return None
     if wanted != provider:
         raise ForbiddenError(f"a token of {wanted} is needed, the session is of {provider}")
-    with wiring.streams.open(live, cutting(request)):  # the provider may take longer than the session lives
+    with wiring.streams.open(live, Cutting(request).cut):  # it may take longer than the session lives
         token = await wiring.provider_tokens.fresh(sign_in)
     if token is None:
         raise signed_out(forward.matched.policy)

@@ -84,6 +84,7 @@ class Listeners:
 
     def _keep_no_more(self) -> None:
         self._closing = True
+        self._gateway.keep_no_more()
         self._public.stop_keeping()
 
     async def _emptied(self) -> None:
