@@ -149,7 +149,7 @@ class Exchange:
         try:
             if self.live is not None:
                 self._wiring.streams.enter(self, self.live)
-            if head.expects_continue:
+            if head.expects_continue and head.has_body:
                 self._client.write(_CONTINUE)
             self._call: Call = self._wiring.upstreams[matched.backend.name].call(
                 self, self._request_head, method=head.method, has_body=head.has_body, chunked=head.chunked

@@ -30,7 +30,8 @@ _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==", re.ASCII)  # RFC 6455 sec
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 _SINGLE: Final = frozenset({
-    "authorization", "content-length", "content-type", "dpop", "expect", "transfer-encoding", "traceparent",
+    "authorization", "content-length", "content-location", "content-range", "content-type", "dpop", "etag",
+    "expect", "max-forwards", "server", "traceparent", "transfer-encoding", "user-agent",
     "x-bookgate-book", "x-bookgate-person", "x-bookgate-time",
 })  # fmt: skip
 
