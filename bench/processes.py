@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import socket
 import ssl
@@ -17,6 +18,7 @@ from gateway.server.children import Child, start_child
 LOAD_CORE = 0  # of the load, the backends and Redis
 SERVER_CORE = 1  # of what is measured
 _START = 60.0  # seconds
+_PORTS = range(20_000, 32_000)  # below those that Linux hands out (ip(7), ip_local_port_range)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,14 @@ async def listens(server: Server) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody has."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports of 127.0.0.1 that nobody has, and that no connection takes meanwhile for its own end."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = secrets.choice(_PORTS)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            found.add(port)
+    return list(found)
 
 
 def program(name: str, *folders: Path) -> str:
