@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import select
 import socket
 import struct
 import termios
@@ -11,6 +12,7 @@ from typing import Final
 from gateway.proxy.pace import Pace
 
 LOOK: Final = 1.0  # seconds between two looks at who does not take what waits
+_LEFT: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -34,6 +36,13 @@ def reset(transport: asyncio.Transport) -> None:
     with suppress(OSError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
+
+
+def has_left(transport: asyncio.Transport) -> bool:
+    """Whether a client is gone that nobody reads from: what it sent hides its end (poll(2), POLLRDHUP)."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket"), _LEFT)
+    return bool(poll.poll(0))
 
 
 class Delivery:

@@ -12,10 +12,13 @@ import aiohttp
 import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import _ErrInfo  # ruff: ignore[import-private-name]  # as its queue has it
 
 from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
+from gateway.proxy.delivery import has_left
 from gateway.server.addresses import Addresses
 
+_LOOK: Final = 0.5  # seconds between two looks at a client that is not read from
 _TURNS: Final = 20  # of the event loop, that a request of the self-test may take; it takes 4
 
 
@@ -130,7 +133,7 @@ class Connection(web.RequestHandler):
     than its address may have, and is told so.
     """
 
-    __slots__ = ("_whose", "addresses", "crowded")
+    __slots__ = ("_watching", "_whose", "addresses", "crowded")
 
     addresses: Addresses | None
     crowded: bool
@@ -140,6 +143,7 @@ class Connection(web.RequestHandler):
         self.addresses = None
         self.crowded = False
         self._whose: str | None = None
+        self._watching: asyncio.TimerHandle | None = None  # a client that is not read from
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -156,6 +160,38 @@ class Connection(web.RequestHandler):
         if self.addresses is not None:
             self.addresses.leave(self._whose)
             self._whose = None
+
+    def data_received(self, data: bytes) -> None:
+        """Tells whoever reads a body that its framing broke: aiohttp only queues that behind the request.
+
+        What comes after it is nothing: counted as messages it would stop the reading, which hides a
+        client's end.
+        """
+        if self._broke():
+            return
+        super().data_received(data)
+        if self._broke() and self._current_request is not None:
+            content = self._current_request.content
+            if not content.is_eof():
+                content.set_exception(web.RequestPayloadError("framing"))
+
+    def _broke(self) -> bool:
+        return bool(self._messages) and isinstance(self._messages[-1][0], _ErrInfo)
+
+    def _pause_transport_reading(self) -> None:
+        super()._pause_transport_reading()
+        if self._watching is None:
+            self._watching = self._loop.call_later(_LOOK, self._look_for_client)
+
+    def _look_for_client(self) -> None:
+        """Whoever is not read from may leave unseen."""
+        self._watching = None
+        if self.transport is None or self.transport.is_reading():
+            return
+        if has_left(self.transport):
+            self.transport.abort()
+        else:
+            self._watching = self._loop.call_later(_LOOK, self._look_for_client)
 
     @property
     def is_idle(self) -> bool:

@@ -6,13 +6,12 @@ idle, where the request was the only thing that it was given; else it keeps it u
 
 import asyncio
 import re
-import select
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
-from gateway.proxy.delivery import reset, undelivered
+from gateway.proxy.delivery import has_left, reset, undelivered
 from gateway.proxy.exchange import Work
 from gateway.proxy.fast import Aside, Fast
 from gateway.server.addresses import Addresses
@@ -27,7 +26,6 @@ UNREAD: Final = 30.0  # seconds in which a client takes something of what it ask
 
 # What no canonical head has, whatever follows: it need not be waited for.
 _HOPELESS: Final = re.compile(rb"\r[^\n]|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LEFT: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Fronts:
@@ -180,7 +178,7 @@ class Front(asyncio.Protocol):
         else:
             head, rest = data[:end], data[end:]
         self._buffer = b""
-        if self._crowded:
+        if self._crowded or end > self._fronts.max_head:
             self.due = 0.0
             self._give(data, None)
             return
@@ -323,7 +321,7 @@ class Front(asyncio.Protocol):
     def look(self, now: float) -> None:
         """What the time that has passed means; called when it is due."""
         if self._exchange is not None:
-            if self._paused and self._has_left():
+            if self._paused and has_left(self._transport):
                 self.abort()
             else:
                 self._exchange.look(now)
@@ -349,12 +347,6 @@ class Front(asyncio.Protocol):
             self.reset()
         self._owed = left
         self.due = self._fronts.now + UNREAD
-
-    def _has_left(self) -> bool:
-        """Whether a client that is not read from is gone: what it sent hides its end (poll(2), POLLRDHUP)."""
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket"), _LEFT)
-        return bool(poll.poll(0))
 
 
 def _left(owed: int | None, size: int) -> int | None:

@@ -1,7 +1,8 @@
 """The data path behind the gateway's own middlewares, with sessions made by hand instead of signing in."""
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,12 +18,16 @@ from gateway.assertions import Assertions
 from gateway.budgets import Budgets
 from gateway.config.settings import Pages
 from gateway.cookies import book_name
+from gateway.errors import GatewayError
 from gateway.expectation import expect_handler
 from gateway.known import Known, caller_of
 from gateway.middleware import cross_origin, errors, facts, host, on_prepare
 from gateway.origins import Limits, Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
+from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.decide import Site
+from gateway.proxy.exchange import Shared
+from gateway.proxy.fast import Fast
 from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
@@ -40,6 +45,7 @@ from gateway.routes import (
     Subject,
     Timeouts,
 )
+from gateway.server.run import public_runner
 from gateway.signing_keys import SigningKey
 from gateway.telemetry import make_log
 from tests.policies import POLICY
@@ -53,6 +59,7 @@ READER = "https://reader.example.edu"
 STRANGER = "https://evil.example.net"
 NOW = 1_790_000_000
 SLOT = "s" * 16
+MAX_HEAD = 8000
 
 TRUSTED_PROXIES = (ip_network("127.0.0.0/8"),)
 TIMEOUTS = Timeouts(connect=2, first_byte=1.5, idle=1.5)
@@ -141,11 +148,30 @@ def sub_for_book(person: str, origin: str) -> str:
 
 
 class Sessions:
-    """An Authenticator whose cookies, tokens and tickets are the persons' names."""
+    """An Authenticator whose cookies, tokens and tickets are the persons' names; and what the fast path asks.
+
+    A cookie's session is kept once it was asked for, while the same is alive.
+    """
 
     def __init__(self) -> None:
         self.living: dict[str, LiveBook] = {}
         self.asked = 0
+        self._kept: dict[str, Known] = {}
+
+    def kept(self, cookie_value: str) -> Known | None:
+        known = self._kept.get(cookie_value)
+        if known is None or self.living.get(cookie_value) is not known.live:
+            return None
+        self.asked += 1
+        return known
+
+    def ask(self, cookie_value: str, done: Callable[[Known | GatewayError | None], None]) -> None:
+        self.asked += 1
+        found = self.living.get(cookie_value)
+        known = None if found is None else Known(found, caller_of(found), "nobody")
+        if known is not None:
+            self._kept[cookie_value] = known
+        asyncio.get_running_loop().call_soon(done, known)
 
     async def recognise(self, facts: Facts, policy: Policy | None) -> Known | None:
         self.asked += 1
@@ -175,6 +201,18 @@ class Tokens:
 @dataclass
 class Table:
     current: PolicyTable
+
+
+TABLE = Table(PolicyTable(exact=POLICIES, wildcards={}, any_port={}, unlisted=None, generation="g1"))
+
+
+class _Default:
+    """way: `fast` or `plain`, where a test does not say."""
+
+    way = "fast"
+
+
+DEFAULT = _Default()
 
 
 @dataclass
@@ -227,7 +265,10 @@ def head(
 
 @asynccontextmanager
 async def data_path(
-    *backends: Backend, routes: tuple[Route, ...] = ROUTES, tokens: Tokens | None = None, way: str = "plain"
+    *backends: Backend,
+    routes: tuple[Route, ...] = ROUTES,
+    tokens: Tokens | None = None,
+    way: str | None = None,
 ) -> AsyncGenerator[DataPath, None]:
     named = {one.name: one for one in backends}
     usable = tuple(sorted((r for r in routes if r.backend in named), key=lambda r: -len(r.path)))
@@ -238,7 +279,7 @@ async def data_path(
 
     wiring = Wiring(
         site=site,
-        max_head=8000,
+        max_head=MAX_HEAD,
         authenticator=sessions,
         provider_tokens=tokens or Tokens(),
         assertions=Assertions(
@@ -250,14 +291,8 @@ async def data_path(
         sub_for_book=sub_for_book,
     )
     app = application(wiring)
-    runner = web.AppRunner(
-        app,
-        handler_cancellation=True,
-        auto_decompress=False,
-        access_log=None,
-        max_line_size=16384,
-        max_field_size=16384,
-        shutdown_timeout=0.2,
+    runner = public_runner(
+        app, MAX_HEAD, 0.2, fast=fast_path(wiring, sessions) if (way or DEFAULT.way) == "fast" else None
     )
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)
@@ -270,13 +305,21 @@ async def data_path(
         await upstreams.close()
 
 
+def token(length: int) -> bytes:
+    return b"i" * length
+
+
+def fast_path(wiring: Wiring, sessions: Sessions) -> Fast:
+    shared = Shared(wiring, lambda *_: None, AnswerBytes(secure=False, clock=time.time), make_log(StringIO()))
+    return Fast(shared, sessions, TABLE, TRUSTED_PROXIES, lambda: NOW, token)
+
+
 def application(wiring: Wiring) -> web.Application:
-    table = PolicyTable(exact=POLICIES, wildcards={}, any_port={}, unlisted=None, generation="g1")
     log = make_log(StringIO())
     renderer = make_renderer(Pages(), None, lambda length: b"n" * length)
     today = datetime.fromtimestamp(NOW, UTC).date()
     middlewares = [
-        facts(Table(table), PUBLIC, TRUSTED_PROXIES, lambda: today, lambda length: b"i" * length, log),
+        facts(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: today, token, log),
         errors(renderer, PUBLIC, log),
         host("gw.test"),
         cross_origin(),

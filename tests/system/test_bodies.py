@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -15,29 +15,8 @@ from tests.system.recording_backend import (
     Connection,
     RecordingBackend,
     closing,
-    recording_backend,
     saying,
 )
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-async def shared(recorder: RecordingBackend) -> AsyncIterator[DataPath]:
-    async with data_path(backend(recorder.url)) as started:
-        yield started
-
-
-@pytest.fixture
-def path(shared: DataPath, recorder: RecordingBackend) -> Iterator[DataPath]:
-    recorder.clear()
-    shared.sign_in("ada")
-    yield shared
-    recorder.assert_sound()
 
 
 @pytest.fixture
@@ -52,7 +31,7 @@ def post(*lines: str, target: str = "/storage/x", person: str | None = "ada", me
 
 
 async def test_a_body_arrives_whole_with_its_length(path: DataPath, recorder: RecordingBackend) -> None:
-    body = gzip.compress(b"work" * 100)  # and is not unpacked on the way
+    body = gzip.compress(b"work" * 100, mtime=0)  # and is not unpacked on the way
     lines = (f"Content-Length: {len(body)}", "Content-Type: text/plain", "Content-Encoding: gzip")
     answer = await path.ask("/storage/x", *lines, method="PUT", body=body)
     assert (answer.status, recorder.last.body) == (200, body)
@@ -114,7 +93,7 @@ async def test_a_request_without_a_version_is_refused(
     path: DataPath, recorder: RecordingBackend, client: RawClient
 ) -> None:
     await client.send(b"GET /public/x\r\n\r\n")
-    assert (await client.answer()).status == 400
+    assert (await client.answer()).status in {400, 421}  # 421: it has no Host either
     assert recorder.received == []
 
 
@@ -243,10 +222,14 @@ async def test_an_answer_before_the_upload_has_ended_is_relayed(
     await client.send(post("Content-Length: 50000") + b"x" * 10)
     answer = await asyncio.wait_for(client.answer(), 10)
     assert (answer.status, answer.body) == (409, b"early")
-    await client.send(b"x" * 49990)  # drained by the gateway, and the connection goes on
+    await client.send(b"x" * 49990)  # drained by the gateway, and the connection goes on, or it said that not
+    if answer.values("Connection") == ["close"]:
+        assert await client.at_end()
+        client = await RawClient.connect(path.port)
     recorder.script = saying(OK)
     await client.send(post(method="GET"))
     assert (await asyncio.wait_for(client.answer(), 10)).status == 200
+    client.close()
 
 
 async def test_interim_answers_are_dropped(path: DataPath, recorder: RecordingBackend) -> None:
@@ -292,7 +275,7 @@ async def test_an_answer_to_the_end_of_the_connection(path: DataPath, recorder: 
 async def test_a_compressed_answer_stays_compressed_and_trailers_go(
     path: DataPath, recorder: RecordingBackend
 ) -> None:
-    packed = gzip.compress(b"work")
+    packed = gzip.compress(b"work", mtime=0)
     recorder.script = saying(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n",
         b"Trailer: Set-Cookie\r\nTransfer-Encoding: chunked\r\n\r\n",
