@@ -122,6 +122,9 @@ async def _stream(
         await _copy_events(wiring, reply, relayed, passed, delivery)
     else:
         await _copy(reply, relayed, passed, delivery)
+    # aiohttp lets small answers pile up for a client that asks on and does not read
+    delivery.waits(0)
+    await request.writer.drain()
 
 
 async def _copy_events(
