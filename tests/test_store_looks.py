@@ -292,6 +292,28 @@ async def test_a_redis_that_hangs_is_an_error_in_time_and_late_replies_are_nobod
             await all_are_their_own(it)
 
 
+async def test_a_reply_that_is_overdue_is_the_end_of_the_connection(redis_server: RedisServer) -> None:
+    """Its reply may come yet, and is nobody's."""
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(
+        lambda: lean.LeanConnection(0.2, lambda _: None, lambda: None), "127.0.0.1", redis_server.port
+    )
+    assert await connection.say("PING") == b"PONG"
+    redis_server.freeze()
+    asking = [asyncio.create_task(connection.say("PING")) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    connection.sweep()
+    assert not connection.closed.is_set()
+    await asyncio.sleep(0.15)
+    connection.sweep()
+    redis_server.thaw()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {TimeoutError}
+    await connection.closed.wait()
+    with pytest.raises(ConnectionResetError):
+        await connection.say("PING")
+
+
 async def test_of_ten_thousand_that_are_given_up_none_reaches_another(
     proxied: tuple[Looking, TcpProxy],
 ) -> None:
@@ -394,6 +416,7 @@ async def test_a_connection_that_was_lost_makes_a_doubt_and_comes_back(
     it.changes.clear()
     proxy.cut()
     await until(lambda: None in it.changes)
+    assert not it.is_fresh, "nobody tells of changes"
     assert not it.store.connection.is_proved
     await all_are_their_own(it)
     await until(lambda: it.is_fresh)
