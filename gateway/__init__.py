@@ -28,6 +28,7 @@ access             which credential counts, and whether a session serves an orig
 request_context    what the middlewares know about a request
 store/             the one way to Redis
 telemetry          log lines
+request_log        the one line a request
 session_life       what a session must be to be alive, and how its signs of life are kept
 session_ends       how sessions end: a row, Redis, everybody told
 book_sessions      how book sessions begin, are confirmed and found

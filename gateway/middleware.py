@@ -29,9 +29,20 @@ from gateway.origins import PolicyTable
 from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
 from gateway.refusals import common_headers, json_body, json_headers, reason
-from gateway.request_context import CLIENT, EMBED, POLICIES, REASON, REQUEST_ID, ROUTE, SURFACE, VERDICT
+from gateway.request_context import (
+    CLIENT,
+    EMBED,
+    PERSON,
+    POLICIES,
+    REASON,
+    REQUEST_ID,
+    ROUTE,
+    SURFACE,
+    VERDICT,
+)
+from gateway.request_log import Ended, RequestLog
 from gateway.surfaces import check_target, surface_of
-from gateway.telemetry import AUDIT, Audit, Log, request_line
+from gateway.telemetry import AUDIT, Audit, Log
 from gateway.verdicts import Verdicts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,6 +73,7 @@ def facts(
     today: Callable[[], date],
     token: Callable[[int], bytes],
     log: Log,
+    requests: RequestLog,
 ) -> Middleware:
     """First: the request's id and the one decision about its Origin, before anything can be refused.
 
@@ -87,16 +99,17 @@ def facts(
             response = await handler(request)
             status = response.status
         finally:
-            line = {
-                "id": request[REQUEST_ID],
-                "method": request.method,
-                "route": request.get(ROUTE, request[SURFACE].value),
-                "origin": verdict.origin,
-                "status": status,
-                "reason": request.get(REASON),
-                "ms": round((time.perf_counter() - began) * 1000, 1),
-            }
-            request_line(log, line)
+            ended = Ended(
+                request[REQUEST_ID],
+                request.method,
+                request.get(ROUTE, request[SURFACE].value),
+                verdict.origin,
+                status,
+                request.get(REASON),
+                round((time.perf_counter() - began) * 1000, 1),
+                person=request.get(PERSON),
+            )
+            requests.note(ended)
         return response
 
     return handle

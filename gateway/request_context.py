@@ -12,4 +12,5 @@ POLICIES = web.RequestKey("policies", PolicyTable)
 EMBED = web.RequestKey("embed", bool)  # the route says `embed: true`: any page may load the answer
 CLIENT = web.RequestKey("client", str)  # the client's address, as trusted proxies tell it
 ROUTE = web.RequestKey("route", str)  # for the log line: the backend or the endpoint that answered
+PERSON = web.RequestKey("person", str)  # for the log line: a keyed hash
 REASON = web.RequestKey("reason", str)  # for the log line: the refusal's code and what lies behind it

@@ -30,6 +30,7 @@ ROWS = (
     ("access", "authorize_rules", "doctor_rules", "verdicts", "surfaces"),
     ("forms", "request_context", "expectation"),
     ("store", "telemetry"),
+    ("request_log",),
     ("session_life",),
     ("session_ends",),
     ("book_sessions",),

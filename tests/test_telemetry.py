@@ -2,23 +2,7 @@ import json
 from io import StringIO
 from pathlib import Path
 
-from gateway.telemetry import Audit, Audited, make_log, request_line
-
-
-def test_a_request_is_one_line() -> None:
-    stream = StringIO()
-    request_line(make_log(stream), {"id": "x", "reason": "two\nlines", "status": 200, "origin": None})
-    said = json.loads(stream.getvalue())
-    assert stream.getvalue().count("\n") == 1
-    assert said.pop("timestamp").endswith("Z")
-    assert said == {
-        "event": "request",
-        "level": "info",
-        "id": "x",
-        "reason": "two\nlines",
-        "status": 200,
-        "origin": None,
-    }
+from gateway.telemetry import Audit, Audited, make_log
 
 
 def test_whatever_is_told_the_line_is_ascii() -> None:

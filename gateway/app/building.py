@@ -17,7 +17,7 @@ from gateway.health import private_app
 from gateway.merges import Merges, Telling
 from gateway.middleware import cross_origin, errors, facts, host, on_prepare
 from gateway.pages.flow import Way
-from gateway.pages.render import make_renderer
+from gateway.pages.render import Renderer, make_renderer
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import build as build_providers
 from gateway.providers import open_session
@@ -61,20 +61,7 @@ async def build(
         providers = build_providers(settings.providers, session, core.clock)
         ways = {block.id: Way(block.id, block.label, providers[block.id]) for block in settings.providers}
         renderer = make_renderer(settings.pages, settings.contact, core.token)
-        app = web.Application(
-            middlewares=[
-                # the id and the verdict on Origin, which every later refusal's answer needs
-                facts(origins, settings.public_url, settings.trusted_proxies, core.today, core.token, log),
-                # outside all that may refuse
-                errors(renderer, settings.public_url, log),
-                # before anything is done for a name that is not ours
-                host(settings.public_url.partition("://")[2]),
-                # before sessions and routing: a preflight has no cookie and an unknown path may be asked for
-                cross_origin(),
-            ],
-            client_max_size=0,
-        )
-        app.on_response_prepare.append(on_prepare(settings.public_url))
+        app = _application(core, renderer)
         tokens = ProviderTokens.over(
             core.store.connection, settings, core.sealer, core.sessions, providers, clock, core.token, log
         )
@@ -98,3 +85,29 @@ def make_merges(core: Core, upstreams: Upstreams) -> Merges:
         core.settings.routes, upstreams, core.assertions, partial(subject_for, core.settings.keys)
     )
     return Merges(core.directory.guests, telling, core.sessions.end_everywhere, core.clock, core.log)
+
+
+def _application(core: Core, renderer: Renderer) -> web.Application:
+    app = web.Application(
+        middlewares=[
+            # the id and the verdict on Origin, which every later refusal's answer needs
+            facts(
+                core.origins,
+                core.settings.public_url,
+                core.settings.trusted_proxies,
+                core.today,
+                core.token,
+                core.log,
+                core.requests,
+            ),
+            # outside all that may refuse
+            errors(renderer, core.settings.public_url, core.log),
+            # before anything is done for a name that is not ours
+            host(core.settings.public_url.partition("://")[2]),
+            # before sessions and routing: a preflight has no cookie and an unknown path may be asked for
+            cross_origin(),
+        ],
+        client_max_size=0,
+    )
+    app.on_response_prepare.append(on_prepare(core.settings.public_url))
+    return app

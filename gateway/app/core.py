@@ -20,6 +20,7 @@ from gateway.keyring import AssertionKeys, RootKeys
 from gateway.opening import open_sessions
 from gateway.origin_history import OriginHistory
 from gateway.quick_sessions import QuickSessions
+from gateway.request_log import RequestLog
 from gateway.revocations import Revocations
 from gateway.routes import Subject
 from gateway.sealing import Sealer
@@ -37,6 +38,7 @@ class Core:
     settings: Settings
     origins: Origins
     log: Log
+    requests: RequestLog
     store: Store
     sealer: Sealer
     sessions: Sessions
@@ -87,6 +89,7 @@ async def open_core(
         settings=settings,
         origins=origins,
         log=log,
+        requests=_request_log(stack, log),
         store=store,
         sealer=sealer,
         sessions=sessions,
@@ -122,3 +125,9 @@ async def beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _request_log(stack: AsyncExitStack, log: Log) -> RequestLog:
+    requests = RequestLog(log, asyncio.get_running_loop().call_later)
+    stack.callback(requests.flush)
+    return requests

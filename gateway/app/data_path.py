@@ -23,9 +23,9 @@ from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
+from gateway.request_log import Ended
 from gateway.store.buckets import Buckets
 from gateway.surfaces import PROXIED_PATHS
-from gateway.telemetry import request_line
 
 
 async def add_proxy(
@@ -68,20 +68,24 @@ async def add_proxy(
 
 
 def make_fast(core: Core, wiring: Wiring) -> Fast:
-    settings = core.settings
+    settings, requests = core.settings, core.requests
 
     def note(exchange: Exchange, status: int, why: str | None) -> None:
-        matched = exchange.forward.matched
-        line = {
-            "id": exchange.request_id,
-            "method": matched.head.method,
-            "route": matched.route.backend,
-            "origin": exchange.verdict.origin,
-            "status": status,
-            "reason": why,
-            "ms": round((time.perf_counter() - exchange.began) * 1000, 1),
-        }
-        request_line(core.log, line)
+        matched, first = exchange.forward.matched, exchange.first_byte
+        ended = Ended(
+            exchange.request_id,
+            matched.head.method,
+            matched.route.backend,
+            exchange.verdict.origin,
+            status,
+            why,
+            round((time.perf_counter() - exchange.began) * 1000, 1),
+            first_byte_ms=None if first is None else round((first - exchange.began) * 1000, 1),
+            bytes_in=exchange.bytes_in,
+            bytes_out=exchange.bytes_out,
+            person=exchange.person,
+        )
+        requests.note(ended)
 
     secure = settings.public_url.startswith("https://")
     shared = Shared(wiring, note, AnswerBytes(secure=secure, clock=time.time), core.log)

@@ -101,7 +101,7 @@ class Exchange:
     __slots__ = (
         "_call", "_chunked", "_client", "_decoder", "_endless", "_identity", "_keep", "_left", "_moved",
         "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "began", "bytes_in",
-        "bytes_out", "forward", "live", "request_id", "takes_body", "verdict",
+        "bytes_out", "first_byte", "forward", "live", "person", "request_id", "takes_body", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +123,7 @@ class Exchange:
         self.forward = forward
         self.verdict = verdict
         self.live: LiveBook | None = None if known is None else known.live
+        self.person = None if known is None else known.person_hash
         self._identity = identity
         self.address = address
         self.request_id = request_id
@@ -141,6 +142,7 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self.began = time.perf_counter()
+        self.first_byte: float | None = None
 
     def begin(self) -> Self:
         """Ask the backend."""
@@ -251,6 +253,7 @@ class Exchange:
             return
         bodiless = matched.head.method == "HEAD" or made.status in _BODILESS
         self._status = made.status
+        self.first_byte = time.perf_counter()
         self._chunked = made.length is None and not bodiless
         self._keep = self._may_keep()
         out = self._head_bytes(made, bodiless=bodiless)

@@ -20,7 +20,7 @@ from gateway.proxy.head import Head, parse
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.records import LiveBook, LiveSignIn
-from gateway.request_context import CLIENT, EMBED, POLICIES, REQUEST_ID, ROUTE, VERDICT
+from gateway.request_context import CLIENT, EMBED, PERSON, POLICIES, REQUEST_ID, ROUTE, VERDICT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Headers = tuple[tuple[str, str], ...]
@@ -83,6 +83,8 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     if not isinstance(step, NeedSession):
         return Passed(step, None, _budget(wiring, matched, None))
     known = await wiring.authenticator.recognise(facts(head, matched, wiring.site), verdict.policy)
+    if known is not None:
+        request[PERSON] = known.person_hash
     caller = None if known is None else known.caller
     forward = identify(step, caller, wiring.sub_for_book)
     spend = _budget(wiring, matched, caller)

@@ -33,6 +33,7 @@ from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import Book, LiveBook, LiveSignIn, Mode, SignIn
+from gateway.request_log import RequestLog
 from gateway.routes import (
     Address,
     AssertionRule,
@@ -316,10 +317,11 @@ def fast_path(wiring: Wiring, sessions: Sessions) -> Fast:
 
 def application(wiring: Wiring) -> web.Application:
     log = make_log(StringIO())
+    requests = RequestLog(log, asyncio.get_running_loop().call_later)
     renderer = make_renderer(Pages(), None, lambda length: b"n" * length)
     today = datetime.fromtimestamp(NOW, UTC).date()
     middlewares = [
-        facts(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: today, token, log),
+        facts(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: today, token, log, requests),
         errors(renderer, PUBLIC, log),
         host("gw.test"),
         cross_origin(),

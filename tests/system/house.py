@@ -1,5 +1,6 @@
 """A whole gateway on loopback: real files, Redis, SQLite, sockets; a lying provider; recording backends."""
 
+import asyncio
 import io
 import json
 import socket
@@ -116,6 +117,16 @@ class House:
     origins: Origins
     origins_file: Path
     log: io.StringIO
+
+    async def requests(self, *ids: object) -> dict[object, dict[str, object]]:
+        """The log's lines of requests, when those of these ids are written: that is done some at a time."""
+        async with asyncio.timeout(20):
+            while True:
+                lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
+                found = {line["id"]: line for line in lines if line["event"] == "request"}
+                if set(ids) <= set(found):
+                    return found
+                await asyncio.sleep(0.02)
 
     def reader(self, subject: str = "ada") -> Reader:
         return Reader(self.url, lambda url: self.at_provider(url, subject))
