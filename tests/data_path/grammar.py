@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -287,6 +288,14 @@ def _answer(draw: st.DrawFn) -> tuple[bytes, str]:
         case _:
             body, ends = payload, "close"
     return interim + b"\r\n".join([first, *lines, b"", body]), ends
+
+
+def answer_bytes() -> st.SearchStrategy[bytes]:
+    return _answer().map(itemgetter(0))
+
+
+def chunk_bytes() -> st.SearchStrategy[bytes]:
+    return st.sampled_from((b"", b"work", b"x" * 300, b"\r\n")).flatmap(_chunks)
 
 
 @st.composite

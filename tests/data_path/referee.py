@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _REQUEST = re.compile(rb"[A-Z]+ /[\x21-\x7e]* HTTP/1\.1")
 # aiohttp says the version that it was asked in
-_STATUS = re.compile(rb"HTTP/[0-9]\.[0-9] ([1-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*")
+_STATUS = re.compile(rb"HTTP/[0-9]\.[0-9] ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+: ?[\t\x20-\x7e\x80-\xff]*")
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
