@@ -306,10 +306,10 @@ async def test_a_reply_that_is_overdue_is_the_end_of_the_connection(redis_server
     assert not connection.closed.is_set()
     await asyncio.sleep(0.15)
     connection.sweep()
+    await until(connection.closed.is_set)
     redis_server.thaw()
     answers = await asyncio.gather(*asking, return_exceptions=True)
     assert {type(answer) for answer in answers} == {TimeoutError}
-    await connection.closed.wait()
     with pytest.raises(ConnectionResetError):
         await connection.say("PING")
 
