@@ -1,11 +1,12 @@
 """gateway/server/log_stream.py: many processes, one pipe, lines far longer than a pipe keeps together."""
 
+import json
 import os
 import subprocess
 import sys
 from collections import Counter
 
-from gateway.server.log_stream import log_stream, make_lock
+from gateway.server.log_stream import HELD, log_stream, make_lock
 
 WRITERS, LINES, LENGTH = 4, 50, 30_000
 WRITER = """
@@ -58,3 +59,38 @@ def test_a_line_is_there_as_soon_as_it_is_written() -> None:
     stream.close()
     for descriptor in (reading, writing, lock):
         os.close(descriptor)
+
+
+def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
+    """What does not fit is counted, and told as soon as there is room; what is told is whole."""
+    lock = make_lock()
+    reading, writing = os.pipe()
+    stream = log_stream(writing, lock)
+    line = "x" * 9_999 + "\n"
+    many = 2 * HELD // len(line)
+    for _ in range(many):
+        stream.write(line)  # waits for nobody: there is nobody
+    whole = lost = 0
+    with os.fdopen(reading, "rb") as pipe:
+        while whole + lost < many:
+            said = pipe.readline()
+            if said.startswith(b"{"):
+                lost += json.loads(said)["lost"]
+            else:
+                assert said == line.encode()
+                whole += 1
+    assert lost > many / 4
+    stream.close()
+    os.close(writing)
+    os.close(lock)
+
+
+def test_nobody_is_there_any_more() -> None:
+    lock = make_lock()
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = log_stream(writing, lock)
+    stream.write("x\n")
+    stream.close()
+    os.close(writing)
+    os.close(lock)

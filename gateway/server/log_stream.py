@@ -1,17 +1,24 @@
-"""One log stream of several processes: each line is written whole.
+"""One log stream of several processes: each line is written whole, and nobody waits for it.
 
 A pipe keeps a write of more than PIPE_BUF bytes together only if nobody else writes meanwhile. So everybody
-takes one lock: POSIX record locks belong to a process, and go with it however it ends.
+takes one lock: POSIX record locks belong to a process, and go with it however it ends. Whoever reads the pipe
+may be slow, or have stopped: a thread of its own writes, and what it cannot keep is counted and told later.
 """
 
+import atexit
 import fcntl
 import io
 import os
 import tempfile
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+HELD: Final = 8 << 20  # bytes that wait for whoever reads
+_PATIENCE: Final = 2.0  # seconds for what is left at the end
 
 
 def make_lock() -> int:
@@ -21,27 +28,79 @@ def make_lock() -> int:
 
 
 class _Whole(io.RawIOBase):
-    """A descriptor to which every write goes as one piece."""
+    """A descriptor to which every write goes as one piece, some time soon.
+
+    The thread begins with the first write, so that a process that forks before has none.
+    """
 
     name: Final = "log"
 
     def __init__(self, descriptor: int, lock: int) -> None:
         self._descriptor = descriptor
         self._lock = lock
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._lost = 0
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
 
     def writable(self) -> bool:  # ruff: ignore[no-self-use]  what TextIOWrapper asks
         return True
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        left = memoryview(data)
-        size = len(left)
+        piece = bytes(data)
+        with self._changed:
+            if self._size + len(piece) > HELD:
+                self._lost += piece.count(b"\n")
+                return len(piece)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="log", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+            self._pieces.append(piece)
+            self._size += len(piece)
+            self._changed.notify()
+        return len(piece)
+
+    def close(self) -> None:
+        """Gives what is left some time."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+        super().close()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._pieces and not self._closing:
+                    self._changed.wait()
+                if not self._pieces:
+                    return
+                piece = b"".join(self._pieces)
+                self._pieces.clear()
+                if self._lost:
+                    piece += b'{"event":"log","level":"warning","lost":%d}\n' % self._lost
+                    self._lost = 0
+            try:
+                self._put(piece)
+            except OSError:  # nobody reads it any more, or there is no room: the next ones may fare better
+                with self._changed:
+                    self._lost += piece.count(b"\n")
+            finally:
+                with self._changed:
+                    self._size = sum(map(len, self._pieces))
+
+    def _put(self, piece: bytes) -> None:
+        left = memoryview(piece)
         fcntl.lockf(self._lock, fcntl.LOCK_EX)
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
         finally:
             fcntl.lockf(self._lock, fcntl.LOCK_UN)
-        return size
 
 
 def log_stream(descriptor: int, lock: int) -> io.TextIOWrapper:
