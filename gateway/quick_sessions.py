@@ -46,7 +46,10 @@ class _Entry(msgspec.Struct, eq=False):
 
 
 class QuickSessions:
-    """looks: whose changes become this one's to hear."""
+    """looks: whose changes become this one's to hear.
+
+    hits, misses: cookies that were served without a question, and those that were asked about.
+    """
 
     def __init__(self, sessions: Sessions, sealer: Sealer, looks: Looks) -> None:
         self._loop = asyncio.get_running_loop()
@@ -55,6 +58,7 @@ class QuickSessions:
         self._sealer = sealer
         self.looks = looks
         self._marks = sessions.marks
+        self.hits = self.misses = 0
         self._by_cookie: dict[str, _Entry] = {}
         self._by_key: dict[str, _Entry] = {}  # of those in token mode: opened, and looked at each time
         self._by_slot: dict[str, list[_Entry]] = {}
@@ -82,6 +86,7 @@ class QuickSessions:
             return None
         now = self.time()
         if now < entry.until and now < self.looks.fresh_until and self._sessions.marks is self._marks:
+            self.hits += 1
             return entry.known
         return None
 
@@ -90,6 +95,7 @@ class QuickSessions:
 
         None: nobody's. StoreUnavailableError: Redis does not say.
         """
+        self.misses += 1
         entry = self._by_cookie.get(cookie_value)
         if entry is not None:
             _Ask(self, cookie_value, entry.key, entry.parent_key, None, entry.question, done).go()

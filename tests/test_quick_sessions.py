@@ -80,7 +80,9 @@ async def test_a_session_that_is_kept_is_the_same_value(one: Quick) -> None:
     assert one.kept(live) is first
     one.sessions.forget([live.key])
     assert one.kept(live) is None
+    hits, misses = one.sessions.hits, one.sessions.misses
     assert await one.find(live) is first
+    assert (one.sessions.hits - hits, one.sessions.misses - misses) == (0, 1)
 
 
 async def test_it_is_kept_for_five_seconds(one: Quick) -> None:

@@ -66,7 +66,7 @@ class Connection:
         self._free = asyncio.Semaphore(connections)
         self._running: set[asyncio.Task[object]] = set()
         self._proved: frozenset[str] = frozenset()
-        self._doubts = 1
+        self.doubts = 1  # that there ever were
         self._settled = 0  # doubts, by the last proof
         self._proof: asyncio.Task[None] | None = None
 
@@ -111,7 +111,7 @@ class Connection:
 
     def doubt(self) -> None:
         """Nothing is answered before the next proof."""
-        self._doubts += 1
+        self.doubts += 1
         for on_doubt in self.on_doubt:
             on_doubt()
 
@@ -122,12 +122,12 @@ class Connection:
     @property
     def is_proved(self) -> bool:
         """Whether nobody has doubted since the last proof."""
-        return self.prover is None or self._settled >= self._doubts
+        return self.prover is None or self._settled >= self.doubts
 
     async def _bounded(self, operation: "Callable[[Redis], Awaitable[T]]") -> T:
         until = asyncio.get_running_loop().time() + self.deadline
         while True:
-            if self._settled < self._doubts:
+            if self._settled < self.doubts:
                 await self._settle(until)
             try:
                 async with asyncio.timeout_at(until), self._free:
@@ -147,10 +147,10 @@ class Connection:
 
     async def _settle(self, until: float) -> None:
         """Waits until every doubt that there is now is settled. until: of the loop's clock."""
-        doubts = self._doubts
+        doubts = self.doubts
         while self.prover is not None and self._settled < doubts:
             if self._proof is None or self._proof.done():
-                self._proof = asyncio.create_task(self._prove(self.prover, self._doubts))
+                self._proof = asyncio.create_task(self._prove(self.prover, self.doubts))
                 self._proof.add_done_callback(_seen)
             try:
                 async with asyncio.timeout_at(until):
