@@ -1,12 +1,13 @@
 """gateway/server/listening.py: what is bound for an address, and what is said where it cannot be."""
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.config.settings import Address
-from gateway.server.listening import bind, close
+from gateway.server.listening import UNSENT, bind, close
 from tests.system.house import free_port
 
 
@@ -19,6 +20,24 @@ def test_a_port_is_bound_and_refuses_until_somebody_listens() -> None:
     socket.create_connection(("127.0.0.1", address.port), 5).close()
     close([listener], address)
     close(bind(address), address)
+
+
+def test_the_kernel_takes_little_for_a_client_that_reads_nothing() -> None:
+    address = Address("127.0.0.1", free_port())
+    (listener,) = bind(address)
+    listener.listen()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", address.port))
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.setblocking(False)
+            taken = 0
+            with suppress(BlockingIOError):
+                while taken < 4 * UNSENT:
+                    taken += accepted.send(b"x" * 10_000)
+    assert 10_000 <= taken <= UNSENT + 50_000
+    close([listener], address)
 
 
 def test_a_name_is_bound_in_both_families() -> None:

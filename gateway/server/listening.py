@@ -8,6 +8,10 @@ from pathlib import Path
 
 from gateway.config.settings import Address
 
+# Bytes that the kernel takes for a client beyond what is under way: else it is megabytes for each that reads
+# nothing, of memory that all connections share. Accepted connections have it of their listener (tcp(7)).
+UNSENT = 1 << 18
+_UNSENT_OPTION = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 QUEUE = 1024  # connections that may wait while workers are busy, or one is being replaced
 
 
@@ -37,14 +41,20 @@ def bind(address: Address) -> list[socket.socket]:
 def _bind_port(family: int, place: tuple[str | int, ...] | tuple[int, bytes]) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own
+        _set_options(listener)
         listener.bind(place)
     except OSError as error:
         listener.close()
         raise OSError(error.errno, f"{place[0]!s}:{place[1]!s}: {error.strerror}") from error
     return listener
+
+
+def _set_options(listener: socket.socket) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if _UNSENT_OPTION is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, _UNSENT_OPTION, UNSENT)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own
 
 
 def _bind_path(path: Path) -> socket.socket:

@@ -14,6 +14,7 @@ from typing import Final
 LOOK: Final = 0.1  # seconds between two looks at all of them
 AT_ONCE: Final = 100  # that connect
 _CONNECT: Final = 30.0  # seconds
+_LISTEN: Final = "0A"
 
 
 @dataclass(slots=True)
@@ -132,8 +133,17 @@ async def crowd(
         made.close()
 
 
-def descriptors(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def connections(pid: int, *ports: int) -> int:
+    """TCP connections of a process that begin or end at these ports (proc(5), net/tcp)."""
+    mine = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
+    lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text("utf-8").splitlines()[1:]]
+    asked = {f"{port:04X}" for port in ports}
+    return sum(
+        bool({found[1][-4:], found[2][-4:]} & asked)
+        and found[3] != _LISTEN
+        and f"socket:[{found[9]}]" in mine
+        for found in lines
+    )
 
 
 def resident(pid: int) -> int:

@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.floods.crowd import Client, Crowd, crowd, descriptors, resident
+from tests.floods.crowd import Client, Crowd, connections, crowd, resident
+from tests.floods.ordinary import Ordinary, ordinary
 from tests.system.house import TRUSTED
 from tests.system.reader import Flow
 from tests.system.recording_backend import Connection
 from tests.workers.gateway_process import GatewayProcess, gateway_process
-from tests.workers.load import Load, load
 
 LONG: Final = os.environ.get("FLOODS") == "long"
 SLOW: Final = 1000 if LONG else 100
 RATE: Final = 50.0  # ordinary requests a second
 CALM: Final = 10.0 if LONG else 2.0  # seconds without anybody slow
+BUSY: Final = 12.0  # seconds with all of them: the first are cut after 15
 PATIENT: Final = 90.0  # seconds; whoever is to be cut was cut long before
-BIG: Final = 3_500_000  # bytes: more than the kernel takes for a client
-LIMITS: Final = "limits: {requests: {per_person: 100000/s, per_origin: 100000/s}}\n"
+BIG: Final = 1_000_000  # bytes: more than the kernel takes for a client
+LIMITS: Final = (
+    "limits: {connections_per_address: 20000, requests: {per_person: 100000/s, per_origin: 100000/s}}\n"
+)
 
 KEPT: Final = 4  # connections to services, that wait for the next request
 
@@ -41,6 +44,7 @@ class Edit:
 
     def __call__(self, text: str) -> str:
         roomy = text.replace("    websocket: true\n", "    in_flight: {max: 10000}\n", 1)
+        roomy = roomy.replace("/grades/}]", "/grades/}], in_flight: {max: 10000}", 1)
         bare = re.sub(r"(?m)^(?:limits|data_path): .*\n", "", roomy)
         return f"{bare}data_path: {self.data_path}\n{self.more}"
 
@@ -73,7 +77,7 @@ async def gateway_for(folder: Path, data_path: str, more: str = LIMITS) -> Async
 
 @dataclass(frozen=True)
 class Evening:
-    """What became of everybody. open_before, open_after: files and connections that the worker had open.
+    """What became of everybody. left: connections that were open after them.
 
     took: bytes of memory that the worker had more while all were there.
     """
@@ -83,10 +87,9 @@ class Evening:
     chunks: list[Client]
     readers: list[Client]
     sippers: list[Client]
-    calm: Load
-    busy: Load
-    open_before: int
-    open_after: int
+    calm: Ordinary
+    busy: Ordinary
+    left: int
     took: int
 
 
@@ -94,10 +97,8 @@ async def evening(folder: Path, data_path: str) -> Evening:
     async with gateway_for(folder, data_path) as gateway:
         said = await sign_in(gateway)
         (worker,) = gateway.workers()
-        others = {method: f"{method} /grades/1 HTTP/1.1\r\n{said}".encode() for method in ("GET", "POST")}
-        async with load(gateway.port, others, RATE) as calm:
-            await asyncio.sleep(CALM)
-        before, memory = descriptors(worker), resident(worker)
+        calm = await ordinary(gateway.port, said, RATE, CALM)
+        memory = resident(worker)
         async with (
             crowd(gateway.port) as heads,
             crowd(gateway.port) as bodies,
@@ -107,15 +108,15 @@ async def evening(folder: Path, data_path: str) -> Evening:
         ):
             await _come(said, heads, bodies, chunks, readers, sippers)
             took = resident(worker) - memory
-            async with load(gateway.port, others, RATE) as busy:
-                await asyncio.gather(
-                    heads.drip(PATIENT, drop=b"a"),
-                    bodies.drip(PATIENT, drop=b"a"),
-                    chunks.drip(PATIENT, drop=b"1\r\na\r\n"),
-                    readers.drip(PATIENT),
-                    sippers.drip(PATIENT, sip=100),
-                )
-            after = await _settled(worker, before)
+            busy, *_ = await asyncio.gather(
+                ordinary(gateway.port, said, RATE, BUSY),
+                heads.drip(PATIENT, drop=b"a"),
+                bodies.drip(PATIENT, drop=b"a"),
+                chunks.drip(PATIENT, drop=b"1\r\na\r\n"),
+                readers.drip(PATIENT),
+                sippers.drip(PATIENT, sip=100),
+            )
+            left = await still_open(gateway)
         return Evening(
             heads.clients,
             bodies.clients,
@@ -124,8 +125,7 @@ async def evening(folder: Path, data_path: str) -> Evening:
             sippers.clients,
             calm,
             busy,
-            before,
-            after,
+            left,
             took,
         )
 
@@ -141,16 +141,12 @@ async def _come(
     await sippers.connect(SLOW // 2, get.encode())
 
 
-async def _settled(worker: int, before: int) -> int:
-    """What the worker has open, when no more is left than before, or after a while."""
+async def still_open(gateway: GatewayProcess, more: int = 0) -> int:
+    """Connections to clients and services, when only those are left that are kept, or after a while."""
     began = time.monotonic()
-    # ruff: ignore[async-busy-wait]  # another process
-    while (left := descriptors(worker)) > before + KEPT and time.monotonic() - began < PATIENT:
+    (worker,) = gateway.workers()
+    while (left := connections(worker, gateway.port, gateway.storage.port)) > KEPT + more:
+        if time.monotonic() - began > PATIENT:
+            break
         await asyncio.sleep(0.1)
     return left
-
-
-def p99(asked: Load) -> float:
-    """Seconds, of what was answered."""
-    took = sorted(asked.times)
-    return took[len(took) * 99 // 100]

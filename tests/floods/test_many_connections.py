@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -10,17 +10,18 @@ import pytest
 from gateway.server.addresses import TOLD
 from gateway.server.run import MAX_HEADERS
 from gateway.server.times import KEEP_ALIVE
-from tests.floods.crowd import crowd, descriptors, resident
-from tests.floods.evening import CALM, KEPT, LIMITS, LONG, RATE, gateway_for, p99, sign_in
+from tests.floods.crowd import crowd, resident
+from tests.floods.evening import CALM, KEPT, LIMITS, LONG, RATE, gateway_for, sign_in, still_open
+from tests.floods.ordinary import ordinary
 from tests.system.raw_client import RawClient
 from tests.workers.gateway_process import GatewayProcess, figure
-from tests.workers.load import load
 
 PATHS = ("fast", "plain")
 IDLE = 9000 if LONG else 300
+BESIDE = 5.0 if LONG else 2.0  # seconds: before the idle ones are closed
 HEADS = 200
 MOST = 40  # connections of an address, where there is a limit
-FEW = LIMITS.replace("limits: {", f"limits: {{connections_per_address: {MOST}, ")
+FEW = LIMITS.replace("20000", str(MOST))
 WAIT = 30.0  # seconds that a busy machine may take for what takes one
 OPEN = "GET /pictures/1 HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n"  # a route that asks nobody to sign in
 
@@ -34,38 +35,28 @@ async def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenera
 async def test_idle_connections_cost_little_and_end_in_their_time(gateway: GatewayProcess) -> None:
     said = await sign_in(gateway)
     (worker,) = gateway.workers()
-    ask = {method: f"{method} /grades/1 HTTP/1.1\r\n{said}".encode() for method in ("GET", "POST")}
-    async with load(gateway.port, ask, RATE) as calm:
-        await asyncio.sleep(CALM)
-    before, memory = descriptors(worker), resident(worker)
+    ask = f"GET /grades/1 HTTP/1.1\r\n{said}\r\n".encode()
+    calm = await ordinary(gateway.port, said, RATE, CALM)
+    memory = resident(worker)
     async with crowd(gateway.port) as idle:
-        await idle.connect(IDLE, ask["GET"] + b"\r\n")
+        await idle.connect(IDLE, ask)
         await idle.until(lambda: all(client.status is not None for client in idle.clients), WAIT)
         assert {client.status for client in idle.clients} == {200}
         each = (resident(worker) - memory) / IDLE
-        async with load(gateway.port, ask, RATE) as busy:
-            await asyncio.sleep(CALM)
+        busy = await ordinary(gateway.port, said, RATE, BESIDE)
         await idle.until(lambda: not idle.open, KEEP_ALIVE + WAIT)
     figure(
         f"{IDLE} idle connections: {each / 1000:.1f} kB each; p99 of ordinary requests"
-        f" {p99(calm) * 1000:.1f} ms, beside them {p99(busy) * 1000:.1f} ms"
+        f" {calm.p99 * 1000:.1f} ms, beside them {busy.p99 * 1000:.1f} ms"
     )
-    assert (busy.failures, set(busy.answered)) == ([], {200})
-    await _until(lambda: descriptors(worker) <= before + KEPT)
-
-
-async def _until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT):
-        while not found():  # ruff: ignore[async-busy-wait]  # another process
-            await asyncio.sleep(0.05)
+    assert (busy.failures, busy.statuses) == ([], {200})
+    assert await still_open(gateway) <= KEPT
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_one_address_has_so_many_connections_and_others_are_served(tmp_path: Path, path: str) -> None:
     async with gateway_for(tmp_path, path, FEW) as gateway:
-        (worker,) = gateway.workers()
         ask = f"{OPEN.format(gateway.port)}\r\n".encode()
-        before = descriptors(worker)
         async with crowd(gateway.port) as many:
             await many.connect(MOST, ask)
             await many.until(lambda: all(client.status == 200 for client in many.clients), WAIT)
@@ -79,12 +70,14 @@ async def test_one_address_has_so_many_connections_and_others_are_served(tmp_pat
             async with crowd(gateway.port) as silent:
                 await silent.connect(20 * TOLD, b"")
                 await silent.until(lambda: len(silent.open) <= TOLD, WAIT)
-                assert descriptors(worker) <= before + 2 * MOST + TOLD + KEPT  # with those to the service
+                assert (
+                    await still_open(gateway, 2 * MOST + TOLD) <= 2 * MOST + TOLD + KEPT
+                )  # with those to the service
                 async with crowd(gateway.port, address="127.0.0.2") as others:
                     await others.connect(MOST, ask)
                     await others.until(lambda: all(client.status == 200 for client in others.clients), WAIT)
             assert len(many.open) == MOST, "those that were there before are served on"
-        await _until(lambda: descriptors(worker) <= before + KEPT)
+        assert await still_open(gateway) <= KEPT
         client = await RawClient.connect(gateway.port)
         await client.send(ask)
         assert (await client.answer()).status == 200
