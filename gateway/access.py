@@ -82,9 +82,17 @@ def credential(facts: Facts) -> Credential:
 
 def cookie_values(origin: str, lines: Sequence[str]) -> tuple[str, ...]:
     """Of the cookies that may name a session of this origin, as in CookieCredential."""
-    jar = cookies.parse(lines)
-    found = (jar.one(cookies.book_name(origin)), jar.one(cookies.guest_name(origin)))
-    return tuple([value for value in found if value is not None])
+    wanted = (cookies.book_name(origin), cookies.guest_name(origin))
+    found: dict[str, str] = {}
+    for line in lines:
+        for part in line.split(";"):
+            name, equals, value = part.partition("=")
+            name = name.strip(" \t")
+            if equals and name in wanted:
+                if name in found:
+                    raise InvalidRequestError(f"cookie {name} came twice")
+                found[name] = value.strip(" \t")
+    return tuple([found[name] for name in wanted if name in found])
 
 
 def admits(book: Book, origin: str, policy: Policy | None, now: int) -> bool:

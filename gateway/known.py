@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.identity import Caller
-from gateway.records import LiveBook
+from gateway.records import LiveBook, LiveSignIn
 
 Header = tuple[str, str]
 
@@ -11,13 +11,20 @@ Header = tuple[str, str]
 class Known(msgspec.Struct, eq=False):
     """A book session that was found alive, and what was made of it since.
 
-    person_hash: what a log line says instead of the person. lines: identity headers that were made for it.
+    person_hash: what a log line says instead of the person. sign_in: that it is of; a guest's has none.
+    lines: identity headers that were made for it.
     """
 
     live: LiveBook
     caller: Caller
     person_hash: str
     lines: dict[tuple[str, str | None, str], "Line"] = msgspec.field(default_factory=dict)
+    sign_in: LiveSignIn | None = None
+
+    def __post_init__(self) -> None:
+        above, key = self.live.parent, self.live.record.parent
+        if above is not None and key is not None:
+            self.sign_in = LiveSignIn(None, key, above)
 
 
 class Line(msgspec.Struct, frozen=True, eq=False):

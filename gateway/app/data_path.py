@@ -68,7 +68,7 @@ async def add_proxy(
 
 
 def make_fast(core: Core, wiring: Wiring) -> Fast:
-    settings, requests = core.settings, core.requests
+    requests = core.requests
 
     def note(exchange: Exchange, status: int, why: str | None) -> None:
         matched, first = exchange.forward.matched, exchange.first_byte
@@ -87,6 +87,14 @@ def make_fast(core: Core, wiring: Wiring) -> Fast:
         )
         requests.note(ended)
 
-    secure = settings.public_url.startswith("https://")
+    secure = core.settings.public_url.startswith("https://")
     shared = Shared(wiring, note, AnswerBytes(secure=secure, clock=time.time), core.log)
-    return Fast(shared, core.quick, core.origins, settings.trusted_proxies, core.clock, core.token)
+    return Fast(
+        shared,
+        core.quick,
+        core.authenticator,
+        core.origins,
+        core.settings.trusted_proxies,
+        core.clock,
+        core.token,
+    )

@@ -27,6 +27,7 @@ wiring     what the data path is given, and the steps that both kinds of request
 whole      an answer that is here as a whole, written in one piece
 plain      the reference path: aiohttp's server
 fast       the fast path: decided and forwarded on the spot, or handed over
+asking     a request whose session is asked for first
 exchange   one request on it: callbacks, no task
 websocket  the same for WebSockets
 """

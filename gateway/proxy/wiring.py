@@ -1,7 +1,7 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from gateway.identity import PROVIDER_TOKEN, Caller, plain_headers
 from gateway.known import Known
 from gateway.origins import Policy
 from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing, signed_out
+from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
@@ -50,6 +51,7 @@ class Wiring:
     streams: Streams
     budgets: Budgets
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
+    lines: Lines = field(default_factory=Lines)
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -72,6 +74,7 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
         request.raw_path,
         (request.version.major, request.version.minor),
         request.raw_headers,
+        wiring.lines,
         hosts=wiring.site.hosts,
         max_bytes=wiring.max_head,
     )
@@ -88,7 +91,7 @@ async def admit_request(wiring: Wiring, request: web.Request) -> Passed:
     caller = None if known is None else known.caller
     forward = identify(step, caller, wiring.sub_for_book)
     spend = _budget(wiring, matched, caller)
-    token = None if known is None else await _provider_token(wiring, request, forward, known.live)
+    token = None if known is None else await _provider_token(wiring, request, forward, known)
     return Passed(forward, known, spend, token)
 
 
@@ -105,11 +108,9 @@ class Cutting:
             self._request.transport.abort()
 
 
-async def _provider_token(
-    wiring: Wiring, request: web.Request, forward: Forward, live: LiveBook
-) -> str | None:
+async def _provider_token(wiring: Wiring, request: web.Request, forward: Forward, known: Known) -> str | None:
     """The access token that the backend asks for, of the person's own sign-in and no other."""
-    sign_in = sign_in_of(live)
+    sign_in = known.sign_in
     if sign_in is None:
         return None
     wanted, provider = forward.matched.backend.provider_token, sign_in.record.provider
@@ -118,7 +119,7 @@ async def _provider_token(
         return None
     if wanted != provider:
         raise ForbiddenError(f"a token of {wanted} is needed, the session is of {provider}")
-    with wiring.streams.open(live, Cutting(request).cut):  # it may take longer than the session lives
+    with wiring.streams.open(known.live, Cutting(request).cut):  # it may take longer than the session lives
         token = await wiring.provider_tokens.fresh(sign_in)
     if token is None:
         raise signed_out(forward.matched.policy)
@@ -176,10 +177,3 @@ def identity_lines(
     # out of the session: a directory that is down must not stop requests of sessions that run
     claims = {} if parent is None else parent.claims
     return (*plain_headers(backend.headers, caller.provider, claims), signed, *token)
-
-
-def sign_in_of(live: LiveBook) -> LiveSignIn | None:
-    """The sign-in that a book session is of; a guest's has none."""
-    if live.parent is None or live.record.parent is None:
-        return None
-    return LiveSignIn(None, live.record.parent, live.parent)

@@ -85,24 +85,24 @@ class Fronts:
 class Front(asyncio.Protocol):
     """A client's connection. due: when it is looked at next, in the loop's time.
 
-    At most one of `_exchange` and `_stock` is there; with neither it waits for a request, or for its end.
+    At most one of `_exchange` and `stock` is there; with neither it waits for a request, or for its end.
     """
 
     __slots__ = (
-        "_buffer", "_crowded", "_ending", "_exchange", "_fronts", "_owed", "_paused", "_stock",
+        "buffer", "_crowded", "_ending", "_exchange", "_fronts", "_owed", "paused", "stock",
         "_transport", "_whose", "due", "full", "peer",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
         self._fronts = fronts
-        self._buffer = b""  # what came of a head, or of requests that wait
+        self.buffer = b""  # what came of a head, or of requests that wait
         self._exchange: Work | None = None
-        self._stock: Connection | None = None
+        self.stock: Connection | None = None
         # of a stock handler: bytes of a body that it is still to be given; None: nobody knows, it stays.
         # At the end: of bytes that the client has not taken.
         self._owed: int | None = 0
         self._ending = False
-        self._paused = False  # nothing is read
+        self.paused = False  # nothing is read
         self.full = False  # the client takes nothing at the moment
         self.peer: str | None = None
         self._whose: str | None = None  # among the connections of an address
@@ -134,10 +134,12 @@ class Front(asyncio.Protocol):
                 self._hold(data)
         elif self._ending:
             self._drop(len(data))
-        elif self._stock is not None and not self._taken_back(self._stock):
-            self._feed(self._stock, data)
+        elif self.stock is not None and not self._is_done(self.stock):
+            self._feed(self.stock, data)
+        elif self.full:
+            self._hold(data)  # who does not read what it asked for is not answered on
         else:
-            self._read(self._buffer + data if self._buffer else data, len(self._buffer))
+            self._read(self.buffer + data if self.buffer else data, len(self.buffer))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fronts.left(self)
@@ -147,23 +149,25 @@ class Front(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
-        stock, self._stock = self._stock, None
+        stock, self.stock = self.stock, None
         if stock is not None:
             stock.connection_lost(exc)
 
     def pause_writing(self) -> None:
         self.full = True
-        if self._stock is not None:
-            self._stock.pause_writing()
+        if self.stock is not None:
+            self.stock.pause_writing()
         elif self._exchange is not None:
             self._exchange.client_full()
 
     def resume_writing(self) -> None:
         self.full = False
-        if self._stock is not None:
-            self._stock.resume_writing()
-        elif self._exchange is not None:
+        if self.stock is not None:
+            self.stock.resume_writing()
+        if self._exchange is not None:
             self._exchange.client_drained()
+        elif not self._ending and (self.stock is None or self._is_done(self.stock)):
+            self._next()
 
     # --- requests
 
@@ -177,7 +181,7 @@ class Front(asyncio.Protocol):
             head, rest = data, b""
         else:
             head, rest = data[:end], data[end:]
-        self._buffer = b""
+        self.buffer = b""
         if self._crowded or end > self._fronts.max_head:
             self.due = 0.0
             self._give(data, None)
@@ -187,6 +191,7 @@ class Front(asyncio.Protocol):
             self.due = 0.0
             self._give(data, None if begun.body is None else end + begun.body)
             return
+        self._leave_stock()
         self._exchange = begun
         self.due = 0.0
         if rest and begun.takes_body:
@@ -198,16 +203,16 @@ class Front(asyncio.Protocol):
         """For the rest of a head; where there is no hope the stock handler says so."""
         hopeless = not 0x41 <= data[0] <= 0x5A or _HOPELESS.search(data, max(0, known - 1))
         if hopeless or len(data) > self._fronts.max_head:
-            self._buffer = b""
+            self.buffer = b""
             self._give(data, None)
             return
-        self._buffer = data
+        self.buffer = data
         if not known:
             self.due = self._fronts.idle_until  # a slow head has its own time
 
     def _hold(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) > HELD:
+        self.buffer += data
+        if len(self.buffer) > HELD:
             self.pause_reading()
 
     def go_on(self, work: Work, held: bytes) -> None:
@@ -215,7 +220,7 @@ class Front(asyncio.Protocol):
         self._exchange = work
         self.resume_reading()
         if held and (rest := work.received(held)):
-            self._buffer = rest + self._buffer
+            self.buffer = rest + self.buffer
 
     def hand_over(self, data: bytes, length: int | None) -> None:
         """An exchange that came to nothing: its bytes go to aiohttp, with all that came behind.
@@ -223,17 +228,19 @@ class Front(asyncio.Protocol):
         data: the head and what came of the body. length: of both; None: nobody knows.
         """
         self._exchange = None
-        behind, self._buffer = self._buffer, b""
+        behind, self.buffer = self.buffer, b""
         self._give(data + behind, length)
 
     def _give(self, data: bytes, length: int | None) -> None:
         """To a stock handler. length: of the request that `data` begins with; None: nobody knows."""
         self._owed = _left(length, len(data))
-        stock = self._stock = self._fronts.stock()
-        stock.crowded = self._crowded
-        stock.connection_made(self._transport)
-        if self.full:
-            stock.pause_writing()
+        stock = self.stock
+        if stock is None:
+            stock = self.stock = self._fronts.stock()
+            stock.crowded = self._crowded
+            stock.connection_made(self._transport)
+            if self.full:
+                stock.pause_writing()
         self.resume_reading()
         stock.data_received(data)
 
@@ -243,29 +250,39 @@ class Front(asyncio.Protocol):
         if not stock.is_idle:
             self.due = 0.0
 
-    def _taken_back(self, stock: Connection) -> bool:
-        if self._owed != 0 or not stock.is_done:
-            return False
-        stock.leave()
-        self._stock = None
-        return True
+    def _is_done(self, stock: Connection) -> bool:
+        """Whether the stock handler has done what it was given; it may stay for the next of its kind."""
+        return self._owed == 0 and stock.is_done
+
+    def _leave_stock(self) -> None:
+        if self.stock is not None:
+            self.stock.leave()
+            self.stock = None
 
     def done(self, *, keep: bool, left: int | None = 0) -> None:
         """The exchange has ended. left: bytes of its body that did not come yet; None: nobody knows."""
         self._exchange = None
-        self.resume_reading()
         if keep:
             self.due = self._fronts.idle_until
-            if self._buffer:
-                data, self._buffer = self._buffer, b""
-                self._read(data, 0)
+            if len(self.buffer) <= HELD:
+                self.resume_reading()
+            if not self.full:
+                self._next()
         elif left == 0:
             self.force_close()
         else:
             # closed under what is still sent, the connection would be reset, and the answer lost with it
-            self._ending, self._buffer = True, b""
+            self._ending, self.buffer = True, b""
+            self.resume_reading()
             self._owed = LINGERING if left is None else min(left, LINGERING)
             self.due = self._fronts.now + LINGER
+
+    def _next(self) -> None:
+        """What came meanwhile."""
+        if self.buffer:
+            data, self.buffer = self.buffer, b""
+            self.resume_reading()
+            self._read(data, 0)
 
     def _drop(self, size: int) -> None:
         self._owed = (self._owed or 0) - size
@@ -284,7 +301,7 @@ class Front(asyncio.Protocol):
         """Whether it waits for a request; one whose head has begun to arrive waits for it too."""
         if self._exchange is not None or self._ending:
             return False
-        return self._stock is None or self._stock.is_idle
+        return self.stock is None or self.stock.is_idle
 
     @property
     def undelivered(self) -> int:
@@ -294,13 +311,13 @@ class Front(asyncio.Protocol):
         self._transport.write(data)
 
     def pause_reading(self) -> None:
-        if not self._paused:
-            self._paused = True
+        if not self.paused:
+            self.paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             self._transport.resume_reading()
 
     def force_close(self) -> None:
@@ -321,17 +338,18 @@ class Front(asyncio.Protocol):
     def look(self, now: float) -> None:
         """What the time that has passed means; called when it is due."""
         if self._exchange is not None:
-            if self._paused and has_left(self._transport):
+            if self.paused and has_left(self._transport):
                 self.abort()
             else:
                 self._exchange.look(now)
         elif self._ending:
             self._look_at_end()
-        elif self._stock is None:
+        elif self.stock is None or self.buffer:
             self.force_close()
-        elif self._taken_back(self._stock):
+        elif self._is_done(self.stock):
+            self._leave_stock()
             self.due = self._fronts.idle_until
-        elif not self._stock.is_idle:
+        elif not self.stock.is_idle:
             self.due = 0.0
         elif not self.due:
             self.due = self._fronts.idle_until
