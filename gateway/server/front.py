@@ -89,8 +89,8 @@ class Front(asyncio.Protocol):
     """
 
     __slots__ = (
-        "buffer", "_crowded", "_ending", "_exchange", "_fronts", "_owed", "paused", "stock",
-        "_transport", "_whose", "due", "full", "peer",
+        "_crowded", "_ending", "_exchange", "_fronts", "_owed", "_transport", "_whose", "buffer", "due",
+        "full", "paused", "peer", "stock",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
