@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.proxy.canonical import MAX_LINES, Lines, read_request
+from gateway.proxy.canonical import MAX_LINES, read_request
+from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 
 HOSTS = frozenset({"gw.test"})
@@ -24,7 +25,7 @@ def plainly(data: bytes) -> Head | None:
     assert version == "HTTP/1.1"
     pairs = [(name, value) for name, _, value in (line.partition(b":") for line in rest)]
     try:
-        return parse(method, target, (1, 1), pairs, hosts=HOSTS, max_bytes=1 << 20)
+        return parse(method, target, (1, 1), pairs, _LINES, hosts=HOSTS, max_bytes=1 << 20)
     except GatewayError:
         return None
 

@@ -73,6 +73,8 @@ PURE = (
     "proxy.balance",
     "proxy.chunked",
     "proxy.decide",
+    "proxy.fields",
+    "proxy.frames",
     "proxy.head",
     "proxy.pace",
     "proxy.path",

@@ -1,12 +1,14 @@
 """The data path: from a request's head to a backend and back.
 
 path       which paths are understood, so that policy and backend read the same one
+fields     lines of a head, read strictly and remembered
 head       parses by the canonical grammar, and rewrites: strip first, then set ours
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
 pace       how fast a client must be
 delivery   what a client takes of an answer
 chunked    chunked framing, read strictly
+frames     where the frames of a WebSocket end, and what the gateway says between two
 balance    which URL of a backend is asked next
 body       a request's body, counted and timed as it is relayed
 streams    what is open, to be cut when its session ends
@@ -30,4 +32,5 @@ fast       the fast path: decided and forwarded on the spot, or handed over
 asking     a request whose session is asked for first
 exchange   one request on it: callbacks, no task
 websocket  the same for WebSockets
+fast_websocket  WebSockets on the fast path: bytes, followed frame by frame
 """

@@ -22,9 +22,12 @@ from gateway.errors import (
 )
 from gateway.identity import PROVIDER_TOKEN, Caller
 from gateway.origins import Policy, Trust, parse_origin
-from gateway.proxy.head import METHODS, Head, check_websocket, rewrite, served_hosts
+from gateway.proxy.head import METHODS, Head, check_websocket, passed, rewrite, served_hosts
 from gateway.proxy.path import segments
-from gateway.routes import Backend, Route, RouteTable, SignInNeed
+from gateway.proxy.request_bytes import framing_line, header_lines
+from gateway.routes import Address, Backend, Route, RouteTable, SignInNeed
+
+Headers = tuple[tuple[str, str], ...]
 
 _NONE: Final[frozenset[str]] = frozenset()
 INTERNAL: Final = "internal"  # a segment that only the gateway itself calls
@@ -40,6 +43,7 @@ class Site:
     hosts: frozenset[str]
     routes: RouteTable
     reserved: frozenset[str]  # header names, in lower case, that carry an identity to some backend
+    forwarded: Headers  # what every backend is told of how we were asked
 
     @classmethod
     def of(cls, public_url: str, routes: RouteTable) -> Self:
@@ -48,7 +52,8 @@ class Site:
         names.add(PROVIDER_TOKEN)
         names.update(name for backend in routes.backends.values() for name in backend.headers)
         reserved = frozenset(name.lower() for name in names)
-        return cls(public_url, scheme, authority, served_hosts(public_url), routes, reserved)
+        forwarded = ("X-Forwarded-Proto", scheme), ("X-Forwarded-Host", authority)
+        return cls(public_url, scheme, authority, served_hosts(public_url), routes, reserved, forwarded)
 
 
 class Matched(msgspec.Struct, frozen=True, gc=False):
@@ -130,30 +135,61 @@ def outgoing(
     *,
     client: str | None,
     request_id: str,
-    identity: tuple[tuple[str, str], ...],
-) -> tuple[tuple[str, str], ...]:
+    identity: Headers,
+) -> Headers:
     """The headers that the backend receives, `Host` first where it is not the URL's; the identity is last.
 
     identity: under names that the site reserves, so that nothing else has them.
     """
     matched = forward.matched
+    host = _host(matched, site, None)
+    first = () if host is None else (("Host", host),)
+    ours = _ours(matched, site, client, request_id)
+    return (*first, *rewrite(matched.head, _also(matched), site.reserved, (*ours, *identity)))
+
+
+def request_head(
+    forward: Forward,
+    site: Site,
+    address: Address,
+    *,
+    client: str | None,
+    request_id: str,
+    identity: Headers,
+) -> bytes:
+    """The same as bytes, for one of the backend's URLs. Raises ValueError as `request_bytes` does."""
+    matched = forward.matched
+    head = matched.head
+    host = _host(matched, site, address.authority)
+    framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
+    said = [*_ours(matched, site, client, request_id), *identity]
+    ours = header_lines(said, framing)
+    # what is the client's is proved, and of the lines it came in
+    kept = passed(head, _also(matched), site.reserved)
+    return b"".join((f"{head.method} {target(matched)} HTTP/1.1\r\nHost: {host}\r\n".encode(), *kept, ours))
+
+
+def _host(matched: Matched, site: Site, own: str | None) -> str | None:
+    """own: of the URL that is asked."""
     host = matched.backend.host
-    first = () if host == "backend" else (("Host", site.authority if host == "public" else host),)
+    return own if host == "backend" else site.authority if host == "public" else host
+
+
+def _also(matched: Matched) -> frozenset[str]:
+    return _NONE if matched.policy is None else matched.policy.request_headers
+
+
+def _ours(matched: Matched, site: Site, client: str | None, request_id: str) -> list[tuple[str, str]]:
     ours: list[tuple[str, str]] = []
     if client is not None:
         ours.append(("X-Forwarded-For", client))
-    ours += [
-        ("X-Forwarded-Proto", site.scheme),
-        ("X-Forwarded-Host", site.authority),
-        ("X-Request-Id", request_id),
-    ]
+    ours += [*site.forwarded, ("X-Request-Id", request_id)]
     if matched.backend.origin == "send" and matched.origin is not None:
         ours.append(("Origin", matched.origin))
     kept = cookies.strip(matched.head.lines("cookie"), matched.backend.request_cookies)
     if kept is not None:
         ours.append(("Cookie", kept))
-    also = _NONE if matched.policy is None else matched.policy.request_headers
-    return (*first, *rewrite(matched.head, also, site.reserved, (*ours, *identity)))
+    return ours
 
 
 def _is_internal(path: str) -> bool:

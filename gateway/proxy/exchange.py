@@ -18,9 +18,8 @@ from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.call import Call
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
-from gateway.proxy.decide import Forward, outgoing, target
+from gateway.proxy.decide import Forward, request_head
 from gateway.proxy.pace import Pace
-from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
 from gateway.refusals import json_body, json_headers, reason
@@ -154,7 +153,12 @@ class Exchange:
             if head.expects_continue and head.has_body:
                 self._client.write(_CONTINUE)
             self._call: Call = self._wiring.upstreams[matched.backend.name].call(
-                self, self._request_head, method=head.method, has_body=head.has_body, chunked=head.chunked
+                self,
+                self._request_head,
+                method=head.method,
+                has_body=head.has_body,
+                chunked=head.chunked,
+                switches=matched.is_websocket,
             )
         except Exception:
             self._over = True  # somebody else answers
@@ -163,17 +167,14 @@ class Exchange:
         return self
 
     def _request_head(self, address: Address) -> bytes:
-        matched = self.forward.matched
-        head = matched.head
-        headers = outgoing(
+        return request_head(
             self.forward,
             self._wiring.site,
+            address,
             client=self.address,
             request_id=self.request_id,
             identity=self._identity,
         )
-        framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
-        return request_bytes(head.method, target(matched), headers, address, framing)
 
     # --- of the client
 

@@ -17,10 +17,11 @@ from gateway.errors import GatewayError
 from gateway.known import Known
 from gateway.origins import Policy, PolicyTable
 from gateway.proxy.asking import Asking, Done, Request
-from gateway.proxy.canonical import Lines, read_request
+from gateway.proxy.canonical import read_request
 from gateway.proxy.decide import Forward, NeedSession, decide, identify
 from gateway.proxy.exchange import Client, Exchange, Shared, Work
 from gateway.proxy.fast_websocket import SocketExchange
+from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head
 from gateway.proxy.wiring import facts, identity_lines
 from gateway.surfaces import surface_of

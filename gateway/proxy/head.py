@@ -6,8 +6,6 @@ Never lenient: what is not understood is not forwarded. Rewriting strips first a
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from itertools import starmap
 from typing import Final
 
 import msgspec
@@ -19,12 +17,11 @@ from gateway.errors import (
     MethodNotAllowedError,
     MisdirectedError,
 )
+from gateway.proxy.fields import Field, Lines, Out, Pair, field
 from gateway.proxy.path import split_target
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-_NAME: Final = re.compile(rb"[A-Za-z0-9-]+")  # "_" and "." fold to "-" in CGI's and others' eyes
-_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==", re.ASCII)  # RFC 6455 section 4.1: 16 bytes
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
@@ -55,6 +52,10 @@ _OURS: Final = frozenset({
 })  # fmt: skip
 _OUR_BEGINNINGS: Final = ("x-bookgate-", "x-forwarded-", "proxy-", "sec-websocket-", "access-control-")
 
+# What nearly all say in `Connection`; no header has any of these names.
+_ORDINARY: Final[dict[tuple[str, ...], frozenset[str]]] = {
+    (line,): frozenset({line.lower()}) for line in ("close", "keep-alive", "Keep-Alive", "upgrade", "Upgrade")
+}
 
 Named = dict[str, tuple[str, ...]]
 
@@ -63,16 +64,18 @@ class Head(msgspec.Struct, frozen=True, eq=False):
     """A request's head that is understood, byte for byte what policy is matched on and what is forwarded.
 
     named: all lines of each name; who has no index of them leaves that to the first question.
+    outs: beside each name the line that a backend receives; the same.
     """
 
     method: str
     path: str  # raw, never decoded
     query: str | None  # raw, without the "?"
-    headers: tuple[tuple[str, str], ...]  # names in lower case, in order
+    headers: tuple[Pair, ...]  # names in lower case, in order
     length: int | None
     chunked: bool
     http_1_0: bool = False
     named: Named | None = None
+    outs: tuple[Out, ...] | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Head) and self._said() == other._said()
@@ -105,7 +108,9 @@ class Head(msgspec.Struct, frozen=True, eq=False):
     @property
     def connection(self) -> frozenset[str]:
         """The options of `Connection`, hop-by-hop names among them (RFC 9110 section 7.6.1)."""
-        return _tokens(self.lines("connection"))
+        lines = self.lines("connection")
+        found = _ORDINARY.get(lines)
+        return _tokens(lines) if found is None else found
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
@@ -152,6 +157,7 @@ def parse(
     target: str,
     version: tuple[int, int],
     headers: Iterable[tuple[bytes, bytes]],
+    lines: Lines,
     *,
     hosts: frozenset[str],
     max_bytes: int,
@@ -165,26 +171,29 @@ def parse(
     if method not in METHODS:
         raise MethodNotAllowedError(METHODS, f"method {method}")
     path, query = split_target(target)
-    read = tuple(starmap(_header, pairs))
-    return proved(method, path, query, read, index(read), hosts, version)
+    known, take = lines.pairs, lines.take
+    read = [known.get(pair) or take(pair) for pair in pairs]
+    return proved(method, path, query, read, hosts, version)
 
 
 def proved(
     method: str,
     path: str,
     query: str | None,
-    read: tuple[tuple[str, str], ...],
-    named: Named,
+    read: Sequence[Field],
     hosts: frozenset[str],
     version: tuple[int, int] = (1, 1),
 ) -> Head:
-    """A head whose lines were read, if they agree with each other. named: their index."""
+    """A head whose lines were read, if they agree with each other."""
+    items, headers, outs = zip(*read, strict=True) if read else ((), (), ())
+    named: Named = dict(items)
     if len(named) < len(read):
+        named = index(headers)
         _check_single(named)
     length, chunked = None, False
     if "content-length" in named or "transfer-encoding" in named:
         length, chunked = _framing(named, version)
-    head = Head(method, path, query, read, length, chunked, version == (1, 0), named)
+    head = Head(method, path, query, headers, length, chunked, version == (1, 0), named, outs)
     _check_host(named.get("host", ()), hosts)
     if "expect" in named and head.expects_continue and named["expect"][0].lower() != "100-continue":
         raise ExpectationFailedError(close=True)
@@ -218,45 +227,29 @@ def rewrite(
     reserved: every name, in lower case, under which some backend reads an identity.
     ours: none of them has a name that a client's header keeps (`_passing`).
     """
+    names = _names(head, also, reserved)
+    return (*[pair for pair in head.headers if pair[0] in names], *ours)
+
+
+def passed(head: Head, also: frozenset[str], reserved: frozenset[str]) -> list[bytes]:
+    """The client's lines that `rewrite` keeps, as a backend receives them."""
+    names, outs = _names(head, also, reserved), head.outs
+    if outs is None:
+        outs = tuple(field(name, value)[2] for name, value in head.headers)
+    return [out for name, out in outs if name in names]
+
+
+def _names(head: Head, also: frozenset[str], reserved: frozenset[str]) -> frozenset[str]:
+    """The names of the lines that pass."""
     names = _passing(also, reserved)
-    if head.lines("connection"):
+    lines = head.lines("connection")
+    if lines and lines not in _ORDINARY:
         names -= head.connection
-    kept = [pair for pair in head.headers if pair[0] in names]
-    return (*_traced(kept, head), *ours)
-
-
-def client_address(
-    peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[IPv4Network | IPv6Network]
-) -> str | None:
-    """Who is asking: the rightmost address that is not a trusted proxy's.
-
-    peer: the connection's other end; none is a Unix socket, which only a proxy of this machine can open.
-    """
-    told = [part.strip() for line in forwarded_for for part in line.split(",")]
-    found = peer or None
-    while told and (found is None or _is_trusted(found, trusted)):
-        said = told.pop()
-        if not _is_address(said):
-            break
-        found = said
-    return found
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text  # a zone means nothing beyond its machine
-
-
-def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
-    if not _is_address(address):
-        return False
-    found = ip_address(address)
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:  # a listener for both families
-        found = found.ipv4_mapped
-    return any(found in network for network in trusted)
+    said = head.lines("traceparent")
+    if (said or head.lines("tracestate")) and not (said and _TRACEPARENT.fullmatch(said[0])):
+        # W3C Trace Context section 3.2: an invalid traceparent takes its tracestate with it
+        names -= {"traceparent", "tracestate"}
+    return names
 
 
 def _has_port(authority: str) -> bool:
@@ -267,15 +260,6 @@ def _size(method: str, target: str, pairs: Sequence[tuple[bytes, bytes]]) -> int
     line = len(method) + len(target) + len("  HTTP/1.1\r\n")
     # a blank after a colon may be there or not: never more than what came, or the two paths would differ
     return line + sum(len(name) + len(value) + 3 for name, value in pairs) + 2
-
-
-def _header(name: bytes, value: bytes) -> tuple[str, str]:
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-        raise InvalidRequestError(f"header {name!r}", close=True)
-    try:
-        return name.decode("ascii").lower(), value.decode().strip(" \t")
-    except UnicodeDecodeError:
-        raise InvalidRequestError(f"header {name!r} is not UTF-8") from None
 
 
 def _check_single(named: Named) -> None:
@@ -314,13 +298,3 @@ def _passing(also: frozenset[str], reserved: frozenset[str]) -> frozenset[str]:
 def _is_ours(name: str) -> bool:
     # a client's own clock says nothing of who it is: the one name with our beginning that is theirs to set
     return name in _OURS or (name.startswith(_OUR_BEGINNINGS) and name != "x-bookgate-time")
-
-
-def _traced(headers: list[tuple[str, str]], head: Head) -> list[tuple[str, str]]:
-    """W3C Trace Context section 3.2: an invalid traceparent takes its tracestate with it."""
-    said = head.one("traceparent")
-    if said is None and not head.lines("tracestate"):
-        return headers
-    if said is not None and _TRACEPARENT.fullmatch(said):
-        return headers
-    return [pair for pair in headers if pair[0] not in {"traceparent", "tracestate"}]

@@ -11,13 +11,13 @@ from gateway.expectation import say_continue
 from gateway.proxy.answer import Answer, answer
 from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.body import Upload
-from gateway.proxy.decide import target
+from gateway.proxy.decide import request_head
 from gateway.proxy.delivery import Delivery
 from gateway.proxy.reply import Reply
-from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.proxy.websocket import relay_websocket
 from gateway.proxy.whole import whole_answer
-from gateway.proxy.wiring import Cutting, Handler, Headers, Passed, Wiring, admit_request, backend_headers
+from gateway.proxy.wiring import Cutting, Handler, Headers, Passed, Wiring, admit_request, identity_of
+from gateway.request_context import CLIENT, REQUEST_ID
 from gateway.routes import Address
 
 
@@ -27,10 +27,10 @@ def proxy_handler(wiring: Wiring) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             passed = await admit_request(wiring, request)
-            headers = backend_headers(wiring, request, passed)
+            identity = identity_of(wiring, request, passed)
             if passed.forward.matched.is_websocket:
-                return await relay_websocket(wiring, request, passed, headers)
-            return await _forward(wiring, request, passed, headers, heads)
+                return await relay_websocket(wiring, request, passed, identity)
+            return await _forward(wiring, request, passed, identity, heads)
         except GatewayError as refusal:
             if request.headers.get("Expect") and not request.content.is_eof():
                 refusal.close = True  # RFC 9110 section 10.1.1: the body may come or not, nobody knows
@@ -40,15 +40,21 @@ def proxy_handler(wiring: Wiring) -> Handler:
 
 
 async def _forward(
-    wiring: Wiring, request: web.Request, passed: Passed, headers: Headers, heads: AnswerBytes
+    wiring: Wiring, request: web.Request, passed: Passed, identity: Headers, heads: AnswerBytes
 ) -> web.StreamResponse:
     matched = passed.forward.matched
     head, backend = matched.head, matched.backend
     upload = await _upload(request, passed)
-    framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
 
     def asked(address: Address) -> bytes:
-        return request_bytes(head.method, target(matched), headers, address, framing)
+        return request_head(
+            passed.forward,
+            wiring.site,
+            address,
+            client=request.get(CLIENT),
+            request_id=request[REQUEST_ID],
+            identity=identity,
+        )
 
     # From here on: it may end while the request waits for a place, and is forwarded in its name no more.
     cutting, live = Cutting(request), passed.live

@@ -12,16 +12,20 @@ def request_bytes(
 
     Raises ValueError where a value would begin a line of its own.
     """
-    lines = [f"{method} {target} HTTP/1.1\r\n"]
-    if not headers or headers[0][0] != "Host":
-        lines.append(f"Host: {address.authority}\r\n")
-    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    host = () if headers and headers[0][0] == "Host" else (("Host", address.authority),)
+    return f"{method} {target} HTTP/1.1\r\n".encode() + header_lines((*host, *headers), framing)
+
+
+def header_lines(headers: Sequence[tuple[str, str]], framing: str = "") -> bytes:
+    """The rest of a head: its lines, the one that frames the body, the empty one. Raises ValueError too."""
+    count = len(headers) + 1
+    end = "\r\n"
     if framing:
-        lines.append(f"{framing}\r\n")
-    text = "".join(lines)
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+        count, end = count + 1, f"{framing}\r\n\r\n"
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers]) + end
+    if text.count("\n") != count or text.count("\r") != count or "\0" in text:
         raise ValueError("a line break within a header")
-    return f"{text}\r\n".encode()
+    return text.encode()
 
 
 def framing_line(method: str, length: int | None, *, chunked: bool) -> str:

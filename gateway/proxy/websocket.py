@@ -7,12 +7,13 @@ from contextlib import suppress
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.access import SUBPROTOCOL
-from gateway.proxy.decide import target
+from gateway.proxy.decide import outgoing, target
 from gateway.proxy.sockets import CLOSING, HEARTBEAT, MESSAGE
 from gateway.proxy.wiring import Headers, Passed, Wiring
+from gateway.request_context import CLIENT, REQUEST_ID
 
 SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
-_STOPS = WSCloseCode.SERVICE_RESTART  # 1012 of IANA's registry: come again, another worker is there
+RESTART = WSCloseCode.SERVICE_RESTART  # 1012 of IANA's registry: come again, another worker is there
 _UNSENDABLE = frozenset({1004, 1005, 1006, 1015})  # RFC 6455 section 7.4.1: never on the wire
 
 Socket = web.WebSocketResponse | ClientWebSocketResponse
@@ -22,13 +23,30 @@ def is_ours(protocol: str) -> bool:
     return protocol == SUBPROTOCOL or protocol.startswith(f"{SUBPROTOCOL}.")
 
 
+def their_protocols(asked: tuple[str, ...]) -> tuple[str, ...]:
+    """What the backend is offered."""
+    return tuple(protocol for protocol in asked if not is_ours(protocol))
+
+
+def chosen_protocol(asked: tuple[str, ...], picked: str | None) -> str | None:
+    """What the client is answered. picked: by the backend."""
+    return picked or (SUBPROTOCOL if SUBPROTOCOL in asked else None)
+
+
 async def relay_websocket(
-    wiring: Wiring, request: web.Request, passed: Passed, headers: Headers
+    wiring: Wiring, request: web.Request, passed: Passed, identity: Headers
 ) -> web.StreamResponse:
     matched = passed.forward.matched
     upstream = wiring.upstreams[matched.backend.name]
+    headers = outgoing(
+        passed.forward,
+        wiring.site,
+        client=request.get(CLIENT),
+        request_id=request[REQUEST_ID],
+        identity=identity,
+    )
     asked = matched.head.subprotocols
-    theirs = tuple(protocol for protocol in asked if not is_ours(protocol))
+    theirs = their_protocols(asked)
     ending = _Ending()
     # The session first: it may end while the backend takes its time.
     with wiring.streams.open(passed.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")):
@@ -37,7 +55,7 @@ async def relay_websocket(
             upstream.websocket(target(matched), headers, theirs) as backend,
         ):
             place.leave()  # open, it is no request that hangs
-            chosen = backend.protocol or (SUBPROTOCOL if SUBPROTOCOL in asked else None)
+            chosen = chosen_protocol(asked, backend.protocol)
             client = web.WebSocketResponse(
                 protocols=() if chosen is None else (chosen,),
                 heartbeat=HEARTBEAT,
@@ -46,7 +64,7 @@ async def relay_websocket(
                 timeout=CLOSING,
             )
             await client.prepare(request)
-            with wiring.streams.endless(lambda: ending.come(_STOPS, b"the gateway restarts")):
+            with wiring.streams.endless(lambda: ending.come(RESTART, b"the gateway restarts")):
                 await _relay(client, backend, ending, passed.spend)
             return client
 

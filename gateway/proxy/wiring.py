@@ -15,13 +15,13 @@ from gateway.errors import ForbiddenError
 from gateway.identity import PROVIDER_TOKEN, Caller, plain_headers
 from gateway.known import Known
 from gateway.origins import Policy
-from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, outgoing, signed_out
+from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, identify, signed_out
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.records import LiveBook, LiveSignIn
-from gateway.request_context import CLIENT, EMBED, PERSON, POLICIES, REQUEST_ID, ROUTE, VERDICT
+from gateway.request_context import EMBED, PERSON, POLICIES, ROUTE, VERDICT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Headers = tuple[tuple[str, str], ...]
@@ -135,16 +135,10 @@ def _budget(wiring: Wiring, matched: Matched, caller: Caller | None) -> Callable
     return partial(wiring.budgets.spend, limits, origin)
 
 
-def backend_headers(wiring: Wiring, request: web.Request, passed: Passed) -> Headers:
-    return outgoing(
-        passed.forward,
-        wiring.site,
-        client=request.get(CLIENT),
-        request_id=request[REQUEST_ID],
-        identity=identity_lines(
-            wiring, passed.forward, passed.known, passed.provider_token, request[POLICIES].generation
-        ),
-    )
+def identity_of(wiring: Wiring, request: web.Request, passed: Passed) -> Headers:
+    """As `identity_lines`, by the policy that was there when the request came."""
+    generation = request[POLICIES].generation
+    return identity_lines(wiring, passed.forward, passed.known, passed.provider_token, generation)
 
 
 def facts(head: Head, matched: Matched, site: Site) -> Facts:

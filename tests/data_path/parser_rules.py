@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from gateway.errors import BackendBrokenError
 from gateway.proxy.answer_head import read_answer
-from gateway.proxy.canonical import Lines, read_request
+from gateway.proxy.canonical import read_request
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
+from gateway.proxy.fields import Lines
 from gateway.proxy.head import parse
 from tests.data_path.referee import FaultError, read_body, read_head, requests
 
@@ -26,7 +27,7 @@ def check_request(data: bytes) -> None:
     method, target, version = message.first.decode().split(" ")
     assert version == "HTTP/1.1"
     pairs = [(name, value) for name, _, value in (field.partition(b":") for field in message.fields)]
-    assert parse(method, target, (1, 1), pairs, hosts=HOSTS, max_bytes=len(data) + 1) == head
+    assert parse(method, target, (1, 1), pairs, _WARM, hosts=HOSTS, max_bytes=len(data) + 1) == head
 
 
 def check_answer(data: bytes) -> None:
