@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.floods.crowd import Client, Crowd, connections, crowd, resident
 from tests.floods.ordinary import Ordinary, ordinary
+from tests.floods.service import service
 from tests.system.house import TRUSTED
 from tests.system.reader import Flow
 from tests.system.recording_backend import Connection
@@ -31,20 +32,18 @@ LIMITS: Final = (
 KEPT: Final = 4  # connections to services, that wait for the next request
 
 
-def edited(data_path: str, more: str = LIMITS) -> "Edit":
-    return Edit(data_path, more)
-
-
 @dataclass(frozen=True)
 class Edit:
-    """Of gateway.yaml: room for everybody at the first service, so that nothing but time is short."""
+    """Of gateway.yaml: room for everybody, so that nothing but time is short. grades: the URL of that one."""
 
     data_path: str
     more: str
+    grades: str
 
     def __call__(self, text: str) -> str:
         roomy = text.replace("    websocket: true\n", "    in_flight: {max: 10000}\n", 1)
         roomy = roomy.replace("/grades/}]", "/grades/}], in_flight: {max: 10000}", 1)
+        roomy = re.sub(r"(grades: \{urls: \[)[^]]*", rf'\g<1>"{self.grades}"', roomy)
         bare = re.sub(r"(?m)^(?:limits|data_path): .*\n", "", roomy)
         return f"{bare}data_path: {self.data_path}\n{self.more}"
 
@@ -70,7 +69,7 @@ async def sign_in(gateway: GatewayProcess) -> str:
 
 @asynccontextmanager
 async def gateway_for(folder: Path, data_path: str, more: str = LIMITS) -> AsyncGenerator[GatewayProcess]:
-    async with gateway_process(folder, 1, edit=edited(data_path, more)) as running:
+    async with service() as other, gateway_process(folder, 1, edit=Edit(data_path, more, other)) as running:
         running.storage.script = answer
         yield running
 

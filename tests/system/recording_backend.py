@@ -191,7 +191,7 @@ def _person(received: Received) -> str | None:
 @asynccontextmanager
 async def recording_backend() -> AsyncGenerator[RecordingBackend, None]:
     backend = RecordingBackend()
-    server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 20, backlog=4096)
     backend.server = server
     backend.port = server.sockets[0].getsockname()[1]
     try:
