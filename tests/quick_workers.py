@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.errors import GatewayError
 from gateway.known import Known
 from gateway.quick_sessions import QuickSessions
 from gateway.records import LiveBook, Mode
@@ -15,6 +16,8 @@ from gateway.session_life import LOOKED_AT
 from gateway.store import Link, Looks
 from tests.revoking_workers import Worker, open_worker
 from tests.sessions_parts import BOOK, Clock
+
+Answer = Known | GatewayError | None
 
 PLENTY = 30.0  # seconds, on whatever machine
 
@@ -26,6 +29,13 @@ async def until(holds: Callable[[], bool], seconds: float = PLENTY) -> float:
         assert time.monotonic() - began < seconds, "it did not come to that"
         await asyncio.sleep(0.002)
     return time.monotonic() - began
+
+
+def asked(quick: QuickSessions, cookie: str) -> "asyncio.Future[Answer]":
+    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    quick.ask(cookie, future.set_result)
+    assert not future.done(), "never from within"
+    return future
 
 
 @dataclass

@@ -10,19 +10,16 @@ import msgspec
 import pytest
 
 from gateway import quick_sessions
-from gateway.errors import GatewayError
 from gateway.known import Known
-from gateway.quick_sessions import KEEP, QuickSessions
+from gateway.quick_sessions import KEEP
 from gateway.records import LiveBook, Mode
 from gateway.revocation_rules import EndBook, Marks
 from gateway.session_ids import slot_of
 from gateway.session_life import place_of
-from gateway.store import VALUE, Looked, Looks, Question
-from tests.quick_workers import Quick, open_quick, until
+from gateway.store import VALUE
+from tests.quick_workers import Quick, asked, open_quick, until
 from tests.redis_server import RedisServer
-from tests.sessions_parts import BOOK, LIMITS, ROOT, Parts, Silence
-
-Answer = Known | GatewayError | None
+from tests.sessions_parts import BOOK, LIMITS, ROOT, Parts
 
 
 @pytest.fixture
@@ -40,13 +37,6 @@ async def one(stack: AsyncExitStack, redis_server: RedisServer, tmp_path: Path) 
 async def other(stack: AsyncExitStack, one: Quick, redis_server: RedisServer, tmp_path: Path) -> Quick:
     """After the first: two do not make the directory at once."""
     return await open_quick(stack, redis_server.url, tmp_path)
-
-
-def asked(quick: QuickSessions, cookie: str) -> "asyncio.Future[Answer]":
-    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    quick.ask(cookie, future.set_result)
-    assert not future.done(), "never from within"
-    return future
 
 
 # --- what is found, whoever tells of changes
@@ -127,15 +117,6 @@ async def test_a_guest_is_kept_too(one: Quick) -> None:
     assert found.caller.is_guest
 
 
-async def test_a_parent_of_another_slot_is_nobodys(parts: Parts) -> None:
-    """A cluster would be asked for keys of two masters at once."""
-    ada, bob = await parts.book(), await parts.book(await parts.signed_in("bob"))
-    looks = HeldLooks(parts)
-    quick = QuickSessions(parts.sessions, parts.sealer, looks)
-    assert await quick.look(ada.key, bob.record.parent) is None
-    assert looks.asked == 0
-
-
 async def test_a_record_in_token_mode_is_no_cookies(one: Quick) -> None:
     """Also where its id is that of a cookie."""
     begun = await one.book(mode=Mode.PENDING)
@@ -199,62 +180,6 @@ async def test_an_end_elsewhere_counts_within_50_ms(one: Quick, other: Quick, wa
     assert min(took) <= 0.05
 
 
-async def test_an_end_overtakes_a_look_that_is_on_its_way(parts: Parts) -> None:
-    """Redis said that it lives, and then it ended: that answer is worth nothing."""
-    live = await parts.book()
-    assert live.id is not None
-    looks = HeldLooks(parts)
-    quick = QuickSessions(parts.sessions, parts.sealer, looks)
-    answer = asked(quick, live.id)
-    await until(lambda: len(looks.held) == 1)
-    await parts.sessions.end_book(live.key)
-    looks.let_go()
-    await until(lambda: len(looks.held) == 1)
-    assert not answer.done()
-    looks.let_go()
-    assert await answer is None
-
-
-async def test_what_changes_again_and_again_is_answered_and_not_kept(parts: Parts) -> None:
-    live = await parts.book()
-    assert live.id is not None
-    looks = HeldLooks(parts)
-    looks.fresh_until = float("inf")
-    quick = QuickSessions(parts.sessions, parts.sealer, looks)
-    answer = asked(quick, live.id)
-    for _ in range(3):
-        await until(lambda: len(looks.held) == 1)
-        quick.forget([live.key])
-        looks.let_go()
-    found = await answer
-    assert isinstance(found, Known)
-    assert quick.kept(live.id) is None
-    again = asked(quick, live.id)
-    await until(lambda: len(looks.held) == 1)
-    looks.let_go()
-    assert await again is found
-    assert quick.kept(live.id) is found
-
-
-class HeldLooks(Looks):
-    """Answers are read at once, and come when the test lets them."""
-
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts.store, Silence(), ())
-        self.parts = parts
-        self.asked = 0
-        self.held: list[tuple[Callable[[Looked | GatewayError], None], Looked | GatewayError]] = []
-
-    def look(self, question: Question, done: Callable[[Looked | GatewayError], None]) -> None:
-        self.asked += 1
-        super().look(question, lambda answer: self.held.append((done, answer)))
-
-    def let_go(self) -> None:
-        held, self.held = self.held, []
-        for done, answer in held:
-            done(answer)
-
-
 # --- what else may have ended it
 
 
@@ -316,20 +241,6 @@ async def test_what_was_judged_by_other_marks_is_asked_for_anew(one: Quick) -> N
     one.worker.sessions.marks = Marks(providers={"another": 1})
     await one.keeps(bob)
     assert one.kept(ada) is None
-
-
-async def test_what_was_looked_at_while_nobody_listened_is_not_kept(parts: Parts) -> None:
-    """A change that was told in between is told to nobody again."""
-    live = await parts.book()
-    assert live.id is not None
-    looks = HeldLooks(parts)
-    quick = QuickSessions(parts.sessions, parts.sealer, looks)
-    answer = asked(quick, live.id)
-    await until(lambda: len(looks.held) == 1)
-    looks.fresh_until = float("inf")
-    looks.let_go()
-    assert await answer is not None
-    assert quick.kept(live.id) is None
 
 
 async def test_a_mark_in_the_directory_reaches_every_worker(one: Quick, other: Quick) -> None:
@@ -441,17 +352,3 @@ async def test_who_is_not_seen_for_a_minute_is_not_in_memory(one: Quick) -> None
     await one.find(await one.book("late"))
     assert len(one.sessions._by_cookie) == 1  # ruff: ignore[private-member-access]
     assert len(one.sessions._by_slot) == 1  # ruff: ignore[private-member-access]
-
-
-async def test_of_many_that_are_forgotten_at_once_none_is_missed(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quick_sessions, "MOST", 3)
-    quick = parts.quick()
-    key = (await parts.book()).key
-    since = quick.forgets
-    quick.forget([key])
-    for number in range(20):
-        quick.forget([f"slot-{number:011}.x"])
-    assert quick.forgot(key, since)
-    assert not quick.forgot(key, quick.forgets)
