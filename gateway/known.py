@@ -3,6 +3,7 @@
 import msgspec
 
 from gateway.identity import Caller
+from gateway.origins import Policy
 from gateway.records import LiveBook, LiveSignIn
 
 Header = tuple[str, str]
@@ -12,7 +13,7 @@ class Known(msgspec.Struct, eq=False):
     """A book session that was found alive, and what was made of it since.
 
     person_hash: what a log line says instead of the person. sign_in: that it is of; a guest's has none.
-    lines: identity headers that were made for it.
+    lines: identity headers that were made for it. admitted: the policy by which it served, as far as its end.
     """
 
     live: LiveBook
@@ -20,6 +21,7 @@ class Known(msgspec.Struct, eq=False):
     person_hash: str
     lines: dict[tuple[str, str | None, str], "Line"] = msgspec.field(default_factory=dict)
     sign_in: LiveSignIn | None = None
+    admitted: Policy | None = None
 
     def __post_init__(self) -> None:
         above, key = self.live.parent, self.live.record.parent

@@ -30,6 +30,7 @@ Headers = tuple[tuple[str, str], ...]
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS: Final = frozenset({204, 304})
+_KEEP_ALIVE: Final = ("keep-alive",)  # what browsers say
 _WAITS, _SENDS, _READS = range(3)  # what the client does
 
 
@@ -150,15 +151,15 @@ class Exchange:
         try:
             if self.live is not None:
                 self._wiring.streams.enter(self, self.live)
-            if head.expects_continue and head.has_body:
+            if self.takes_body and head.expects_continue:
                 self._client.write(_CONTINUE)
             self._call: Call = self._wiring.upstreams[matched.backend.name].call(
                 self,
                 self._request_head,
                 method=head.method,
-                has_body=head.has_body,
+                has_body=self.takes_body,
                 chunked=head.chunked,
-                switches=matched.is_websocket,
+                switches=bool(head.lines("upgrade")),
             )
         except Exception:
             self._over = True  # somebody else answers
@@ -324,8 +325,10 @@ class Exchange:
 
     def _may_keep(self) -> bool:
         head = self.forward.matched.head
-        asked = not head.lines("connection") or "close" not in head.connection
-        return asked and not self.takes_body and not self._client.closing
+        if self.takes_body or self._client.closing:
+            return False
+        said = head.lines("connection")
+        return not said or said == _KEEP_ALIVE or "close" not in head.connection
 
     def _refuse(self, error: GatewayError) -> None:
         """Instead of an answer, where none has begun."""

@@ -17,12 +17,12 @@ from gateway.errors import GatewayError
 from gateway.known import Known
 from gateway.origins import Policy, PolicyTable
 from gateway.proxy.asking import Asking, Done, Request
-from gateway.proxy.canonical import read_request
 from gateway.proxy.decide import Forward, NeedSession, decide, identify
 from gateway.proxy.exchange import Client, Exchange, Shared, Work
 from gateway.proxy.fast_websocket import SocketExchange
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head
+from gateway.proxy.parsers import read_request
 from gateway.proxy.wiring import facts, identity_lines
 from gateway.surfaces import surface_of
 from gateway.verdicts import Verdicts
@@ -134,7 +134,7 @@ class Fast:
         if origin is not None and origin != self._site.public_url:  # else nobody's, as in access.credential
             if head.lines("authorization"):
                 return self._look_at_proof(request, need)
-            if head.is_websocket and any(each.startswith(TICKET_SUBPROTOCOL) for each in head.subprotocols):
+            if head.lines("upgrade") and any(one.startswith(TICKET_SUBPROTOCOL) for one in head.subprotocols):
                 return None  # good for once: the plain path's
             values = cookie_values(origin, head.lines("cookie"))
         for place, value in enumerate(values):
@@ -159,8 +159,15 @@ class Fast:
 
     def serves(self, known: Known, verdict: Verdict) -> bool:
         """Whether a session serves the origin that asks, by the policy of now."""
-        origin = verdict.origin
-        return origin is not None and admits(known.live.record, origin, verdict.policy, int(self._clock()))
+        origin, policy, record, now = verdict.origin, verdict.policy, known.live.record, int(self._clock())
+        if origin is None or policy is None:
+            return False
+        if known.admitted is policy and record.origin == origin:
+            return now < record.ends  # all else that `admits` asks stays as it is
+        if not admits(record, origin, policy, now):
+            return False
+        known.admitted = policy
+        return True
 
     def _identified(self, request: Request, need: NeedSession, known: Known | None) -> Work | None:
         forward = identify(need, None if known is None else known.caller, self._wiring.sub_for_book)
@@ -177,7 +184,7 @@ class Fast:
         if matched.policy is not None and matched.origin is not None:
             person = None if known is None else known.caller.person
             self._wiring.budgets.admit(matched.policy.limits, matched.origin, person)
-        exchange = SocketExchange if matched.is_websocket else Exchange
+        exchange = SocketExchange if request.head.lines("upgrade") else Exchange  # see _is_plain
         return exchange(
             self._shared,
             request.client,
@@ -210,7 +217,7 @@ def _is_plain(head: Head) -> bool:
     """Whether it is a plain request for a backend: no preflight, no other upgrade, no address of ours."""
     return (
         head.method != "OPTIONS"
-        and (head.is_websocket or not head.lines("upgrade"))
+        and (not head.lines("upgrade") or head.is_websocket)
         and surface_of(head.path) is Surface.PROXIED
         and ("%" not in head.path or surface_of(unquote(head.path)) is Surface.PROXIED)
     )
