@@ -16,8 +16,8 @@ PAUSE = EVERY / 5  # seconds between two of them
 LIMITED = ORIGINS.replace(
     "trust: trusted, backends", f"limits: {{per_person: {BUDGET}/d}}, trust: trusted, backends"
 )
-# What a worker may let through that knows nothing: a 32nd of the budget until it tells, and what comes until it
-# has been answered; for a machine that has much else to do, four times as long.
+# What a worker may let through that knows nothing: a 32nd of the budget until it tells, and what comes until
+# it has been answered; for a machine that has much else to do, four times as long.
 UNTOLD = BUDGET // 32 + 20
 
 
