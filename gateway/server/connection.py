@@ -174,6 +174,7 @@ class Connection(web.RequestHandler):
             content = self._current_request.content
             if not content.is_eof():
                 content.set_exception(web.RequestPayloadError("framing"))
+                content.feed_eof()  # the rest is not drained
 
     def _broke(self) -> bool:
         return bool(self._messages) and isinstance(self._messages[-1][0], _ErrInfo)

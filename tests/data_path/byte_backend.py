@@ -29,15 +29,21 @@ class ByteBackend:
     """plan: given a request's number, what it is answered. faults: bytes that no backend should be sent."""
 
     plan: Callable[[int], Plan] = field(default=always(OK))
-    received: list[Message] = field(default_factory=list)
+    messages: dict[int, Message] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     open: set["Line"] = field(default_factory=set)
+    asked: int = 0
     connections: int = 0
     port: int = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def received(self) -> list[Message]:
+        """In the order in which they began."""
+        return [self.messages[number] for number in sorted(self.messages)]
 
     @property
     def busy(self) -> int:
@@ -47,11 +53,15 @@ class ByteBackend:
     def clear(self) -> None:
         """Forgets, and has no connection left on which something is half done."""
         self.plan = always(OK)
-        self.received, self.faults, self.connections = [], [], 0
+        self.messages, self.faults, self.connections, self.asked = {}, [], 0, 0
         for line in tuple(self.open):
             if line.number is not None:
-                line.transport.abort()
-                line.forgotten = True
+                line.forget()
+
+    def forget(self) -> None:
+        """The requests of which nothing more will come."""
+        busy = {line.number for line in self.open}
+        self.messages = {number: one for number, one in self.messages.items() if number in busy}
 
 
 class Line(asyncio.Protocol):
@@ -92,17 +102,17 @@ class Line(asyncio.Protocol):
         if not self.raw:
             return
         if self.number is None:
-            self.number = len(self.backend.received)
-            self.backend.received.append(Message(b"", (), b"", complete=False))
+            self.number = self.backend.asked
+            self.backend.asked += 1
         raw = bytes(self.raw)
         read = read_head(raw, 0, is_request=True)
         if read is None:
-            self.backend.received[self.number] = Message(raw, (), b"", complete=False)
+            self.backend.messages[self.number] = Message(raw, (), b"", complete=False)
             return
         head, at = read
         body, end = read_body(raw, at, head, is_request=True)
         found = Message(head.first, head.fields, body, complete=end is not None)
-        self.backend.received[self.number] = found
+        self.backend.messages[self.number] = found
         plan = self.backend.plan(self.number)
         if self.answered:
             self._go_on()
@@ -124,9 +134,15 @@ class Line(asyncio.Protocol):
         self.answered = True
         self._go_on()
 
+    def forget(self) -> None:
+        """What was sent on this connection is nobody's business any more."""
+        self.transport.abort()
+        self.forgotten = True
+
     def _go_on(self) -> None:
         """The next request, if this one has come whole; an early answer may be long before that."""
-        if self.number is None or self.forgotten or not self.backend.received[self.number].complete:
+        found = None if self.number is None or self.forgotten else self.backend.messages.get(self.number)
+        if found is None or not found.complete:
             return
         read = read_head(bytes(self.raw), 0, is_request=True)
         assert read is not None
