@@ -11,13 +11,15 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 	decide devices dpop doctor_rules errors frames grant_rules head identity logout_token origins pace records redis_address request_bytes refusals revocation_rules routes sealing session_ids surfaces token_rules verdicts))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
+.PHONY: help setup compiled check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
 	soak bench-sign-in bench-sessions clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
 
 setup: $(VENV)/.test  ## everything that check and test need: Debian packages, .venv, Node packages
+
+compiled: $(VENV)/.compiled  ## the compiled parsers of heads, bookgate[fast], built into .venv (BOOKGATE_PURE=1: not used)
 
 demo: $(VENV)/.run  ## the whole of it on this machine, with a demo book; Ctrl-C ends it
 	@exec $(BIN)/bookgate dev --book examples/book
@@ -80,7 +82,7 @@ bench-sessions: $(VENV)/.run  ## a million sessions: memory, list, end (some 6 m
 	$(BIN)/python -m bench.sessions
 
 clean:  ## .venv and caches; never data (.bookgate/ stays)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info compiled/build compiled/*.c compiled/*.egg-info
 
 $(BIN)/python:
 	@PYTHON="$(PYTHON)" scripts/system-packages demo
@@ -98,6 +100,13 @@ $(VENV)/.test: $(VENV)/.run requirements-test.txt $(wildcard tests/*/package.jso
 	@echo 'Installing the Python packages of requirements-test.txt into $(VENV)'
 	@$(PIP) -r requirements-test.txt
 	@scripts/node-packages ci
+	@touch $@
+
+$(VENV)/.compiled: $(VENV)/.run $(wildcard compiled/*.p* compiled/*.t*)
+	@PYTHON="$(PYTHON)" scripts/system-packages compiled
+	@echo 'Building the compiled parsers into $(VENV)'
+	@$(PIP) -r compiled/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall ./compiled
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.run bench/peers/requirements.txt bench/peers/package-lock.json

@@ -3,6 +3,7 @@
 path       which paths are understood, so that policy and backend read the same one
 fields     lines of a head, read strictly and remembered
 head       parses by the canonical grammar, and rewrites: strip first, then set ours
+parsers    the pure parsers of heads, or the compiled ones of bookgate[fast]
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
 pace       how fast a client must be

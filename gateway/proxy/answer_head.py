@@ -86,17 +86,19 @@ class AnswerHead(msgspec.Struct, frozen=True, gc=False):
 
 
 _SHORT: Final = 512  # bytes
+_KEPT: Final = 4096  # lines; one more, and all are forgotten
 _NO_OPTIONS: Final[frozenset[str]] = frozenset()
+_known: Final[dict[bytes, Line]] = {}
 
 
 def read_answer(data: bytes) -> AnswerHead:
     """data: one whole head with its empty line. Raises BackendBrokenError."""
     first, *rest = data[:-4].split(b"\r\n")
-    status, minor = _status(first[:_SHORT])
+    status, minor = status_of(first[:_SHORT])
     lines, length, chunked, options = [], None, False, _NO_OPTIONS
+    known = _known.get
     for raw in rest:
-        # neither secrets nor what nobody says twice is remembered
-        line = _read(raw) if len(raw) > _SHORT or raw[:3].lower() == b"set" else _line(raw)
+        line = known(raw) or _read_and_keep(raw)
         kind = line.kind
         if kind < Kind.LENGTH:
             lines.append(line)
@@ -109,7 +111,7 @@ def read_answer(data: bytes) -> AnswerHead:
                 raise BackendBrokenError(f"Transfer-Encoding {line.value!r}")
             chunked = True
         else:
-            options |= {part.strip(" \t").lower() for part in line.value.split(",")}
+            options |= options_of(line)
     if chunked and length is not None:
         # a length beside a coding is how answers are split
         raise BackendBrokenError(f"Transfer-Encoding beside Content-Length {length}")
@@ -118,7 +120,7 @@ def read_answer(data: bytes) -> AnswerHead:
 
 
 @lru_cache(maxsize=1024)
-def _status(line: bytes) -> tuple[int, int]:
+def status_of(line: bytes) -> tuple[int, int]:
     """Status, and the minor version."""
     found = _STATUS.fullmatch(line)
     if found is None:
@@ -126,11 +128,28 @@ def _status(line: bytes) -> tuple[int, int]:
     return int(found[2]), int(found[1])
 
 
-def _read(line: bytes) -> Line:
+def options_of(line: Line) -> frozenset[str]:
+    """What a line of `Connection` says."""
+    return frozenset(part.strip(" \t").lower() for part in line.value.split(","))
+
+
+def read_line(line: bytes) -> Line:
+    """Raises BackendBrokenError."""
     found = _LINE.fullmatch(line)
     if found is None:
         raise BackendBrokenError(f"header {line[:64]!r}")
     return Line.of(found[1].decode("ascii"), found[2].decode("utf-8", "replace"))
 
 
-_line: Final = lru_cache(maxsize=4096)(_read)
+def is_worth(line: bytes) -> bool:
+    """Whether it is remembered: neither secrets nor what nobody says twice."""
+    return len(line) <= _SHORT and line[:3].lower() != b"set"
+
+
+def _read_and_keep(raw: bytes) -> Line:
+    line = read_line(raw)
+    if is_worth(raw):
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[raw] = line
+    return line

@@ -7,9 +7,10 @@ from typing import Final, Protocol
 
 from gateway.errors import BackendBrokenError, BackendTimeoutError, GatewayError
 from gateway.proxy.answer_body import AnswerBody
-from gateway.proxy.answer_head import AnswerHead, read_answer
+from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.chunked import LAST, ChunkedError, chunk
 from gateway.proxy.connection import BUFFER, Connection
+from gateway.proxy.parsers import read_answer
 from gateway.proxy.receiver import Receiver
 from gateway.routes import Address, Timeouts
 

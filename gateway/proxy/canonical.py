@@ -8,7 +8,7 @@ from gateway.proxy.head import METHODS, Head, proved
 from gateway.proxy.path import split_target
 
 MAX_LINES: Final = 256
-_METHODS: Final = {name.encode(): name for name in METHODS}
+METHOD_WORDS: Final = {name.encode(): name for name in METHODS}
 _VERSION: Final = b" HTTP/1.1"
 _KEEPING: Final = frozenset({"close", "keep-alive", "upgrade"})
 
@@ -17,7 +17,7 @@ def read_request(data: bytes, lines: Lines, hosts: frozenset[str]) -> Head | Non
     """data: one whole head with its empty line. hosts: the Host values that mean us, byte for byte."""
     first, *rest = data[:-4].split(b"\r\n")
     word, _, target = first[:-9].partition(b" ")
-    method = _METHODS.get(word)
+    method = METHOD_WORDS.get(word)
     if method is None or not first.endswith(_VERSION) or len(rest) > MAX_LINES:
         return None
     known, unknown = lines.known.get, lines.read

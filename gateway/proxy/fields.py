@@ -14,12 +14,12 @@ _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _KEPT: Final = 4096  # lines; one more, and all are forgotten
 _SHORT: Final = 512  # bytes of a line that is worth it
 # what is secret, and what is hardly ever said twice
-_ONCE: Final = frozenset({
+ONCE: Final = frozenset({
     "authorization", "content-length", "cookie", "dpop", "idempotency-key", "if-match", "if-none-match",
     "proxy-authorization", "referer", "traceparent", "tracestate", "x-bookgate-time", "x-forwarded-for",
     "x-request-id",
 })  # fmt: skip
-_SPELT: Final = {name.title(): name for name in _ONCE} | {name: name for name in _ONCE}  # as clients do
+_SPELT: Final = {name.title(): name for name in ONCE} | {name: name for name in ONCE}  # as clients do
 
 Pair = tuple[str, str]
 Out = tuple[str, bytes]
@@ -58,7 +58,7 @@ class Lines:
         if found is None:
             raise InvalidRequestError("not a canonical line")
         read = field(found[1].decode().lower(), found[2].decode())
-        if read[1][0] not in _ONCE and len(line) <= _SHORT:
+        if read[1][0] not in ONCE and len(line) <= _SHORT:
             if len(self.known) >= _KEPT:
                 self.known.clear()
             self.known[line] = read
@@ -73,7 +73,7 @@ class Lines:
             read = field(name.decode("ascii").lower(), value.decode().strip(" \t"))
         except UnicodeDecodeError:
             raise InvalidRequestError(f"header {name!r} is not UTF-8") from None
-        if read[1][0] not in _ONCE and len(name) + len(value) <= _SHORT:
+        if read[1][0] not in ONCE and len(name) + len(value) <= _SHORT:
             if len(self.pairs) >= _KEPT:
                 self.pairs.clear()
             self.pairs[pair] = read

@@ -53,7 +53,7 @@ _OURS: Final = frozenset({
 _OUR_BEGINNINGS: Final = ("x-bookgate-", "x-forwarded-", "proxy-", "sec-websocket-", "access-control-")
 
 # What nearly all say in `Connection`; no header has any of these names.
-_ORDINARY: Final[dict[tuple[str, ...], frozenset[str]]] = {
+ORDINARY: Final[dict[tuple[str, ...], frozenset[str]]] = {
     (line,): frozenset({line.lower()}) for line in ("close", "keep-alive", "Keep-Alive", "upgrade", "Upgrade")
 }
 
@@ -109,7 +109,7 @@ class Head(msgspec.Struct, frozen=True, eq=False):
     def connection(self) -> frozenset[str]:
         """The options of `Connection`, hop-by-hop names among them (RFC 9110 section 7.6.1)."""
         lines = self.lines("connection")
-        found = _ORDINARY.get(lines)
+        found = ORDINARY.get(lines)
         return _tokens(lines) if found is None else found
 
     @property
@@ -243,7 +243,7 @@ def _names(head: Head, also: frozenset[str], reserved: frozenset[str]) -> frozen
     """The names of the lines that pass."""
     names = _passing(also, reserved)
     lines = head.lines("connection")
-    if lines and lines not in _ORDINARY:
+    if lines and lines not in ORDINARY:
         names -= head.connection
     said = head.lines("traceparent")
     if (said or head.lines("tracestate")) and not (said and _TRACEPARENT.fullmatch(said[0])):
