@@ -20,6 +20,7 @@ from gateway.proxy.call import Call
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
 from gateway.proxy.decide import Forward, request_head
 from gateway.proxy.pace import Pace
+from gateway.proxy.trace import said_trace
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
 from gateway.refusals import json_body, json_headers, reason
@@ -100,8 +101,9 @@ class Exchange:
 
     __slots__ = (
         "_call", "_chunked", "_client", "_decoder", "_endless", "_identity", "_keep", "_left", "_moved",
-        "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "began", "bytes_in",
-        "bytes_out", "first_byte", "forward", "live", "person", "request_id", "takes_body", "verdict",
+        "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "asked", "began",
+        "bytes_in", "bytes_out", "first_byte", "forward", "live", "person", "request_id", "takes_body",
+        "trace", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -114,8 +116,9 @@ class Exchange:
         identity: Headers,
         address: str | None,
         request_id: str,
+        began: float,
     ) -> None:
-        """address: the client's, as trusted proxies tell it."""
+        """address: the client's, as trusted proxies tell it. began: when its head was here."""
         head = forward.matched.head
         self._shared = shared
         self._wiring = shared.wiring
@@ -127,6 +130,7 @@ class Exchange:
         self._identity = identity
         self.address = address
         self.request_id = request_id
+        self.trace = said_trace(head.lines("traceparent")) or shared.wiring.traces.make()
         self.takes_body = head.has_body
         self._left = head.length or 0  # bytes of the body that are to come, where that is known
         self._decoder = Decoder() if head.chunked else None
@@ -141,8 +145,14 @@ class Exchange:
         self._moved = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self.began = time.perf_counter()
+        self.began = began
+        self.asked = time.perf_counter()
         self.first_byte: float | None = None
+
+    @property
+    def url(self) -> int | None:
+        """Which of the backend's was asked."""
+        return self._call.index if self._call.index >= 0 else None
 
     def begin(self) -> Self:
         """Ask the backend."""
@@ -151,13 +161,13 @@ class Exchange:
         try:
             if self.live is not None:
                 self._wiring.streams.enter(self, self.live)
-            if self.takes_body and head.expects_continue:
+            if head.has_body and head.expects_continue:
                 self._client.write(_CONTINUE)
             self._call: Call = self._wiring.upstreams[matched.backend.name].call(
                 self,
                 self._request_head,
                 method=head.method,
-                has_body=self.takes_body,
+                has_body=head.has_body,
                 chunked=head.chunked,
                 switches=bool(head.lines("upgrade")),
             )
@@ -174,6 +184,7 @@ class Exchange:
             address,
             client=self.address,
             request_id=self.request_id,
+            trace=self.trace,
             identity=self._identity,
         )
 
