@@ -11,6 +11,7 @@ from datetime import date
 from http import HTTPStatus
 from typing import Protocol
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
@@ -28,6 +29,7 @@ from gateway.expectation import meet_expectation
 from gateway.origins import PolicyTable
 from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
+from gateway.proxy.trace import trace_id
 from gateway.refusals import common_headers, json_body, json_headers, reason
 from gateway.request_context import (
     CLIENT,
@@ -35,10 +37,12 @@ from gateway.request_context import (
     PERSON,
     POLICIES,
     REASON,
+    RELAYED,
     REQUEST_ID,
     ROUTE,
     SURFACE,
     VERDICT,
+    Relayed,
 )
 from gateway.request_log import Ended, RequestLog
 from gateway.surfaces import check_target, surface_of
@@ -99,6 +103,7 @@ def facts(
             response = await handler(request)
             status = response.status
         finally:
+            relayed = request.get(RELAYED)
             ended = Ended(
                 request[REQUEST_ID],
                 request.method,
@@ -106,13 +111,31 @@ def facts(
                 verdict.origin,
                 status,
                 request.get(REASON),
-                round((time.perf_counter() - began) * 1000, 1),
+                _ms(began, time.perf_counter()),
                 person=request.get(PERSON),
             )
-            requests.note(ended)
+            requests.note(ended if relayed is None else _with(ended, relayed, began))
         return response
 
     return handle
+
+
+def _with(ended: Ended, relayed: Relayed, began: float) -> Ended:
+    """And what its backend had to do with it."""
+    first = relayed.first_byte
+    return msgspec.structs.replace(
+        ended,
+        first_byte_ms=None if first is None else _ms(began, first),
+        backend_ms=None if first is None else _ms(relayed.asked, first),
+        bytes_in=relayed.bytes_in,
+        bytes_out=relayed.bytes_out,
+        url=relayed.url,
+        trace=trace_id(relayed.trace),
+    )
+
+
+def _ms(began: float, ended: float) -> float:
+    return round((ended - began) * 1000, 1)
 
 
 def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:

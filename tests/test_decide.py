@@ -287,21 +287,37 @@ def test_targets(path: str, query: str | None, sent: str) -> None:
     assert target(step.matched) == sent
 
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+IDENTITY = (("X-Id", "ada"),)
+
+
 def sent(*lines: tuple[str, str], client: str | None = "203.0.113.9", **changed: object) -> dict[str, str]:
     one = matched(*lines)
     one = structs.replace(one, backend=replace(STORAGE, **changed))  # type: ignore[arg-type]  # names of its fields
-    headers = outgoing(Forward(one, ADA), SITE, client=client, request_id="r", identity=(("X-Id", "ada"),))
+    headers = outgoing(Forward(one, ADA), SITE, client=client, request_id="r", trace=TRACE, identity=IDENTITY)
     assert headers[-1] == ("X-Id", "ada")
     return dict(headers)
 
 
-ALWAYS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "gw.test", "X-Request-Id": "r", "X-Id": "ada"}
+ALWAYS = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "gw.test",
+    "X-Request-Id": "r",
+    "traceparent": TRACE,
+    "X-Id": "ada",
+}
 
 
 def test_what_a_backend_receives() -> None:
     said = (("cookie", "a=1; b=2"), ("origin", BOOK), ("x-id", "ben"), ("accept", "x"))
     assert sent(*said) == {**ALWAYS, "accept": "x", "X-Forwarded-For": "203.0.113.9"}
     assert sent(client=None) == ALWAYS
+
+
+def test_a_client_may_say_which_trace_it_is() -> None:
+    one = matched(("traceparent", TRACE))
+    headers = outgoing(Forward(one, ADA), SITE, client=None, request_id="r", trace=TRACE, identity=IDENTITY)
+    assert [value for name, value in headers if name == "traceparent"] == [TRACE]
 
 
 @pytest.mark.parametrize(
@@ -321,5 +337,5 @@ def test_what_a_backend_may_be_sent_besides(field: str, value: object, header: t
 def test_without_an_origin_there_is_none_to_send_and_no_policy_to_add_names() -> None:
     one = matched(("x-partner", "p"), path="/public/x", verdict=NONE)
     one = structs.replace(one, backend=replace(STORAGE, origin="send"))
-    headers = outgoing(Forward(one, None), SITE, client=None, request_id="r", identity=())
+    headers = outgoing(Forward(one, None), SITE, client=None, request_id="r", trace=TRACE, identity=())
     assert dict(headers) == {name: value for name, value in ALWAYS.items() if name != "X-Id"}

@@ -79,6 +79,7 @@ PURE = (
     "proxy.pace",
     "proxy.path",
     "proxy.request_bytes",
+    "proxy.trace",
     "records",
     "redis_address",
     "refusals",

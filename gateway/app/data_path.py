@@ -20,6 +20,7 @@ from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import proxy_handler
 from gateway.proxy.streams import Streams
+from gateway.proxy.trace import trace_id
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
@@ -81,9 +82,12 @@ def make_fast(core: Core, wiring: Wiring) -> Fast:
             why,
             round((time.perf_counter() - exchange.began) * 1000, 1),
             first_byte_ms=None if first is None else round((first - exchange.began) * 1000, 1),
+            backend_ms=None if first is None else round((first - exchange.asked) * 1000, 1),
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
             person=exchange.person,
+            url=exchange.url,
+            trace=trace_id(exchange.trace),
         )
         requests.note(ended)
 

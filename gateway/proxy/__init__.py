@@ -7,6 +7,7 @@ parsers    the pure parsers of heads, or the compiled ones of bookgate[fast]
 decide     who may go where: Forward or NeedSession, anything else is a refusal
 answer     what of a backend's answer reaches the reader
 pace       how fast a client must be
+trace      which trace a request belongs to
 delivery   what a client takes of an answer
 chunked    chunked framing, read strictly
 frames     where the frames of a WebSocket end, and what the gateway says between two

@@ -17,13 +17,17 @@ Question = Callable[[Done], None]  # the answer comes later, once
 
 
 class Request(NamedTuple):
-    """One that its origin may make, as it came on a connection. generation: of the policy."""
+    """One that its origin may make, as it came on a connection. generation: of the policy.
+
+    began: when its head was here, by the performance counter.
+    """
 
     client: Client
     data: bytes
     head: Head
     verdict: Verdict
     generation: str
+    began: float
 
 
 class Decider(Protocol):

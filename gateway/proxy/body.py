@@ -17,7 +17,7 @@ _LATE: Final = 0.01  # seconds, so that the patience is over for certain
 
 
 class Upload:
-    """One body. limit: bytes; spend: told what was sent."""
+    """One body. limit: bytes; spend: told what was sent; sent: all of it."""
 
     def __init__(self, content: StreamReader, *, limit: int, spend: Callable[[int], None]) -> None:
         self._content = content
@@ -25,7 +25,7 @@ class Upload:
         self._clock = asyncio.get_running_loop().time
         self._pace = Pace(self._clock())
         self._spend = spend
-        self._sent = 0
+        self.sent = 0
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, call: Call, reply: Reply) -> None:
@@ -68,8 +68,8 @@ class Upload:
         return data
 
     def _send(self, call: Call, data: bytes) -> None:
-        self._sent += len(data)
-        if self._sent > self._limit:
+        self.sent += len(data)
+        if self.sent > self._limit:
             raise PayloadTooLargeError(f"more than {self._limit} bytes", close=True)
         self._spend(len(data))
         if data:

@@ -135,16 +135,18 @@ def outgoing(
     *,
     client: str | None,
     request_id: str,
+    trace: str,
     identity: Headers,
 ) -> Headers:
     """The headers that the backend receives, `Host` first where it is not the URL's; the identity is last.
 
+    trace: the `traceparent`, the client's own or one that was made.
     identity: under names that the site reserves, so that nothing else has them.
     """
     matched = forward.matched
     host = _host(matched, site, None)
     first = () if host is None else (("Host", host),)
-    ours = _ours(matched, site, client, request_id)
+    ours = _ours(matched, site, client, request_id, trace)
     return (*first, *rewrite(matched.head, _also(matched), site.reserved, (*ours, *identity)))
 
 
@@ -155,6 +157,7 @@ def request_head(
     *,
     client: str | None,
     request_id: str,
+    trace: str,
     identity: Headers,
 ) -> bytes:
     """The same as bytes, for one of the backend's URLs. Raises ValueError as `request_bytes` does."""
@@ -162,7 +165,7 @@ def request_head(
     head = matched.head
     host = _host(matched, site, address.authority)
     framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
-    said = [*_ours(matched, site, client, request_id), *identity]
+    said = [*_ours(matched, site, client, request_id, trace), *identity]
     ours = header_lines(said, framing)
     # what is the client's is proved, and of the lines it came in
     kept = passed(head, _also(matched), site.reserved)
@@ -179,11 +182,15 @@ def _also(matched: Matched) -> frozenset[str]:
     return _NONE if matched.policy is None else matched.policy.request_headers
 
 
-def _ours(matched: Matched, site: Site, client: str | None, request_id: str) -> list[tuple[str, str]]:
+def _ours(
+    matched: Matched, site: Site, client: str | None, request_id: str, trace: str
+) -> list[tuple[str, str]]:
     ours: list[tuple[str, str]] = []
     if client is not None:
         ours.append(("X-Forwarded-For", client))
     ours += [*site.forwarded, ("X-Request-Id", request_id)]
+    if matched.head.one("traceparent") != trace:
+        ours.append(("traceparent", trace))
     if matched.backend.origin == "send" and matched.origin is not None:
         ours.append(("Origin", matched.origin))
     kept = cookies.strip(matched.head.lines("cookie"), matched.backend.request_cookies)

@@ -4,6 +4,7 @@ It never refuses: whatever is not plainly to be forwarded is handed over, and re
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
@@ -110,10 +111,10 @@ class Fast:
 
     def _begin(self, client: Client, data: bytes, head: Head) -> Work | None:
         """None, or a GatewayError: the plain path's."""
-        table = self._policies.current
+        began, table = time.perf_counter(), self._policies.current
         verdict = self._judge(head.lines("origin"), table)
         step = decide(head, verdict, self._site)
-        request = Request(client, data, head, verdict, table.generation)
+        request = Request(client, data, head, verdict, table.generation, began)
         if isinstance(step, Forward):
             return self._admitted(request, step, None).begin()
         return self._look(request, step)
@@ -194,6 +195,7 @@ class Fast:
             identity,
             self._clients.of(request.client.peer, request.head.lines("x-forwarded-for")),
             self._request_id(request.head),
+            request.began,
         )
 
     def _judge(self, lines: tuple[str, ...], table: PolicyTable) -> Verdict:

@@ -64,6 +64,7 @@ class SocketExchange(Exchange):
             self._wiring.site,
             client=self.address,
             request_id=self.request_id,
+            trace=self.trace,
             identity=self._identity,
         )
         asked = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]

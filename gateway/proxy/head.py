@@ -19,12 +19,12 @@ from gateway.errors import (
 )
 from gateway.proxy.fields import Field, Lines, Out, Pair, field
 from gateway.proxy.path import split_target
+from gateway.proxy.trace import said_trace
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==", re.ASCII)  # RFC 6455 section 4.1: 16 bytes
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 _SINGLE: Final = frozenset({
     "authorization", "content-length", "content-location", "content-range", "content-type", "dpop", "etag",
@@ -246,7 +246,7 @@ def _names(head: Head, also: frozenset[str], reserved: frozenset[str]) -> frozen
     if lines and lines not in ORDINARY:
         names -= head.connection
     said = head.lines("traceparent")
-    if (said or head.lines("tracestate")) and not (said and _TRACEPARENT.fullmatch(said[0])):
+    if (said or head.lines("tracestate")) and said_trace(said) is None:
         # W3C Trace Context section 3.2: an invalid traceparent takes its tracestate with it
         names -= {"traceparent", "tracestate"}
     return names

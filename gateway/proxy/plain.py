@@ -16,8 +16,17 @@ from gateway.proxy.delivery import Delivery
 from gateway.proxy.reply import Reply
 from gateway.proxy.websocket import relay_websocket
 from gateway.proxy.whole import whole_answer
-from gateway.proxy.wiring import Cutting, Handler, Headers, Passed, Wiring, admit_request, identity_of
-from gateway.request_context import CLIENT, REQUEST_ID
+from gateway.proxy.wiring import (
+    Cutting,
+    Handler,
+    Headers,
+    Passed,
+    Wiring,
+    admit_request,
+    begin_relaying,
+    identity_of,
+)
+from gateway.request_context import CLIENT, RELAYED, REQUEST_ID
 from gateway.routes import Address
 
 
@@ -45,6 +54,7 @@ async def _forward(
     matched = passed.forward.matched
     head, backend = matched.head, matched.backend
     upload = await _upload(request, passed)
+    relayed = request[RELAYED] = begin_relaying(wiring, head)
 
     def asked(address: Address) -> bytes:
         return request_head(
@@ -53,6 +63,7 @@ async def _forward(
             address,
             client=request.get(CLIENT),
             request_id=request[REQUEST_ID],
+            trace=relayed.trace,
             identity=identity,
         )
 
@@ -67,13 +78,16 @@ async def _forward(
         if upload is not None:
             upload.begin(reply.call, reply)
         found = await reply.head()
+        relayed.first_byte = time.perf_counter()
         made = answer(passed.forward, wiring.site, found)
         return await _relay(wiring, request, passed, reply, made, heads)
     finally:
         wiring.streams.leave(cutting)
+        relayed.url = reply.call.index if reply.call.index >= 0 else None
         reply.close()
         if upload is not None:
             await upload.stop()
+            relayed.bytes_in = upload.sent
 
 
 async def _upload(request: web.Request, passed: Passed) -> Upload | None:
@@ -94,6 +108,7 @@ async def _relay(
         whole = whole_answer(request, made, body, heads, embed=embed, keep=wiring.streams.keeps)
         if whole is not None:
             passed.spend(len(body))
+            request[RELAYED].bytes_out = len(body)
             return whole
     relayed = web.StreamResponse(status=made.status, headers=CIMultiDict(made.headers))
     if made.length is not None:
@@ -125,23 +140,28 @@ async def _stream(
     await relayed.prepare(request)
     if made.is_event_stream and made.length is None:
         reply.call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
-        await _copy_events(wiring, reply, relayed, passed, delivery)
+        await _copy_events(wiring, request, reply, relayed, passed, delivery)
     else:
-        await _copy(reply, relayed, passed, delivery)
+        await _copy(request, reply, relayed, passed, delivery)
     # aiohttp lets small answers pile up for a client that asks on and does not read
     delivery.waits(0)
     await request.writer.drain()
 
 
 async def _copy_events(
-    wiring: Wiring, reply: Reply, relayed: web.StreamResponse, passed: Passed, delivery: Delivery
+    wiring: Wiring,
+    request: web.Request,
+    reply: Reply,
+    relayed: web.StreamResponse,
+    passed: Passed,
+    delivery: Delivery,
 ) -> None:
     """When the gateway stops the stream ends as if it were over: its reader connects again (HTML, 9.2.3)."""
     ending = asyncio.timeout(None)
     try:
         async with ending:
             with wiring.streams.endless(lambda: ending.reschedule(0)):
-                await _copy(reply, relayed, passed, delivery)
+                await _copy(request, reply, relayed, passed, delivery)
     except TimeoutError:
         if not ending.expired():
             raise
@@ -149,10 +169,13 @@ async def _copy_events(
         await relayed.write_eof()
 
 
-async def _copy(reply: Reply, relayed: web.StreamResponse, passed: Passed, delivery: Delivery) -> None:
+async def _copy(
+    request: web.Request, reply: Reply, relayed: web.StreamResponse, passed: Passed, delivery: Delivery
+) -> None:
     """The backend's silence is timed by its call, here the reader's."""
     while data := await reply.read():
         passed.spend(len(data))
+        request[RELAYED].bytes_out += len(data)
         delivery.waits(len(data))
         await relayed.write(data)
         delivery.goes_on()

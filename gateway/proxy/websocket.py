@@ -1,6 +1,7 @@
 """WebSockets: the handshake is checked and made with the backend first, then messages are relayed."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,8 +10,8 @@ from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, 
 from gateway.access import SUBPROTOCOL
 from gateway.proxy.decide import outgoing, target
 from gateway.proxy.sockets import CLOSING, HEARTBEAT, MESSAGE
-from gateway.proxy.wiring import Headers, Passed, Wiring
-from gateway.request_context import CLIENT, REQUEST_ID
+from gateway.proxy.wiring import Headers, Passed, Wiring, begin_relaying
+from gateway.request_context import CLIENT, RELAYED, REQUEST_ID, Relayed
 
 SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
 RESTART = WSCloseCode.SERVICE_RESTART  # 1012 of IANA's registry: come again, another worker is there
@@ -37,12 +38,14 @@ async def relay_websocket(
     wiring: Wiring, request: web.Request, passed: Passed, identity: Headers
 ) -> web.StreamResponse:
     matched = passed.forward.matched
+    relayed = request[RELAYED] = begin_relaying(wiring, matched.head)
     upstream = wiring.upstreams[matched.backend.name]
     headers = outgoing(
         passed.forward,
         wiring.site,
         client=request.get(CLIENT),
         request_id=request[REQUEST_ID],
+        trace=relayed.trace,
         identity=identity,
     )
     asked = matched.head.subprotocols
@@ -54,6 +57,7 @@ async def relay_websocket(
             upstream.place() as place,
             upstream.websocket(target(matched), headers, theirs) as backend,
         ):
+            relayed.first_byte = time.perf_counter()
             place.leave()  # open, it is no request that hangs
             chosen = chosen_protocol(asked, backend.protocol)
             client = web.WebSocketResponse(
@@ -65,7 +69,7 @@ async def relay_websocket(
             )
             await client.prepare(request)
             with wiring.streams.endless(lambda: ending.come(RESTART, b"the gateway restarts")):
-                await _relay(client, backend, ending, passed.spend)
+                await _relay(client, backend, ending, passed.spend, relayed)
             return client
 
 
@@ -89,11 +93,22 @@ class _Ending:
         await self._come.wait()
 
 
-async def _relay(client: Socket, backend: Socket, ending: _Ending, spend: Callable[[int], None]) -> None:
+async def _relay(
+    client: Socket, backend: Socket, ending: _Ending, spend: Callable[[int], None], relayed: Relayed
+) -> None:
     """Both ways until one side ends, or the session does, or the gateway stops."""
+
+    def up(size: int) -> None:
+        relayed.bytes_in += size
+        spend(size)
+
+    def down(size: int) -> None:
+        relayed.bytes_out += size
+        spend(size)
+
     tasks = [
-        asyncio.create_task(_pump(client, backend, spend)),
-        asyncio.create_task(_pump(backend, client, spend)),
+        asyncio.create_task(_pump(client, backend, up)),
+        asyncio.create_task(_pump(backend, client, down)),
         asyncio.create_task(ending.wait()),
     ]
     try:

@@ -1,5 +1,7 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
+import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,9 +21,10 @@ from gateway.proxy.decide import Forward, Matched, NeedSession, Site, decide, id
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 from gateway.proxy.streams import Streams
+from gateway.proxy.trace import Traces, said_trace
 from gateway.proxy.upstream import Upstreams
 from gateway.records import LiveBook, LiveSignIn
-from gateway.request_context import EMBED, PERSON, POLICIES, ROUTE, VERDICT
+from gateway.request_context import EMBED, PERSON, POLICIES, ROUTE, VERDICT, Relayed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Headers = tuple[tuple[str, str], ...]
@@ -52,6 +55,7 @@ class Wiring:
     budgets: Budgets
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
     lines: Lines = field(default_factory=Lines)
+    traces: Traces = field(default_factory=lambda: Traces(secrets.token_bytes))
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -133,6 +137,11 @@ def _budget(wiring: Wiring, matched: Matched, caller: Caller | None) -> Callable
     limits, origin = matched.policy.limits, matched.origin
     wiring.budgets.admit(limits, origin, None if caller is None else caller.person)
     return partial(wiring.budgets.spend, limits, origin)
+
+
+def begin_relaying(wiring: Wiring, head: Head) -> Relayed:
+    """What will be known of it."""
+    return Relayed(said_trace(head.lines("traceparent")) or wiring.traces.make(), time.perf_counter())
 
 
 def identity_of(wiring: Wiring, request: web.Request, passed: Passed) -> Headers:

@@ -1,5 +1,6 @@
 """What a backend receives of a request, byte by byte."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -127,8 +128,14 @@ async def test_ids_and_traces(path: DataPath, recorder: RecordingBackend) -> Non
     assert recorder.last.values("X-Request-Id") == ["abcdefgh1"] == answer.values("X-Request-Id")
     assert recorder.last.values("traceparent") == [trace]
     assert recorder.last.values("tracestate") == ["a=1"]
-    await path.ask("/public/x", "traceparent: zz", "tracestate: a=1")
-    assert recorder.last.values("traceparent") == [] == recorder.last.values("tracestate")
+    made = set()
+    for said in ((), ("traceparent: zz", "tracestate: a=1"), (f"traceparent: ff{trace[2:]}",)):
+        await path.ask("/public/x", *said)
+        (line,) = recorder.last.values("traceparent")
+        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", line)
+        assert recorder.last.values("tracestate") == []
+        made.add(line)
+    assert len(made) == 3
 
 
 CONFUSING = [
