@@ -29,6 +29,7 @@ async def test_a_book_s_request_arrives_as_its_person_and_as_nobody_else(
         "x-forwarded-proto",
         "x-forwarded-host",
         "x-request-id",
+        "traceparent",
         "x-bookgate-assertion",
     }
 
@@ -132,7 +133,7 @@ async def test_ids_and_traces(path: DataPath, recorder: RecordingBackend) -> Non
     for said in ((), ("traceparent: zz", "tracestate: a=1"), (f"traceparent: ff{trace[2:]}",)):
         await path.ask("/public/x", *said)
         (line,) = recorder.last.values("traceparent")
-        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", line)
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", line)
         assert recorder.last.values("tracestate") == []
         made.add(line)
     assert len(made) == 3
