@@ -41,6 +41,12 @@ def parsed(
     return parse(method, target, version, pairs, Lines(), hosts=HOSTS, max_bytes=max_bytes)
 
 
+def test_heads_that_say_the_same_are_the_same() -> None:
+    heads = {parsed("Accept: a"), parsed("accept:  a"), parsed("Accept: b")}
+    assert len(heads) == 2
+    assert parsed("Accept: a") != "GET"
+
+
 def test_a_canonical_head() -> None:
     head = parsed("Accept: a", "ACCEPT: \t b ", "Content-Length: 5", method="PUT", target="/a%20b?c=%zz")
     assert head == Head(
