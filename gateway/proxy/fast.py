@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, NamedTuple, Protocol
-from urllib.parse import unquote
 
 from gateway.access import TICKET_SUBPROTOCOL, DpopCredential, Facts, admits, cookie_values, credential
 from gateway.client_address import Clients, Network
@@ -220,6 +219,5 @@ def _is_plain(head: Head) -> bool:
     return (
         head.method != "OPTIONS"
         and (not head.lines("upgrade") or head.is_websocket)
-        and surface_of(head.path) is Surface.PROXIED
-        and ("%" not in head.path or surface_of(unquote(head.path)) is Surface.PROXIED)
+        and surface_of(head.path) is Surface.PROXIED  # which has one spelling: see path.py
     )
