@@ -90,6 +90,7 @@ limits:
   requests: {per_person: 30/s, per_origin: 3000/s}
 pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
 privacy: {default_level: 2}
+telemetry: {log: {to: stdout, requests: errors}, metrics: false}
 """
 
 

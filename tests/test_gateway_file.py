@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from gateway.config.faults import ConfigError
-from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages
+from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages, Telemetry
 from gateway.limits import SignInLimits
 from gateway.origins import Limits, Rate
 from gateway.routes import AssertionRule, InFlight, Route, SignInNeed, Subject, Timeouts
@@ -35,6 +35,7 @@ def test_only_four_keys_are_required(site: Path) -> None:
     assert settings.requests == Limits(per_person=Rate(20, 1), per_origin=Rate(2000, 1))
     assert settings.connections_per_address == 5000
     assert settings.research_cap == 1
+    assert settings.telemetry == Telemetry("all", metrics=True)
     backend = settings.routes.backends["storage"]
     assert [address.url for address in backend.addresses] == ["http://10.0.0.5:8001/"]
     assert backend.assertion == AssertionRule(audience="storage")
@@ -74,6 +75,7 @@ def test_every_built_key_arrives(site: Path) -> None:
     assert settings.max_head == 32768
     assert settings.pages == Pages("Books", "#8a1538", {"help": "https://help.example.edu"})
     assert settings.research_cap == 2
+    assert settings.telemetry == Telemetry("errors", metrics=False)
 
 
 LATER = [
@@ -83,7 +85,9 @@ LATER = [
     ("roles: {}", "top"),
     ("classes: {}", "top"),
     ("studies: {}", "top"),
-    ("telemetry: {}", "top"),
+    ("telemetry: {audit: {to: stdout}}", "top"),
+    ("telemetry: {traces: {otlp: null}}", "top"),
+    ("telemetry: {log: {requests: sample}}", "top"),
     ("pages: {logo: {file: logo.svg}}", "top"),
     ("pages: {languages: [en]}", "top"),
     ("privacy: {log_addresses: truncated}", "top"),
@@ -203,6 +207,9 @@ WRONG = [
     ("sessions: {token_mode: {access: 2h}}", "top", "duration-out-of-range"),
     ("limits: {head: 1KB}", "top", "bad-size"),
     ("pages: {colour: red}", "top", "bad-colour"),
+    ("telemetry: {log: {requests: some}}", "top", "unknown-value"),
+    ("telemetry: {log: {to: syslog}}", "top", "unknown-value"),
+    ("telemetry: {metrics: yes}", "top", "not-a-boolean"),
     ('pages: {links: {help: "javascript:x"}}', "top", "bad-url"),
     ("privacy: {default_level: 3}", "top", "bad-number"),
     ("client_secret: word", "provider", "secret-in-file"),

@@ -48,6 +48,7 @@ from gateway.config.settings import (
     Outbound,
     Pages,
     Settings,
+    Telemetry,
 )
 from gateway.limits import CONNECTIONS, REQUESTS, SignInLimits
 from gateway.origins import Limits
@@ -57,10 +58,10 @@ from gateway.session_limits import DAY, Life, SessionLimits
 _BUILT = (
     "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "workers", "data_path", "state",
     "origins", "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends",
-    "limits", "pages", "privacy",
+    "limits", "pages", "privacy", "telemetry",
 )  # fmt: skip
 _LATER = (
-    "admin_token", "lti", "roles", "classes", "studies", "telemetry",
+    "admin_token", "lti", "roles", "classes", "studies",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
@@ -121,6 +122,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         max_head=limits.get("head", size(8000, 65536), 16384),
         pages=_pages(top, faults),
         research_cap=_research_cap(top, faults),
+        telemetry=_telemetry(top, faults),
     )
 
 
@@ -258,3 +260,13 @@ def _research_cap(top: Block, faults: Faults) -> int:
     later = ("log_addresses", "delete_inactive_after")
     privacy = part(top, "privacy", faults, ("default_level",), later)
     return privacy.get("default_level", whole(1, 2), 1)
+
+
+def _telemetry(top: Block, faults: Faults) -> Telemetry:
+    telemetry = part(top, "telemetry", faults, ("log", "metrics"), ("audit", "traces"))
+    log, default = part(telemetry, "log", faults, ("to", "requests")), Telemetry()
+    log.find("to", word_of(("stdout",), ()))
+    return Telemetry(
+        requests=log.get("requests", word_of(("all", "errors", "none"), ("sample",)), default.requests),
+        metrics=telemetry.get("metrics", boolean, default=default.metrics),
+    )

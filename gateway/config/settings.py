@@ -116,6 +116,14 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What is told of requests. requests: whose lines are written: all | errors (400 and above) | none."""
+
+    requests: str = "all"
+    metrics: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """gateway.yaml, whole."""
 
@@ -142,3 +150,4 @@ class Settings:
     max_head: int  # bytes
     pages: Pages
     research_cap: int  # privacy.default_level: 1 or 2
+    telemetry: Telemetry
