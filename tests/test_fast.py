@@ -110,6 +110,36 @@ async def test_what_is_not_plainly_to_be_forwarded_is_left_to_aiohttp(
     assert recorder.received == []
 
 
+SHAKE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: bookgate, bookgate.ticket.ben",
+)
+
+
+async def test_a_ticket_counts_and_not_the_cookie_beside_it(path: DataPath) -> None:
+    assert fast_of(path).begin(Nobody(), head("/storage/live", *SHAKE)) == Aside(0)
+    assert path.sessions.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "person"),
+    [
+        pytest.param("Authorization: DPoP ben", 200, "ben", id="a token"),
+        pytest.param("Authorization: Bearer ben", 401, None, id="of another scheme"),
+    ],
+)
+async def test_a_token_counts_and_not_the_cookie_beside_it(
+    path: DataPath, recorder: RecordingBackend, line: str, status: int, person: str | None
+) -> None:
+    path.sign_in("ben")
+    assert (await path.ask("/storage/a", line)).status == status
+    assert len(recorder.received) == (person is not None)
+    recorder.assert_identity(person)
+
+
 async def test_a_proof_that_may_be_used_once_is_asked_about_by_one_path_only(path: DataPath) -> None:
     said = head("/storage/a", "Authorization: DPoP ada", "DPoP: x", method="POST", person=None)
     assert fast_of(path).begin(Nobody(), said) == Aside(0)
