@@ -200,10 +200,11 @@ cdef object _agreed(object method, tuple target, list fields, dict named, frozen
         or "expect" in named
     ):
         head = proved(method, target[0], target[1], fields, hosts)
-    else:
-        headers = tuple([(<tuple>field)[1] for field in fields])
-        outs = tuple([(<tuple>field)[2] for field in fields])
-        head = _Head(method, target[0], target[1], headers, None, False, False, named, outs)
+        # of a name that came twice the index here has the last line only
+        return head if said in hosts and head.connection <= _KEEPING else None
+    headers = tuple([(<tuple>field)[1] for field in fields])
+    outs = tuple([(<tuple>field)[2] for field in fields])
+    head = _Head(method, target[0], target[1], headers, None, False, False, named, outs)
     if said not in hosts:
         return None
     connection = PyDict_GetItem(named, "connection")

@@ -92,6 +92,29 @@ def test_every_byte_in_every_place() -> None:
             same(data[:place])
 
 
+WHOLE = (
+    b"Content-Length: 7", b"content-length:\t12 ", b"Content-Length: 0", b"Content-Length:",
+    b"Content-Length: +7", b"Content-Length: 123456789012345678", b"Content-Length: 1234567890123456789",
+    b"Content-Length : 7", b"Content-Length: 7, 7", b"Content-Length: \xc2\xb2", b"Content_Length: 7",
+    b"Transfer-Encoding: chunked", b"transfer-encoding: CHUNKED", b"Transfer-Encoding: gzip, chunked",
+    b"Expect: 100-continue", b"Expect: tea", b"Host: gw.test", b"Host: GW.TEST", b"Connection: close",
+    b"connection: keep-alive, X-Own", b"Connection: Upgrade", b"Connection: X-Own", b"Cookie: e=f",
+    b"Referer:\t a\tb \t", b"Referer: \xc3\xa4", b"Referer: \xff", b"X-Own: \xff", b"X-Own:", b"", b" folded",
+    b"Set-Cookie: a=b", b"X-Long: " + b"a" * 600, b"Dpop" + b"a" * 40 + b": x", b'ETag: "a"',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("one", WHOLE)
+def test_lines_beside_each_other(one: bytes) -> None:
+    """Of two that are put in each is right or wrong by itself, or beside the other."""
+    for two in (None, *WHOLE):
+        said = b"".join(line + b"\r\n" for line in (one, two) if line is not None) + b"\r\n"
+        for start in (START, BROWSER[:-2], b"POST / HTTP/1.1\r\n"):
+            same_request(start + said)
+        for start in (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200 OK\r\n", ANSWER[:-2]):
+            same_answer(start + said)
+
+
 @given(st.lists(st.tuples(st.integers(0, len(BROWSER)), st.integers(0, 2), _PIECES), max_size=4))
 @example([(len(START), 0, b"Content-Length: 0\r\n")])
 def test_heads_that_were_changed(changes: list[tuple[int, int, bytes]]) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from gateway.errors import BackendBrokenError
-from gateway.proxy.answer_head import read_answer
-from gateway.proxy.canonical import read_request
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import parse
+from gateway.proxy.parsers import read_answer, read_request
 from tests.data_path.referee import FaultError, read_body, read_head, requests
 
 HOSTS = frozenset({"gw.test"})
