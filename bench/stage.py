@@ -20,7 +20,7 @@ from bench.wrk import Asked
 from gateway.development.authority import loopback_files
 
 ORIGIN: Final = "https://books.example.edu"
-EVENTS: Final = 100  # a second, of each stream
+EVENTS: Final = 400  # a second, of each stream
 COMPILED: Final = importlib.util.find_spec("bookgate_fast") is not None
 _APACHE_SESSIONS: Final = 200
 _DEAF_USER: Final = "deaf on >deaf ~* resetchannels +@all -client|tracking"

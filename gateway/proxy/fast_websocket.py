@@ -30,29 +30,41 @@ _RESTARTS: Final = b"the gateway restarts"
 
 
 class _End:
-    """One end of a socket: what comes from it."""
+    """One end of a socket, as `look` sees it. heard: when it said something, by the loop's clock."""
 
-    __slots__ = ("frames", "heard", "pinged", "spoke")
+    __slots__ = ("bytes", "heard", "pinged")
 
-    def __init__(self, *, masked: bool) -> None:
-        self.frames = Frames(masked=masked)
-        self.spoke = True  # since the last look
-        self.heard = 0.0  # by the loop's clock
+    def __init__(self) -> None:
+        self.bytes = -1  # that had come from it at the last look
+        self.heard = 0.0
         self.pinged = False
 
 
-class SocketExchange(Exchange):
-    """The request, then the socket that it became."""
+class SocketExchange(Exchange, asyncio.Protocol):
+    """The request, then the socket that it became: the protocol of the backend's connection from then on."""
 
-    __slots__ = ("_backend", "_cut", "_early", "_its", "_ours", "_silent")
+    __slots__ = (
+        "_backend",
+        "_backend_end",
+        "_client_end",
+        "_cut",
+        "_early",
+        "_said",
+        "_silent",
+        "_spent",
+        "_told",
+    )
 
     def begin(self) -> "SocketExchange":
         self.takes_body = True
         self._backend: asyncio.Transport | None = None
         self._cut = False  # the session ended before there was a socket
         self._early = b""  # what the client said before it was asked to
-        self._ours = _End(masked=True)  # the client's end
-        self._its = _End(masked=False)  # the backend's
+        self._said = Frames(masked=True)  # by the client
+        self._told = Frames(masked=False)  # by the backend
+        self._client_end = _End()
+        self._backend_end = _End()
+        self._spent = 0  # bytes that the budgets know of
         self._silent: float | None = None  # since one end has closed, by the loop's clock
         super().begin()
         return self
@@ -99,13 +111,13 @@ class SocketExchange(Exchange):
         self._status, self._keep, self._endless = _SWITCHING, True, True
         self.first_byte = time.perf_counter()
         self._backend = transport
-        transport.set_protocol(_Backend(self))
+        transport.set_protocol(self)
         self._client.write(self._head_bytes(made, bodiless=True))
         self._wiring.streams.stay(self)
         if self._cut:
             self._part(SESSION_ENDED, _ENDED, "session ended")
         if rest and not self._over:
-            self.backend_said(rest)
+            self.data_received(rest)
         early, self._early = self._early, b""
         if early and not self._over:
             self.received(early)
@@ -117,47 +129,46 @@ class SocketExchange(Exchange):
     # --- both ways
 
     def received(self, data: bytes) -> bytes:
-        if self._backend is None:
+        backend = self._backend
+        if backend is None:
             self._early += data
             if len(self._early) > BUFFER:
                 self._client.pause_reading()
             return b""
-        end = self._ours
-        if end.frames.ended or not self._follow(end, data):
+        try:
+            self._said.feed(data)
+        except FrameError as error:
+            self._broken(error, to_client=self._told.at_border, to_backend=error.at_border)
             return b""
         self.bytes_in += len(data)
-        self._spend(len(data))
-        self._backend.write(data)
-        self._look_at_close()
+        backend.write(data)
+        if self._said.closed:
+            self._look_at_close()
         return b""
 
-    def backend_said(self, data: bytes) -> None:
-        if self._over or not self._follow(self._its, data):
+    def data_received(self, data: bytes) -> None:
+        """From the backend."""
+        if self._over:
+            return
+        try:
+            self._told.feed(data)
+        except FrameError as error:
+            self._broken(error, to_client=error.at_border, to_backend=self._said.at_border)
             return
         self.bytes_out += len(data)
-        self._spend(len(data))
         self._client.write(data)
-        self._look_at_close()
+        if self._told.closed:
+            self._look_at_close()
 
-    def _follow(self, end: _End, data: bytes) -> bool:
-        """Whether it is to be passed on."""
-        end.spoke = True
-        may = end.frames.at_border  # of what was passed on
-        try:
-            end.frames.feed(data)
-        except FrameError as error:
-            to_client, to_backend = self._its.frames.at_border, self._ours.frames.at_border
-            if end is self._ours:
-                to_backend = may
-            else:
-                to_client = may
-            self._say_and_end(error.code, b"", error.code, "framing", to_client, to_backend)
-            return False
-        return True
+    def _broken(self, error: FrameError, *, to_client: bool, to_backend: bool) -> None:
+        self._say_and_end(error.code, b"", error.code if to_backend else None, "framing", to_client=to_client)
 
     def _look_at_close(self) -> None:
-        if self._ours.frames.ended and self._its.frames.ended:
-            self._leave()
+        """Both have said goodbye."""
+        if self._said.ended and self._told.ended:
+            self._end(_SWITCHING, None)
+            self._close_backend(None)
+            self._client.done(keep=False, left=0)
 
     # --- the ends
 
@@ -166,11 +177,11 @@ class SocketExchange(Exchange):
             super().client_gone()
         elif not self._over:
             self._end(_SWITCHING, None)
-            self._close_backend(GOING_AWAY if self._ours.frames.at_border else None)
+            self._close_backend(self._farewell())
 
-    def backend_gone(self) -> None:
-        if not self._over:
-            self._part(GOING_AWAY, b"", None)
+    def connection_lost(self, _: Exception | None) -> None:
+        """Of the backend."""
+        self._part(GOING_AWAY, b"", None)
 
     def cut(self) -> None:
         if self._backend is None:
@@ -183,35 +194,29 @@ class SocketExchange(Exchange):
 
     def _part(self, code: int, reason: bytes, why: str | None) -> None:
         """The gateway ends it. code: what the client is told."""
-        to_client, to_backend = self._its.frames.at_border, self._ours.frames.at_border
-        self._say_and_end(code, reason, GOING_AWAY, why, to_client, to_backend)
+        self._say_and_end(code, reason, self._farewell(), why, to_client=self._told.at_border)
+
+    def _farewell(self) -> int | None:
+        """What the backend is told; None: there is no place for a word."""
+        return GOING_AWAY if self._said.at_border else None
 
     def _say_and_end(
-        self,
-        code: int,
-        reason: bytes,
-        backend_code: int,
-        why: str | None,
-        to_client: bool,  # ruff: ignore[boolean-type-hint-positional-argument]
-        to_backend: bool,  # ruff: ignore[boolean-type-hint-positional-argument]
+        self, code: int, reason: bytes, backend_code: int | None, why: str | None, *, to_client: bool
     ) -> None:
-        """to_client, to_backend: whether what was passed on to them ended with a frame."""
         if self._over:
             return
         self._end(_SWITCHING, why)
-        self._close_backend(backend_code if to_backend else None)
+        self._close_backend(backend_code)
         if to_client:
             self._client.write(close_frame(code, reason, masked=False))
-        if to_client or self._its.frames.ended:
+        if to_client or self._told.ended:
             self._client.done(keep=False, left=None)
         else:
             self._client.abort()  # in the middle of a frame there is no word to say
 
-    def _leave(self) -> None:
-        """Both have said goodbye."""
-        self._end(_SWITCHING, None)
-        self._close_backend(None)
-        self._client.done(keep=False, left=0)
+    def _end(self, status: int, why: str | None) -> None:
+        self._spend_since()
+        super()._end(status, why)
 
     def _close_backend(self, code: int | None) -> None:
         """code: what it is told first."""
@@ -235,65 +240,59 @@ class SocketExchange(Exchange):
         else:
             self._backend.resume_reading()
 
+    def pause_writing(self) -> None:
+        """The backend does not read."""
+        self.upload_paused()
+
+    def resume_writing(self) -> None:
+        self.upload_resumed()
+
     def look(self, now: float) -> None:
         if self._backend is None:
             return
+        self._spend_since()
         if self._client.full:
             super().look(now)
         else:
             self._pace = None
-        if not self._over:
-            self._look_at_silence(now)
-        if not self._over and (self._ours.frames.closed or self._its.frames.closed):
+        self._look_at_silence(now)
+        if not self._over and (self._said.closed or self._told.closed):
             self._silent = now if self._silent is None else self._silent
             if now - self._silent > CLOSING:
                 self._part(GOING_AWAY, b"", None)
 
+    def _spend_since(self) -> None:
+        """Since the last look: what costs little is not counted byte by byte."""
+        size = self.bytes_in + self.bytes_out - self._spent
+        if size:
+            self._spent += size
+            self._spend(size)
+
     def _look_at_silence(self, now: float) -> None:
-        for end in (self._ours, self._its):
-            if end.spoke:
-                end.heard, end.spoke, end.pinged = now, False, False
+        ends = ((self._client_end, self.bytes_in), (self._backend_end, self.bytes_out))
+        for end, size in ends:
+            if end.bytes != size:
+                end.bytes, end.heard, end.pinged = size, now, False
             elif now - end.heard >= GONE:
                 self._part(GOING_AWAY, b"", "silent")
-                return
             elif now - end.heard >= HEARTBEAT and not end.pinged:
                 end.pinged = self._ping(end)
 
     def _ping(self, end: _End) -> bool:
-        """Between two frames that it is told."""
-        other = self._its if end is self._ours else self._ours
-        if not other.frames.at_border:
+        """Between two frames that it is told; False: there is no place now."""
+        if self._over:
             return False
-        if end is self._ours:
+        if end is self._client_end and self._told.at_border:
             self._client.write(ping_frame(masked=False))
-        elif self._backend is not None:
+            return True
+        if end is self._backend_end and self._said.at_border and self._backend is not None:
             self._backend.write(ping_frame(masked=True))
-        return True
+            return True
+        return False
 
     def _stalled(self, turn: int) -> None:
-        self._close_backend(GOING_AWAY if self._ours.frames.at_border else None)
+        self._close_backend(self._farewell())
         super()._stalled(turn)
-
-
-class _Backend(asyncio.Protocol):
-    """The backend's end, once it is a socket."""
-
-    __slots__ = ("_socket",)
-
-    def __init__(self, socket: SocketExchange) -> None:
-        self._socket = socket
-
-    def data_received(self, data: bytes) -> None:
-        self._socket.backend_said(data)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._socket.backend_gone()
-
-    def pause_writing(self) -> None:
-        self._socket.upload_paused()
-
-    def resume_writing(self) -> None:
-        self._socket.upload_resumed()
 
 
 def _key(matched: Matched) -> str:

@@ -17,11 +17,12 @@ _NO_MASK: Final = b"\x00\x00\x00\x00"  # what it hides is ours, and nobody's cho
 
 
 class FrameError(Exception):
-    """It is no WebSocket's. code: what it is closed with."""
+    """It is no WebSocket's. code: what it is closed with. at_border: whether a frame had ended before it."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+        self.at_border = False
 
 
 class Frames:
@@ -59,6 +60,14 @@ class Frames:
                 if self.closed:
                     raise FrameError(PROTOCOL_ERROR)
                 return
+        before = self.at_border
+        try:
+            self._follow(data)
+        except FrameError as error:
+            error.at_border = before
+            raise
+
+    def _follow(self, data: bytes) -> None:
         at = 0
         while at < len(data):
             if self._left:
