@@ -29,6 +29,8 @@ request_context    what the middlewares know about a request
 store/             the one way to Redis
 telemetry          log lines
 request_log        the one line a request
+metrics            what is counted of requests and shown of the parts
+metric_files       the numbers of all workers, from whichever is asked
 session_life       what a session must be to be alive, and how its signs of life are kept
 session_ends       how sessions end: a row, Redis, everybody told
 book_sessions      how book sessions begin, are confirmed and found
@@ -55,7 +57,7 @@ forms              form-encoded bodies, read strictly
 protocol/          what books call
 pages/             what people see
 middleware         facts, errors, host, cross-origin: each binds a rule to HTTP
-health             the private listener: alive, ready, keys
+health             the private listener: alive, ready, metrics, keys
 app/               the only room that wires
 server/            the parent and its workers, listeners, the embedded Redis
 commands/          the command `bookgate`

@@ -86,6 +86,7 @@ class Budgets:
         self._uses: dict[tuple[str, str | None], _Use] = {}
         self._origins: dict[str, _Origin] = {}
         self._telling: set[Bucket] = set()
+        self.refusals = 0
 
     def admit(self, limits: Limits, origin: str, person: str | None) -> None:
         """Take one request from each bucket that applies, or from none.
@@ -100,6 +101,7 @@ class Budgets:
         now = self._clock()
         for bucket in use.buckets:
             if bucket.full - now > bucket.room:
+                self.refusals += 1
                 raise _refusal(use.buckets, origin, now)
         for bucket in use.counted:
             one, full = bucket.one, bucket.full

@@ -1,16 +1,19 @@
-"""What the private listener serves: is the process alive, can it serve, and the keys again."""
+"""What the private listener serves: is the process alive, can it serve, its metrics, and the keys again."""
 
 from aiohttp import web
 
 from gateway.assertions import Assertions
 from gateway.config.watch import Origins
 from gateway.errors import StoreUnavailableError
+from gateway.metric_files import MetricFiles
 from gateway.protocol.documents import keys_handler
 from gateway.sealing import Sealer
 from gateway.store import Store
 
 
-def private_app(store: Store, origins: Origins, sealer: Sealer, assertions: Assertions) -> web.Application:
+def private_app(
+    store: Store, origins: Origins, sealer: Sealer, assertions: Assertions, metrics: MetricFiles
+) -> web.Application:
     """An application for those who run the gateway; nothing of it is for the world."""
 
     async def live(_: web.Request) -> web.Response:
@@ -26,11 +29,18 @@ def private_app(store: Store, origins: Origins, sealer: Sealer, assertions: Asse
         shown = {"generation": origins.current.generation, "faults": faults}
         return web.json_response({"status": "ok", "origins": shown, "keys": sealer.key_ids})
 
+    async def told(_: web.Request) -> web.Response:
+        text = await metrics.text()
+        return web.Response(
+            body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
     app = web.Application()
     app.add_routes(
         [
             web.get("/health/live", live),
             web.get("/health/ready", ready),
+            web.get("/metrics", told),
             web.get("/.well-known/jwks.json", keys_handler(assertions.jwks)),
         ]
     )

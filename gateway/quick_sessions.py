@@ -74,6 +74,11 @@ class QuickSessions:
         """Waits for signs of life that are being written."""
         await asyncio.gather(*self._touching, return_exceptions=True)
 
+    @property
+    def in_memory(self) -> int:
+        """How many sessions."""
+        return len(self._by_cookie) + len(self._by_key)
+
     # -- what is asked
 
     def kept(self, cookie_value: str) -> Known | None:

@@ -41,17 +41,25 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
 
 
 class RequestLog:
-    """soon: calls something after so many seconds. clock: Unix seconds."""
+    """soon: calls something after so many seconds. count: told of each too. clock: Unix seconds.
+
+    least: statuses below it have no line.
+    """
 
     def __init__(
         self,
         log: Log,
         soon: Callable[[float, Callable[[], None]], object],
+        count: Callable[[Ended], None],
         clock: Callable[[], float] = time.time,
+        *,
+        least: int = 0,
     ) -> None:
         self._log = log
         self._soon = soon
+        self._count = count
         self._clock = clock
+        self._least = least
         self._ended: list[tuple[float, Ended]] = []
         self._encode = msgspec.json.Encoder().encode
 
@@ -65,6 +73,10 @@ class RequestLog:
     def flush(self) -> None:
         """Whatever was noted is written."""
         ended, self._ended = self._ended, []
+        for _, request in ended:
+            self._count(request)
+        if self._least:
+            ended = [(at, request) for at, request in ended if request.status >= self._least]
         if ended:
             self._log.lines("\n".join(list(starmap(self._line, ended))))
 

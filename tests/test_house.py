@@ -31,6 +31,8 @@ ROWS = (
     ("forms", "request_context", "expectation"),
     ("store", "telemetry"),
     ("request_log",),
+    ("metrics",),
+    ("metric_files",),
     ("session_life",),
     ("session_ends",),
     ("book_sessions",),

@@ -18,19 +18,25 @@ class Later:
         self.asked.append((seconds, work))
 
 
+def ignored(_: Ended) -> None:
+    """Nobody counts."""
+
+
 def said(stream: StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def test_requests_are_lines_of_one_batch() -> None:
     stream, later = StringIO(), Later()
-    log = RequestLog(make_log(stream), later, lambda: 1_800_000_000.25)
+    counted: list[Ended] = []
+    log = RequestLog(make_log(stream), later, counted.append, lambda: 1_800_000_000.25)
     log.note(ENDED)
     log.note(ENDED)
     assert not stream.getvalue()
     ((_, flush),) = later.asked
     flush()
     first, second = said(stream)
+    assert counted == [ENDED, ENDED]
     assert first == second
     assert first == {
         "event": "request",
@@ -57,7 +63,7 @@ def test_requests_are_lines_of_one_batch() -> None:
 
 def test_a_batch_is_bounded() -> None:
     stream, later = StringIO(), Later()
-    log = RequestLog(make_log(stream), later)
+    log = RequestLog(make_log(stream), later, ignored)
     for _ in range(MOST):
         log.note(ENDED)
     assert len(said(stream)) == MOST
@@ -65,8 +71,18 @@ def test_a_batch_is_bounded() -> None:
 
 def test_odd_bytes_are_told_in_ascii() -> None:
     stream = StringIO()
-    log = RequestLog(make_log(stream), Later())
+    log = RequestLog(make_log(stream), Later(), ignored)
     log.note(Ended("x", "GET", "page", "caf\udce9", 403, "\u2028 \u00e9", 0.1))
     log.flush()
     assert stream.getvalue().isascii()
     assert (said(stream)[0]["origin"], said(stream)[0]["reason"]) == ("caf\udce9", "\u2028 \u00e9")
+
+
+def test_what_went_well_may_have_no_line_and_is_counted() -> None:
+    stream, counted = StringIO(), list[Ended]()
+    log = RequestLog(make_log(stream), Later(), counted.append, least=400)
+    for status in (200, 399, 400, 503):
+        log.note(Ended(str(status), "GET", "storage", None, status, None, 1.5))
+    log.flush()
+    assert [line["status"] for line in said(stream)] == [400, 503]
+    assert len(counted) == 4

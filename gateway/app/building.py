@@ -11,10 +11,13 @@ from aiohttp import web
 from gateway.app.addresses import add_documents, add_pages, add_protocol, add_provider_logout, page_parts
 from gateway.app.core import Core, beside, open_core, subject_for
 from gateway.app.data_path import add_proxy
+from gateway.app.shown import show_parts
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 from gateway.health import private_app
 from gateway.merges import Merges, Telling
+from gateway.metric_files import MetricFiles
+from gateway.metrics import Metrics
 from gateway.middleware import cross_origin, errors, facts, host, on_prepare
 from gateway.pages.flow import Way
 from gateway.pages.render import Renderer, make_renderer
@@ -32,7 +35,7 @@ class Gateway:
 
     fast: what takes requests of the public one before it does; None: `data_path: plain`.
     ping: raises StoreUnavailableError while Redis does not answer. keep_no_more: answers close connections.
-    end_streams: ends politely what does not end by itself.
+    end_streams: ends politely what does not end by itself. metrics: whose listeners show more.
     """
 
     public: web.Application
@@ -41,6 +44,7 @@ class Gateway:
     ping: Callable[[], Awaitable[None]]
     keep_no_more: Callable[[], None]
     end_streams: Callable[[], None]
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -76,8 +80,13 @@ async def build(
         add_documents(app, core)
         app.add_subapp("/auth/", add_pages(pages, core))
         streams, fast = await add_proxy(stack, app, core, upstreams, tokens)
-        private = private_app(core.store, core.origins, core.sealer, core.assertions)
-        yield Gateway(app, fast, private, core.store.ping, streams.keep_no_more, streams.end_all)
+        show_parts(core, upstreams)
+        files = MetricFiles(core.metrics, settings.state / "metrics", log)
+        await stack.enter_async_context(beside(files.run()))
+        private = private_app(core.store, core.origins, core.sealer, core.assertions, files)
+        yield Gateway(
+            app, fast, private, core.store.ping, streams.keep_no_more, streams.end_all, core.metrics
+        )
 
 
 def make_merges(core: Core, upstreams: Upstreams) -> Merges:

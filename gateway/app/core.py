@@ -1,6 +1,7 @@
 """The parts that more than one room needs, opened in order."""
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -17,6 +18,7 @@ from gateway.directory import Directory
 from gateway.directory.ids import pairwise, pseudonym
 from gateway.grants import Grants
 from gateway.keyring import AssertionKeys, RootKeys
+from gateway.metrics import Metrics
 from gateway.opening import open_sessions
 from gateway.origin_history import OriginHistory
 from gateway.quick_sessions import QuickSessions
@@ -31,6 +33,9 @@ from gateway.store import Looks, Store
 from gateway.telemetry import Log
 
 
+_LEAST = {"all": 0, "errors": 400, "none": 1000}  # by telemetry.log.requests: the statuses that have a line
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """The parts that more than one room needs."""
@@ -39,6 +44,7 @@ class Core:
     origins: Origins
     log: Log
     requests: RequestLog
+    metrics: Metrics
     store: Store
     sealer: Sealer
     sessions: Sessions
@@ -70,9 +76,7 @@ async def open_core(
     await stack.enter_async_context(beside(root_keys.watch()))
     await stack.enter_async_context(beside(opened.revocations.run()))
     await stack.enter_async_context(beside(opened.link.run()))
-    history = OriginHistory(directory.origin_entries, origins, clock, log)
-    await history.look()
-    await stack.enter_async_context(beside(history.run()))
+    await _follow_origins(stack, OriginHistory(directory.origin_entries, origins, clock, log))
     looks = Looks(store, opened.link, LOOKED_AT)
     quick = QuickSessions(sessions, sealer, looks)
     opened.revocations.on_rows.append(quick.look_again)
@@ -80,16 +84,18 @@ async def open_core(
     stack.push_async_callback(quick.close)
     await stack.enter_async_context(beside(looks.run()))
     grants = Grants(store, sealer, clock, token, settings.sessions.access, looks.put_new)
-    ring = await open_ring(directory.key_ring, sealer, int(clock()))
     subject = partial(subject_for, settings.keys)
+    ring = await open_ring(directory.key_ring, sealer, int(clock()))
     assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap, subject)
     following = AssertionKeys(directory.key_ring, sealer, assertions, settings.keys.assertion, clock, log)
     await stack.enter_async_context(beside(following.watch()))
+    metrics = Metrics(os.getpid())
     return Core(
         settings=settings,
         origins=origins,
         log=log,
-        requests=_request_log(stack, log),
+        requests=_request_log(stack, log, metrics, settings.telemetry.requests),
+        metrics=metrics,
         store=store,
         sealer=sealer,
         sessions=sessions,
@@ -127,7 +133,12 @@ async def beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
             await task
 
 
-def _request_log(stack: AsyncExitStack, log: Log) -> RequestLog:
-    requests = RequestLog(log, asyncio.get_running_loop().call_later)
+async def _follow_origins(stack: AsyncExitStack, history: OriginHistory) -> None:
+    await history.look()
+    await stack.enter_async_context(beside(history.run()))
+
+
+def _request_log(stack: AsyncExitStack, log: Log, metrics: Metrics, said: str) -> RequestLog:
+    requests = RequestLog(log, asyncio.get_running_loop().call_later, metrics.note, least=_LEAST[said])
     stack.callback(requests.flush)
     return requests

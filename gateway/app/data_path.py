@@ -51,6 +51,7 @@ async def add_proxy(
 
     app.on_shutdown.append(end_streams)
     budgets = Budgets(core.settings.requests, time.monotonic)
+    core.metrics.show("bookgate_budget_refusals_total", lambda: budgets.refusals)
     shared = Buckets(core.store.connection.ungated, core.settings.redis.prefix)
     await stack.enter_async_context(beside(Leases(budgets, shared).run()))
     wiring = Wiring(

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -272,6 +272,9 @@ class Upstreams:
 
     def __getitem__(self, name: str) -> Upstream:
         return self._upstreams[name]
+
+    def __iter__(self) -> Iterator[Upstream]:
+        return iter(self._upstreams.values())
 
     async def close(self) -> None:
         for upstream in self._upstreams.values():

@@ -38,6 +38,7 @@ class Listeners:
         self._private = Runner(
             gateway.private, access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=_UNWIND
         )
+        gateway.metrics.show("bookgate_connections", lambda: len(self._public.connections))
         self._ready = True
         self._closing = False
         self._told = asyncio.Event()

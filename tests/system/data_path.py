@@ -224,6 +224,13 @@ class Table:
 TABLE = Table(PolicyTable(exact=POLICIES, wildcards={}, any_port={}, unlisted=None, generation="g1"))
 
 
+class Nowhere(StringIO):
+    """Where log lines go that no test reads."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class _Default:
     """way: `fast` or `plain`, where a test does not say."""
 
@@ -296,7 +303,7 @@ async def data_path(
     site = Site.of(PUBLIC, RouteTable(usable, named))
     sessions = sessions or Sessions()
     streams = Streams(sessions.still_alive, every=0.05)
-    upstreams = Upstreams(site.routes, site.authority, make_log(StringIO()))
+    upstreams = Upstreams(site.routes, site.authority, make_log(Nowhere()))
 
     wiring = Wiring(
         site=site,
@@ -331,13 +338,13 @@ def token(length: int) -> bytes:
 
 
 def fast_path(wiring: Wiring, sessions: Sessions) -> Fast:
-    shared = Shared(wiring, lambda *_: None, AnswerBytes(secure=False, clock=time.time), make_log(StringIO()))
+    shared = Shared(wiring, lambda *_: None, AnswerBytes(secure=False, clock=time.time), make_log(Nowhere()))
     return Fast(shared, sessions, Proofs(sessions), TABLE, TRUSTED_PROXIES, lambda: NOW, token)
 
 
 def application(wiring: Wiring) -> web.Application:
-    log = make_log(StringIO())
-    requests = RequestLog(log, asyncio.get_running_loop().call_later)
+    log = make_log(Nowhere())
+    requests = RequestLog(log, asyncio.get_running_loop().call_later, lambda _: None)
     renderer = make_renderer(Pages(), None, lambda length: b"n" * length)
     today = datetime.fromtimestamp(NOW, UTC).date()
     middlewares = [
