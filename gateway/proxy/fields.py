@@ -49,8 +49,8 @@ class Lines:
             text = line.decode()
         except UnicodeDecodeError:
             raise InvalidRequestError("a line that is not UTF-8") from None
-        spelt, _, value = text.partition(": ")
-        name = _SPELT.get(spelt)
+        spelt, colon, value = text.partition(": ")
+        name = _SPELT.get(spelt) if colon else None
         # at once: nothing but visible ASCII and blanks, and none of them around it
         if name is not None and value.isascii() and value.isprintable() and value.strip(" ") == value:
             return field(name, value)

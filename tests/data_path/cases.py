@@ -149,6 +149,10 @@ _ALIASES = (
     "(x)",
     "X-Y ",
 )
+_NO_COLONS = (
+    "Cookie", "cookie", "Authorization", "DPoP", "Content-Length", "Traceparent", "X-Request-Id", "Accept",
+    "Host", "Origin", "Referer",
+)  # fmt: skip
 _TARGETS = (
     "/storage/%2e%2e/v1", "/storage/..%2fv1", "/storage/../public/x", "/storage/./x", "/storage/.%2E/x",
     "/storage//x", "//storage/x", "/storage/x%2fy", "/storage/x%5Cy", "/storage/x%00", "/storage/x%252e",
@@ -204,6 +208,7 @@ _CHUNKS = (
 
 ODD = (
     {f"header {name!r}": get("/storage/x", f"{name}: ben") for name in _ALIASES}
+    | {f"no colon behind {name}": ownly(b"Host: gw.test", name.encode(), b"Accept: a") for name in _NO_COLONS}
     | {f"target {target!r}": get(target) for target in _TARGETS}
     | {f"host {host!r}": get("/public/x", host=host) for host in _HOSTS}
     | {f"version {name!r}": get("/public/x").replace(b"HTTP/1.1", name.encode(), 1) for name in _VERSIONS}
