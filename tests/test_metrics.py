@@ -132,3 +132,14 @@ async def test_where_there_is_no_telling_the_own_numbers_are_told(tmp_path: Path
     for _ in range(2):
         assert f'bookgate_tasks{{worker="{os.getpid()}"}}' in await metrics.text()
     assert log.getvalue().count('"event":"metrics"') == 1
+
+
+def test_every_field_and_metric_has_its_line_for_operators() -> None:
+    page = (Path(__file__).parent.parent / "docs/ops/logs-and-metrics.md").read_text("utf-8")
+    names = {
+        cell.strip()
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for cell in line.split("|")[1].split(",")
+    }
+    assert {f"`{name}`" for name in (*HELP, *Ended.__struct_fields__)} <= names
