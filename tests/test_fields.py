@@ -46,6 +46,7 @@ def test_a_line(line: bytes, name: str, value: str) -> None:
     [
         b"",
         b"Accept",
+        b"Cookie",
         b": a",
         b"Accept : a",
         b" Accept: a",

@@ -11,6 +11,7 @@ from gateway.proxy import answer_head, canonical, parsers
 from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head
+from tests.data_path.grammar import mutated
 from tests.test_canonical import BROWSER, HOSTS, START
 
 ANSWER = (
@@ -98,7 +99,7 @@ WHOLE = (
     b"Content-Length : 7", b"Content-Length: 7, 7", b"Content-Length: \xc2\xb2", b"Content_Length: 7",
     b"Transfer-Encoding: chunked", b"transfer-encoding: CHUNKED", b"Transfer-Encoding: gzip, chunked",
     b"Expect: 100-continue", b"Expect: tea", b"Host: gw.test", b"Host: GW.TEST", b"Connection: close",
-    b"connection: keep-alive, X-Own", b"Connection: Upgrade", b"Connection: X-Own", b"Cookie: e=f",
+    b"connection: keep-alive, X-Own", b"Connection: Upgrade", b"Connection: X-Own", b"Cookie: e=f", b"Cookie", b"Cookie:",
     b"Referer:\t a\tb \t", b"Referer: \xc3\xa4", b"Referer: \xff", b"X-Own: \xff", b"X-Own:", b"", b" folded",
     b"Set-Cookie: a=b", b"X-Long: " + b"a" * 600, b"Dpop" + b"a" * 40 + b": x", b'ETag: "a"',
 )  # fmt: skip
@@ -131,6 +132,16 @@ def test_heads_that_were_changed(changes: list[tuple[int, int, bytes]]) -> None:
 def test_answers_that_were_changed(data: bytes, changes: list[tuple[int, int, bytes]]) -> None:
     for place, cut, piece in changes:
         data = data[:place] + piece + data[place + cut :]
+    same_answer(data)
+
+
+@given(mutated(st.sampled_from([BROWSER, START + b"\r\n"]), one_in=1))
+def test_heads_as_the_fuzzer_of_the_data_path_changes_them(data: bytes) -> None:
+    same_request(data)
+
+
+@given(mutated(st.sampled_from([ANSWER, CHUNKED]), one_in=1))
+def test_answers_as_the_fuzzer_of_the_data_path_changes_them(data: bytes) -> None:
     same_answer(data)
 
 
