@@ -12,7 +12,7 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 
 .DEFAULT_GOAL := help
 .PHONY: help setup compiled check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
-	soak bench-sign-in bench-sessions clean
+	fuzz leaks soak bench-sign-in bench-sessions clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -71,6 +71,17 @@ pictures: $(VENV)/.test  ## the pictures in docs/, taken anew
 
 bench: $(VENV)/.bench  ## what a request costs beside nginx, Envoy, Caddy, Apache: docs/performance.md is written (some 5 minutes)
 	BENCH_TOOLS="$(CURDIR)/$(VENV)/bench/bin" $(BIN)/python -m bench.run
+
+fuzz: $(VENV)/.test  ## MINUTES=10 of made-up requests and answers through both data paths, each time others
+	@$(PIP) --no-deps -r tests/data_path/requirements.txt || echo 'atheris cannot be installed here: without it'
+	@end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
+		FUZZ_EXAMPLES=500 $(BIN)/python -m pytest -q tests/data_path/test_fuzz.py tests/data_path/test_parsers.py || exit 1; \
+		! $(BIN)/python -c 'import atheris' 2>/dev/null || \
+			$(BIN)/python -m tests.data_path.atheris_parsers -max_total_time=30 -verbosity=0 -artifact_prefix=$(VENV)/ || exit 1; \
+	done
+
+leaks: $(VENV)/.test  ## 100,000 mixed requests by each data path leave nothing behind (some 10 minutes)
+	REQUESTS=100000 $(BIN)/python -m pytest -q tests/data_path/test_leaks.py
 
 soak: $(VENV)/.bench  ## MINUTES=10 (60 before a release) of mixed requests, aborts and faults: nothing leaks
 	MINUTES="$(MINUTES)" $(BIN)/python -m bench.soak
