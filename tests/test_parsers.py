@@ -99,7 +99,8 @@ WHOLE = (
     b"Content-Length : 7", b"Content-Length: 7, 7", b"Content-Length: \xc2\xb2", b"Content_Length: 7",
     b"Transfer-Encoding: chunked", b"transfer-encoding: CHUNKED", b"Transfer-Encoding: gzip, chunked",
     b"Expect: 100-continue", b"Expect: tea", b"Host: gw.test", b"Host: GW.TEST", b"Connection: close",
-    b"connection: keep-alive, X-Own", b"Connection: Upgrade", b"Connection: X-Own", b"Cookie: e=f", b"Cookie", b"Cookie:",
+    b"connection: keep-alive, X-Own", b"Connection: Upgrade", b"Connection: X-Own", b"Cookie: e=f",
+    b"Cookie", b"Cookie:",
     b"Referer:\t a\tb \t", b"Referer: \xc3\xa4", b"Referer: \xff", b"X-Own: \xff", b"X-Own:", b"", b" folded",
     b"Set-Cookie: a=b", b"X-Long: " + b"a" * 600, b"Dpop" + b"a" * 40 + b": x", b'ETag: "a"',
 )  # fmt: skip
