@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 from gateway.server.log_stream import HELD, log_stream, make_lock
 
@@ -94,3 +95,26 @@ def test_nobody_is_there_any_more() -> None:
     stream.close()
     os.close(writing)
     os.close(lock)
+
+
+FULL_DISK = """
+import resource, time
+from gateway.server.log_stream import log_stream, make_lock
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+stream = log_stream(1, make_lock())
+stream.write(("x" * 299 + "\\n") * 5)
+while not stream.buffer._torn:
+    time.sleep(0.01)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+stream.write("after\\n")
+"""
+
+
+def test_what_a_full_disk_tore_is_no_part_of_the_next_line(tmp_path: Path) -> None:
+    """The limit of a file's size stands for the disk: some of a batch is written, then no more."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        subprocess.run([sys.executable, "-c", FULL_DISK], stdout=file, check=True, timeout=60)
+    *whole, torn, after, told = log.read_text("utf-8").splitlines()
+    assert (whole, torn, after) == (["x" * 299] * 3, "x" * 100, "after")
+    assert json.loads(told)["lost"] == 2

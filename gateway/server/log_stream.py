@@ -41,6 +41,7 @@ class _Whole(io.RawIOBase):
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._lost = 0
+        self._torn = False  # what was written last is not the end of a line
         self._closing = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -81,26 +82,29 @@ class _Whole(io.RawIOBase):
                     return
                 piece = b"".join(self._pieces)
                 self._pieces.clear()
-                if self._lost:
-                    piece += b'{"event":"log","level":"warning","lost":%d}\n' % self._lost
-                    self._lost = 0
-            try:
-                self._put(piece)
-            except OSError:  # nobody reads it any more, or there is no room: the next ones may fare better
-                with self._changed:
-                    self._lost += piece.count(b"\n")
-            finally:
-                with self._changed:
-                    self._size = sum(map(len, self._pieces))
+                lost = self._lost
+                if lost:
+                    piece += b'{"event":"log","level":"warning","lost":%d}\n' % lost
+            left = self._put(piece)
+            with self._changed:
+                # nobody reads it any more, or there is no room: the next ones may fare better
+                self._lost += left.count(b"\n") - bool(lost) if left else -lost
+                self._size = sum(map(len, self._pieces))
 
-    def _put(self, piece: bytes) -> None:
-        left = memoryview(piece)
-        fcntl.lockf(self._lock, fcntl.LOCK_EX)
+    def _put(self, piece: bytes) -> bytes:
+        """What could not be written."""
+        left = memoryview(b"\n" + piece if self._torn else piece)
         try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX)
             while left:
                 left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            self._torn = self._torn or len(left) < len(piece)
+        else:
+            self._torn = False
         finally:
             fcntl.lockf(self._lock, fcntl.LOCK_UN)
+        return bytes(left[-len(piece) :])
 
 
 def log_stream(descriptor: int, lock: int) -> io.TextIOWrapper:
