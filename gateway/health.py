@@ -1,5 +1,7 @@
 """What the private listener serves: is the process alive, can it serve, its metrics, and the keys again."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from gateway.assertions import Assertions
@@ -12,9 +14,12 @@ from gateway.store import Store
 
 
 def private_app(
-    store: Store, origins: Origins, sealer: Sealer, assertions: Assertions, metrics: MetricFiles
+    store: Store, origins: Origins, sealer: Sealer, assertions: Assertions, metrics: MetricFiles | None
 ) -> web.Application:
-    """An application for those who run the gateway; nothing of it is for the world."""
+    """An application for those who run the gateway; nothing of it is for the world.
+
+    metrics: None: they are not served.
+    """
 
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -29,19 +34,24 @@ def private_app(
         shown = {"generation": origins.current.generation, "faults": faults}
         return web.json_response({"status": "ok", "origins": shown, "keys": sealer.key_ids})
 
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/health/live", live),
+            web.get("/health/ready", ready),
+            web.get("/.well-known/jwks.json", keys_handler(assertions.jwks)),
+        ]
+    )
+    if metrics is not None:
+        app.router.add_get("/metrics", _metrics_handler(metrics))
+    return app
+
+
+def _metrics_handler(metrics: MetricFiles) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def told(_: web.Request) -> web.Response:
         text = await metrics.text()
         return web.Response(
             body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
-    app = web.Application()
-    app.add_routes(
-        [
-            web.get("/health/live", live),
-            web.get("/health/ready", ready),
-            web.get("/metrics", told),
-            web.get("/.well-known/jwks.json", keys_handler(assertions.jwks)),
-        ]
-    )
-    return app
+    return told

@@ -81,8 +81,10 @@ async def build(
         app.add_subapp("/auth/", add_pages(pages, core))
         streams, fast = await add_proxy(stack, app, core, upstreams, tokens)
         show_parts(core, upstreams)
-        files = MetricFiles(core.metrics, settings.state / "metrics", log)
-        await stack.enter_async_context(beside(files.run()))
+        files = None
+        if settings.telemetry.metrics:
+            files = MetricFiles(core.metrics, settings.state / "metrics", log)
+            await stack.enter_async_context(beside(files.run()))
         private = private_app(core.store, core.origins, core.sealer, core.assertions, files)
         yield Gateway(
             app, fast, private, core.store.ping, streams.keep_no_more, streams.end_all, core.metrics

@@ -3,11 +3,12 @@
 import asyncio
 import re
 import signal
+from pathlib import Path
 
 import aiohttp
 
 from tests.system.raw_client import RawClient
-from tests.workers.gateway_process import START, GatewayProcess, until
+from tests.workers.gateway_process import START, GatewayProcess, gateway_process, until
 
 REQUESTS = re.compile(
     r'^bookgate_requests_total\{worker="(\d+)",route="storage",status="2xx"\} (\d+)$', re.MULTILINE
@@ -65,3 +66,13 @@ async def test_whoever_has_left_is_told_of_no_more(gateway: GatewayProcess) -> N
     gateway.signal(signal.SIGUSR2)
     await until(lambda: gateway.serve(2, *before))
     await told(gateway, gateway.workers(), 0)
+
+
+async def test_metrics_that_are_not_wanted_are_nowhere(tmp_path: Path) -> None:
+    def without(text: str) -> str:
+        return text + "telemetry: {metrics: false}\n"
+
+    async with gateway_process(tmp_path, 1, edit=without) as running, aiohttp.ClientSession() as client:
+        async with client.get(f"{running.private}/metrics") as got:
+            assert got.status == 404
+        assert not (running.folder / "state" / "metrics").exists()
