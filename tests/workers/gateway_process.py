@@ -179,10 +179,12 @@ async def gateway_process(
     told: int | None = None,
     listen: str = '"127.0.0.1:{port}"',
     edit: Callable[[str], str] = str,
+    stdout: int | None = None,
 ) -> AsyncGenerator[GatewayProcess]:
     """From its ready line on; whatever is left of it at the end is ended.
 
     workers: as gateway.yaml says; told: by `--workers`. listen: the public address. edit: of gateway.yaml.
+    stdout: a descriptor whose other end fills the log, instead of the log itself.
     """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
@@ -202,7 +204,7 @@ async def gateway_process(
             storage=storage.url,
         )
         (folder / "gateway.yaml").write_text(edit(text))
-        process = await _start(folder, () if told is None else ("--workers", str(told)))
+        process = await _start(folder, () if told is None else ("--workers", str(told)), stdout)
         running = GatewayProcess(folder, port, f"http://127.0.0.1:{private}", liar, storage, process)
         try:
             await until(lambda: "bookgate serves" in running.words() or process.returncode is not None)
@@ -213,11 +215,12 @@ async def gateway_process(
             await _end(running)
 
 
-async def _start(folder: Path, said: Sequence[str]) -> asyncio.subprocess.Process:
+async def _start(folder: Path, said: Sequence[str], stdout: int | None) -> asyncio.subprocess.Process:
     command = [sys.executable, "-m", "gateway", "run", "--config", str(folder / "gateway.yaml"), *said]
     with (folder / "log").open("ab") as log, (folder / "words").open("ab") as words:
+        out = log.fileno() if stdout is None else stdout
         return await asyncio.create_subprocess_exec(
-            *command, env={**os.environ, "SECRET": SECRET}, stdout=log, stderr=words
+            *command, env={**os.environ, "SECRET": SECRET}, stdout=out, stderr=words
         )
 
 
