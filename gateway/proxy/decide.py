@@ -213,11 +213,11 @@ def _forward(matched: Matched, caller: Caller | None) -> Forward:
 
 
 def _check_method(method: str, route: Route, policy: Policy | None) -> None:
-    allowed = METHODS if policy is None else policy.methods
-    if route.methods is not None:
-        allowed = tuple(name for name in allowed if name in route.methods)
-    if method not in allowed:
-        raise MethodNotAllowedError(allowed)
+    granted = METHODS if policy is None else policy.methods
+    if method not in granted or (route.methods is not None and method not in route.methods):
+        raise MethodNotAllowedError(
+            tuple(name for name in granted if route.methods is None or name in route.methods)
+        )
 
 
 def _check_kind(head: Head, backend: Backend, policy: Policy | None) -> None:
