@@ -6,6 +6,7 @@ from itertools import pairwise
 from gateway.errors import BackendBrokenError
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
 from gateway.proxy.fields import Lines
+from gateway.proxy.frames import FrameError, Frames
 from gateway.proxy.head import parse
 from gateway.proxy.parsers import read_answer, read_request
 from tests.data_path.referee import FaultError, read_body, read_head, requests
@@ -90,6 +91,25 @@ def _decoded(pieces: Sequence[bytes]) -> tuple[bytes, bool, bytes] | None:
     return payload, decoder.ended, rest
 
 
+def check_frames(data: bytes, cuts: Sequence[int]) -> None:
+    """However it is cut, it is refused at the same byte or not at all."""
+    for masked in (True, False):
+        borders = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
+        pieces = [data[a:b] for a, b in pairwise(borders)]
+        assert _followed([data], masked=masked) == _followed(pieces, masked=masked)
+
+
+def _followed(pieces: Sequence[bytes], *, masked: bool) -> tuple[int, bool, bool]:
+    """The code it is closed with, 0 for none; whether a frame ended last; whether the stream did."""
+    frames = Frames(masked=masked)
+    try:
+        for piece in pieces:
+            frames.feed(piece)
+    except FrameError as error:
+        return error.code, False, False
+    return 0, frames.at_border, frames.ended
+
+
 def check_all(data: bytes) -> None:
     """For a fuzzer that knows nothing but bytes: the first says which, and where it is cut."""
     match data[:1]:
@@ -97,5 +117,7 @@ def check_all(data: bytes) -> None:
             check_request(data[1:])
         case b"a":
             check_answer(data[1:])
+        case b"f":
+            check_frames(data[2:], data[1:2])
         case _:
             check_chunks(data[2:], [data[1]] if len(data) > 1 else [])

@@ -20,7 +20,7 @@ PEOPLE = {"ada": BOOK, "ben": BOOK, "cleo": TWO_BOOKS, "dan": CONSENT, "eve": RE
 
 WAYS = ("plain", "fast")
 BY_BOTH = frozenset({
-    "test_attacks_on_the_wire", "test_backend_trouble", "test_bodies", "test_budgets",
+    "test_attacks_on_the_wire", "test_backend_trouble", "test_bodies", "test_endpoints", "test_budgets",
     "test_forwarding", "test_request_lines", "test_streams_end", "test_websockets", "test_who_asks",
 })  # fmt: skip
 
@@ -39,7 +39,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 async def _fast_house(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncGenerator[House]:
-    async with open_house(tmp_path_factory.mktemp("house"), redis_url) as running:
+    async with open_house(tmp_path_factory.mktemp("house"), redis_url, data_path="fast") as running:
         yield running
 
 

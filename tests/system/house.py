@@ -24,6 +24,7 @@ from gateway.server.run import public_runner
 from gateway.signing_keys import Rotation
 from gateway.telemetry import make_log
 from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
+from tests.system.data_path import DEFAULT
 from tests.system.reader import Reader
 from tests.system.recording_backend import Received, RecordingBackend, recording_backend
 
@@ -79,7 +80,7 @@ providers:
     logout: {logout}
 {more_providers}
 sign_in: {{guests: {guests}}}
-limits: {{guests: {guest_limits}, sign_in: {sign_in_limits}}}
+limits: {{guests: {guest_limits}, sign_in: {sign_in_limits}, requests: {request_limits}}}
 trusted_proxies: {trusted_proxies}
 backends:
   storage:
@@ -173,8 +174,9 @@ async def open_house(
     guests: str = "true",
     guest_limits: str = "{}",
     sign_in_limits: str = "{per_address: 100000/min, per_person: 10000/min}",  # one person, many tests
+    request_limits: str = "{per_person: 100000/s, per_origin: 100000/s}",
     trusted_proxies: str = "[]",
-    data_path: str = "fast",
+    data_path: str | None = None,
     clock: Callable[[], float] = time.time,
     port: int | None = None,
     assertion_keys: Rotation | None = None,
@@ -185,7 +187,7 @@ async def open_house(
     more_providers: blocks; LIAR stands for the lying provider's issuer.
     storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
-    data_path: fast | plain.
+    data_path: fast | plain; as the test goes, where it is not said.
     port: the gateway's, where somebody must know it before.
     assertion_keys: a rotation that is faster than a site may have it.
     """
@@ -201,7 +203,7 @@ async def open_house(
         text = GATEWAY.format(
             url=url,
             port=port,
-            data_path=data_path,
+            data_path=data_path or DEFAULT.way,
             state=folder / "state",
             origins=folder / "origins.yaml",
             prefix=token_hex(4),
@@ -210,6 +212,7 @@ async def open_house(
             guests=guests,
             guest_limits=guest_limits,
             sign_in_limits=sign_in_limits,
+            request_limits=request_limits,
             trusted_proxies=trusted_proxies,
             issuer=liar.issuer,
             client=CLIENT_ID,
