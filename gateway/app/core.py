@@ -32,7 +32,6 @@ from gateway.signing_keys import open_ring
 from gateway.store import Looks, Store
 from gateway.telemetry import Log
 
-
 _LEAST = {"all": 0, "errors": 400, "none": 1000}  # by telemetry.log.requests: the statuses that have a line
 
 
