@@ -11,7 +11,7 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,access account_view answer
 	decide devices dpop doctor_rules errors fields frames grant_rules head identity logout_token origins pace records redis_address request_bytes request_head refusals revocation_rules routes sealing session_ids surfaces token_rules trace verdicts))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compiled check coverage format test test-again test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
+.PHONY: help setup compiled check coverage format test test-again test-compiled test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
 	fuzz leaks soak bench-sign-in bench-sessions clean
 
 help:  ## this list
@@ -45,6 +45,10 @@ test: $(VENV)/.test  ## every test but those in browsers and in books from elsew
 
 test-again: $(VENV)/.test  ## what failed last, one after the other
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
+
+test-compiled: $(VENV)/.test $(VENV)/.compiled  ## the data path once more, with the compiled parsers
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/test_parsers.py tests/test_canonical.py tests/data_path \
+		tests/system/test_forwarding.py tests/system/test_bodies.py -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 3 $(PYTEST_ARGS)
