@@ -163,6 +163,12 @@ def known(person: str = "ada", origin: str = BOOK) -> Known:
     return Known(found, caller_of(found), "hash")
 
 
+def ended(found: Known) -> Known:
+    """The same, whose time is over since it was let in."""
+    record = msgspec.structs.replace(found.live.record, ends=NOW)
+    return Known(replace(found.live, record=record), found.caller, "hash", admitted=TRUSTED)
+
+
 def verdict(origin: str, policy: Policy | None) -> Verdict:
     return Verdict(Standing.GRANTED, origin, policy)
 
@@ -181,8 +187,7 @@ async def test_a_session_serves_its_origin_by_the_policy_of_now(path: DataPath) 
 async def test_a_session_ends_though_it_was_let_in_before(path: DataPath) -> None:
     fast, ada = fast_of(path), known()
     assert fast.serves(ada, verdict(BOOK, TRUSTED))
-    ended = replace(ada.live, record=msgspec.structs.replace(ada.live.record, ends=NOW))
-    assert not fast.serves(Known(ended, ada.caller, "hash", admitted=TRUSTED), verdict(BOOK, TRUSTED))
+    assert not fast.serves(ended(ada), verdict(BOOK, TRUSTED))
 
 
 # --- while Redis is asked
@@ -238,8 +243,8 @@ async def test_nothing_is_forwarded_for_who_left_meanwhile(
     client.reset()
     await until(lambda: not fronts_of(path).open, 10)
     done(known())
-    await asyncio.sleep(0)
-    assert recorder.received == []
+    assert (await path.ask("/public", person=None)).status == 200
+    assert [one.target for one in recorder.received] == ["/public"]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +252,7 @@ async def test_nothing_is_forwarded_for_who_left_meanwhile(
     [
         pytest.param(None, id="nobody's"),
         pytest.param(known(origin=TWO_BOOKS), id="another origin's"),
+        pytest.param(ended(known()), id="one that has ended"),
         pytest.param(StoreUnavailableError("away"), id="Redis does not say"),
     ],
 )

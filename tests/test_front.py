@@ -13,7 +13,7 @@ from gateway.server.front import HELD, Front, Fronts
 from tests.system.data_path import MAX_HEAD, DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
 from tests.system.recording_backend import Connection as BackendConnection
-from tests.system.recording_backend import RecordingBackend, recording_backend
+from tests.system.recording_backend import OK, RecordingBackend, recording_backend
 from tests.workers.gateway_process import until
 
 OURS = b"OPTIONS /storage/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"  # the plain path's, whatever the answer
@@ -106,6 +106,26 @@ async def test_whoever_was_given_more_than_one_request_keeps_the_connection(
         await client.send(head("/storage/a"))
         assert (await client.answer()).status == 200
     assert [front.stock for front in fronts(fast)] in (stock, [])
+
+
+async def test_what_comes_while_aiohttp_works_waits_its_turn(
+    fast: DataPath, client: RawClient, recorder: RecordingBackend
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def slowly(connection: BackendConnection) -> None:
+        await goes_on.wait()
+        await connection.say(OK)
+
+    recorder.script = slowly
+    once = ("Authorization: DPoP ada", "DPoP: x", "Content-Length: 0")  # the plain path's, for it writes
+    await client.send(head("/storage/1", *once, method="POST", person=None))
+    await until(lambda: recorder.received, 10)
+    await client.send(head("/storage/2"))
+    await asyncio.sleep(0.05)  # red without this rule only where it is read before the answer comes
+    goes_on.set()
+    assert [(await client.answer()).status for _ in range(2)] == [200, 200]
+    assert [one.target for one in recorder.received] == ["/1", "/2"]
 
 
 async def test_requests_in_one_piece_are_answered_in_order(

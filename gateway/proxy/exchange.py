@@ -276,8 +276,6 @@ class Exchange:
         self._write(out, data, ended)
         if self._endless and not self._over:
             self._wiring.streams.stay(self)
-        if not ended and self._client.full:
-            self._call.pause()
 
     def answer_data(self, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         self._write(b"", data, ended)
