@@ -12,8 +12,8 @@ from gateway.server.connection import Connection, Server, misfit
 from gateway.server.front import HELD, Front, Fronts
 from tests.system.data_path import MAX_HEAD, DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
-from tests.system.recording_backend import Connection as BackendConnection
 from tests.system.recording_backend import OK, RecordingBackend, recording_backend
+from tests.system.recording_backend import Connection as BackendConnection
 from tests.workers.gateway_process import until
 
 OURS = b"OPTIONS /storage/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"  # the plain path's, whatever the answer
