@@ -73,7 +73,7 @@ reliability: $(VENV)/.test  ## faults of Redis, clocks and clients under whole g
 pictures: $(VENV)/.test  ## the pictures in docs/, taken anew
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m tests.pictures
 
-bench: $(VENV)/.bench  ## what a request costs beside nginx, Envoy, Caddy, Apache: docs/performance.md is written (some 5 minutes)
+bench: $(VENV)/.bench $(VENV)/.compiled  ## what a request costs beside nginx, Envoy, Caddy, Apache: writes docs/performance.md (some 5 minutes)
 	BENCH_TOOLS="$(CURDIR)/$(VENV)/bench/bin" $(BIN)/python -m bench.run
 
 fuzz: $(VENV)/.test  ## MINUTES=10 of made-up requests and answers through both data paths, each time others

@@ -10,8 +10,9 @@ from bench.peer_servers import FILE
 from bench.processes import Server
 from bench.proofs import TokenSession
 from bench.rounds import Series, Target, alternate, cost
-from bench.stage import COMPILED, Stage
+from bench.stage import Stage
 from bench.wrk import Asked, wrk
+from gateway.proxy.parsers import COMPILED
 
 Found = dict[str, Series]
 Part = Callable[[Stage, int], Awaitable[Found]]

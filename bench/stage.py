@@ -1,7 +1,6 @@
 """All that is measured and all that it needs, started when it is first asked for."""
 
 import asyncio
-import importlib.util
 import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
@@ -21,7 +20,6 @@ from gateway.development.authority import loopback_files
 
 ORIGIN: Final = "https://books.example.edu"
 EVENTS: Final = 400  # a second, of each stream
-COMPILED: Final = importlib.util.find_spec("bookgate_fast") is not None
 _APACHE_SESSIONS: Final = 200
 _DEAF_USER: Final = "deaf on >deaf ~* resetchannels +@all -client|tracking"
 _BOOKGATES: Final = {
