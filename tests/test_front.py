@@ -12,7 +12,7 @@ from gateway.server.connection import Connection, Server, misfit
 from gateway.server.front import HELD, Front, Fronts
 from tests.system.data_path import MAX_HEAD, DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
-from tests.system.recording_backend import OK, RecordingBackend, recording_backend
+from tests.system.recording_backend import OK, RecordingBackend, recording_backend, saying
 from tests.system.recording_backend import Connection as BackendConnection
 from tests.workers.gateway_process import until
 
@@ -205,6 +205,76 @@ async def test_what_waits_behind_a_request_is_bounded(
     await until(lambda: not fronts(fast), 10)  # though what it sent hides that it is gone
     sending.cancel()
     await asyncio.wait_for(recorder.left.wait(), 10)
+
+
+async def test_who_asks_on_and_does_not_read_is_not_answered_on(
+    fast: DataPath, client: RawClient, recorder: RecordingBackend
+) -> None:
+    recorder.script = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"a" * 60_000)
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
+    for _ in range(2):
+        await client.send(head("/storage/a") * 200)
+        await until(lambda: front_of(fast).full, 30)
+    before = -1
+    while before != len(recorder.received):
+        before = len(recorder.received)
+        await asyncio.sleep(0.3)
+    assert before < 150
+    client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    for _ in range(400):
+        assert (await client.answer()).status == 200
+
+
+async def test_a_slow_head_gains_no_time_by_a_handler_that_is_left(
+    recorder: RecordingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fronts_module, "TICK", 600.0)  # looked at by hand
+    async with data_path(backend(recorder.url), way="fast") as fast:
+        client = await RawClient.connect(fast.port)
+        await client.send(OURS)
+        await client.answer()
+        await client.send(b"GET /storage/a HTTP/1.1\r\n")
+        front = front_of(fast)
+        await until(lambda: front.buffer, 10)
+        assert front.stock is not None
+        front.look(front.due)
+        assert await client.at_end()
+        client.close()
+
+
+class Stuck(asyncio.Transport):
+    """Whoever it leads to takes nothing."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__({"socket": sock})
+        self.ended = ""
+
+    def get_write_buffer_size(self) -> int:
+        return 1000
+
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+
+async def test_who_takes_nothing_of_what_was_left_is_cut_off(fast: DataPath) -> None:
+    assert isinstance(fast.runner.server, Server)
+    assert isinstance(fast.runner.server.front, Fronts)
+    front = Front(fast.runner.server.front)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        transport = Stuck(ours)
+        front.connection_made(transport)
+        front.force_close()
+        assert transport.ended == "closed"
+        front.look(front.due)
+        assert transport.ended == "aborted"
+        front.connection_lost(None)
 
 
 async def test_an_idle_connection_is_small(fast: DataPath) -> None:
