@@ -200,3 +200,24 @@ def test_all_at_once_each_worker_lets_a_bucket_through_and_it_is_owed() -> None:
     assert refused(asked[3], limits, "ada") == 30
     clock.now += 29.1
     assert refused(asked[3], limits, "ada") is None
+
+
+def test_a_policy_without_a_byte_budget_takes_over_from_one_that_has_it() -> None:
+    asked, counted = Budgets(Limits(), Clock()), Limits(bytes=Rate(1000, 1))
+    asked.spend(counted, BOOK, 1)
+    assert asked.untold() == [], "so little is told later"
+    asked.spend(counted, BOOK, 1_000_000)
+    assert refused(asked, counted) is not None
+    free = Limits(per_origin=Rate(100, 1))
+    assert refused(asked, free) is None
+    asked.spend(counted, BOOK, 1_000_000)  # the rest of an answer that began under the one before
+    assert refused(asked, free) is None
+
+
+def test_where_nobody_knows_what_others_used_ones_own_count_stays() -> None:
+    asked, limits = Budgets(Limits(), Clock()), Limits(per_person=Rate(1, 1))
+    assert [refused(asked, limits, "ada") for _ in range(10)] == [None] * 10
+    told = asked.untold()
+    assert told
+    asked.learn(told, [None] * len(told))
+    assert refused(asked, limits, "ada") is not None

@@ -29,7 +29,7 @@ def test_client_address(peer: str | None, lines: list[str], client: str | None) 
     assert client_address(peer, lines, EDGE) == client
     remembered = Clients(EDGE, most=1)
     for _ in range(2):
-        assert remembered.of(peer, lines) == client
+        assert [remembered.of(peer, lines) for _ in "ab"] == [client, client]
         assert remembered.of(peer, [*lines, " " * 200]) == client_address(peer, [*lines, " " * 200], EDGE)
         assert remembered.of("203.0.113.77", lines) == "203.0.113.77"
 

@@ -36,7 +36,7 @@ def test_who_is_too_slow(every: float, size: int, cut: float | None) -> None:
 
 
 def test_what_was_fast_before_buys_no_longer_stall() -> None:
-    assert cut_after(1.0, 0, 600, first=10**9) == 28.5
+    assert cut_after(1.0, 0, 600, first=10**9) == pytest.approx(28.5)
 
 
 def test_time_that_is_not_the_clients_does_not_count() -> None:
@@ -50,7 +50,9 @@ def test_time_that_is_not_the_clients_does_not_count() -> None:
 def test_patience_comes_back_by_what_is_faster() -> None:
     pace = Pace(0.0)
     assert not pace.is_too_slow(PATIENCE)
+    assert pace.left == 0
     pace.moved(int(RATE) * 3)
     assert not pace.is_too_slow(PATIENCE + 1)
+    assert pace.left == 2
     assert not pace.is_too_slow(PATIENCE + 3)
     assert pace.is_too_slow(PATIENCE + 3.5)

@@ -64,9 +64,11 @@ def test_a_previous_root_still_opens_and_a_gone_one_does_not() -> None:
 
 
 def test_a_ring_is_swapped_in_place() -> None:
-    one = sealer(OLD)
+    one, told = sealer(OLD), list[str]()
+    one.on_replace.append(lambda: told.append("swapped"))
     before = one.seal("book", "k", b"plain")
     one.replace(ROOT, [OLD])
+    assert told == ["swapped"]
     after = one.seal("book", "k", b"plain")
     assert (one.open("book", "k", before), one.open("book", "k", after)) == (b"plain", b"plain")
     assert (one.is_current(before), one.is_current(after)) == (False, True)
