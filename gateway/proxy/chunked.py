@@ -8,7 +8,7 @@ _LINE: Final = 4096  # bytes of a size line with its extensions
 _TRAILERS: Final = 1 << 14  # bytes of all trailers
 _TRAILER: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e\x80-\xff]*")
 # bare CR is what splits messages between two readers; extensions are dropped, so their form does not matter
-_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n\x00]*)?")
+_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n\x00]*)?")
 
 
 class ChunkedError(Exception):

@@ -197,7 +197,8 @@ _VERSIONS = (
 _METHODS = ("CONNECT", "TRACE", "get", "G", "PRI", "PROPFIND", "GE T", "GET\x00", "(")
 _CHUNKS = (
     b"4\r\nwork\r\nzz\r\n", b"4\nwork\n0\n\n", b"-4\r\nwork\r\n0\r\n\r\n", b"+4\r\nwork\r\n0\r\n\r\n",
-    b"0x4\r\nwork\r\n0\r\n\r\n", b"4 \r\nwork\r\n0\r\n\r\n", b" 4\r\nwork\r\n0\r\n\r\n",
+    b"0x4\r\nwork\r\n0\r\n\r\n", b"4 \r\nwork\r\n0\r\n\r\n", b"4 ;a\r\nwork\r\n0\r\n\r\n",
+    b" 4\r\nwork\r\n0\r\n\r\n",
     b"\r\n4\r\nwork\r\n0\r\n\r\n",
     b"4\r\nworkXX0\r\n\r\n", b"4\r\nwork!\r\n0\r\n\r\n", b"4;\x00\r\nwork\r\n0\r\n\r\n",
     b"4;a\nb\r\nwork\r\n0\r\n\r\n",

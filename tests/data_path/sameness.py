@@ -4,8 +4,10 @@ May differ: the value of `Date`; a request id that the client did not choose; of
 its id and its times (two gateways sign two); the backend's own port; how an answer is cut into chunks; the
 order of an answer's headers among different names, and the case of their names (RFC 9110 section 5.1); the
 reason phrase, which nobody reads (RFC 9112 section 4). How a request is refused that is no HTTP, by aiohttp's
-parser or by ours: only that it is, and that the connection ends. Whether it ended already or will, after an
-answer that says so. Nothing else: what a backend receives is compared in order and case too.
+parser or by ours: only that it is, and that the connection ends. (aiohttp's forgets what it understood before
+that in the same read: such a talk is held again byte by byte, and there the two must agree.) Whether it ended
+already or will, after an answer that says so. Nothing else: what a backend receives is compared in order and
+case too.
 """
 
 import json
@@ -19,7 +21,7 @@ from tests.data_path.talk import Heard
 
 _ID = re.compile(rb"[0-9a-f]{24}")
 _TOKEN = re.compile(rb"[\w-]+\.([\w-]+)\.[\w-]+")
-_NO_HTTP = Message(b"400, and the connection ends", (), b"", complete=True)
+NO_HTTP = Message(b"400, and the connection ends", (), b"", complete=True)
 _OF_A_SIGNING = ("iat", "exp", "jti", "nbf")
 
 
@@ -40,12 +42,12 @@ def comparable(seen: Seen, port: int) -> Seen:
 
 
 def _ends(answers: tuple[Message, ...]) -> bool:
-    return bool(answers) and (answers[-1] == _NO_HTTP or b"connection: close" in answers[-1].fields)
+    return bool(answers) and (answers[-1] == NO_HTTP or b"connection: close" in answers[-1].fields)
 
 
 def _answer(message: Message, port: int) -> Message:
     if message.first[9:12] == b"400" and (message.first[:8] != b"HTTP/1.1" or message.values(b"connection")):
-        return _NO_HTTP
+        return NO_HTTP
     fields = sorted(
         ((*_split(field),) for field in message.fields),
         key=itemgetter(0),  # stable: lines of one name stay in their order

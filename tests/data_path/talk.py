@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tests.data_path.byte_backend import TURNS
@@ -26,6 +26,9 @@ class Talk:
     @property
     def methods(self) -> tuple[str, ...]:
         return tuple(one.lstrip(b"\r\n").split(b" ", 1)[0].decode("latin-1") for one in self.requests)
+
+    def byte_by_byte(self) -> "Talk":
+        return replace(self, cuts=frozenset(range(sum(map(len, self.requests)))))
 
     def pieces(self) -> list[list[bytes]]:
         """The writes of each request."""

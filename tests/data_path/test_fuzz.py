@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.data_path.both_ways import BothWays
@@ -22,6 +22,7 @@ ASKING = (
 
 
 @examples(300)
+@example(talk=Talk((get("/storage/x") + b"Content-Length: 0\r\n\r\n", LAST)))
 @given(talk=talks())
 async def test_requests(both: BothWays, talk: Talk) -> None:
     await both.same(talk)
