@@ -197,4 +197,4 @@ async def recording_backend() -> AsyncGenerator[RecordingBackend, None]:
     try:
         yield backend
     finally:
-        server.close()
+        await backend.stop()
