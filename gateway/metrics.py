@@ -23,6 +23,7 @@ HELP: Final = {
     "bookgate_request_seconds": "From a request's head to the last byte of its answer.",
     "bookgate_backend_seconds": "From asking a backend to the first byte of its answer.",
     "bookgate_connections": "Open connections of clients.",
+    "bookgate_log_lines_lost_total": "Lines of the log that did not fit or could not be written.",
     "bookgate_tasks": "Tasks of the event loop.",
     "bookgate_sessions_in_memory": "Sessions that are kept in memory for some seconds.",
     "bookgate_session_hits_total": "Session cookies that were served from memory.",

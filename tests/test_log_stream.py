@@ -7,13 +7,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from gateway.server.log_stream import HELD, log_stream, make_lock
+from gateway.server.log_stream import HELD, LogStream, make_lock
 
 WRITERS, LINES, LENGTH = 4, 50, 30_000
 WRITER = """
 import sys
-from gateway.server.log_stream import log_stream
-stream = log_stream(1, int(sys.argv[1]))
+from gateway.server.log_stream import LogStream
+stream = LogStream(1, int(sys.argv[1]))
 sys.stderr.write("up\\n")
 sys.stdin.read()
 for _ in range({lines}):
@@ -54,7 +54,7 @@ def test_lines_of_many_writers_are_whole() -> None:
 def test_a_line_is_there_as_soon_as_it_is_written() -> None:
     lock = make_lock()
     reading, writing = os.pipe()
-    stream = log_stream(writing, lock)
+    stream = LogStream(writing, lock)
     stream.write("ä\n")
     assert os.read(reading, 100) == "ä\n".encode()
     stream.close()
@@ -66,7 +66,7 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
     """What does not fit is counted, and told as soon as there is room; what is told is whole."""
     lock = make_lock()
     reading, writing = os.pipe()
-    stream = log_stream(writing, lock)
+    stream = LogStream(writing, lock)
     line = "x" * 9_999 + "\n"
     many = 2 * HELD // len(line)
     for _ in range(many):
@@ -81,6 +81,7 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
                 assert said == line.encode()
                 whole += 1
     assert lost > many / 4
+    assert stream.lost == lost
     stream.close()
     os.close(writing)
     os.close(lock)
@@ -90,20 +91,21 @@ def test_nobody_is_there_any_more() -> None:
     lock = make_lock()
     reading, writing = os.pipe()
     os.close(reading)
-    stream = log_stream(writing, lock)
+    stream = LogStream(writing, lock)
     stream.write("x\n")
     stream.close()
+    assert stream.lost == 1
     os.close(writing)
     os.close(lock)
 
 
 FULL_DISK = """
 import resource, time
-from gateway.server.log_stream import log_stream, make_lock
+from gateway.server.log_stream import LogStream, make_lock
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-stream = log_stream(1, make_lock())
+stream = LogStream(1, make_lock())
 stream.write(("x" * 299 + "\\n") * 5)
-while not stream.buffer._torn:
+while not stream.lost:
     time.sleep(0.01)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 stream.write("after\\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.config.faults import ConfigError
 from gateway.server.crew import CannotServeError
-from gateway.server.log_stream import log_stream, make_lock
+from gateway.server.log_stream import LogStream, make_lock
 from gateway.server.parent import Parent
 from gateway.server.redis import EmbeddedRedisError
 from gateway.telemetry import make_log
@@ -14,7 +14,7 @@ from gateway.telemetry import make_log
 
 async def _serve(config: Path, workers: int | None) -> None:
     lock = make_lock()
-    log = make_log(log_stream(sys.stdout.fileno(), lock))
+    log = make_log(LogStream(sys.stdout.fileno(), lock))
     await Parent(config, lock, log, workers).run(lambda: _say("bookgate serves"))
 
 

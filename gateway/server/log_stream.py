@@ -40,7 +40,8 @@ class _Whole(io.RawIOBase):
         self._lock = lock
         self._pieces: deque[bytes] = deque()
         self._size = 0
-        self._lost = 0
+        self.lost = 0  # lines, ever
+        self._untold = 0  # of them, in the log itself
         self._torn = False  # what was written last is not the end of a line
         self._closing = False
         self._changed = threading.Condition()
@@ -53,7 +54,7 @@ class _Whole(io.RawIOBase):
         piece = bytes(data)
         with self._changed:
             if self._size + len(piece) > HELD:
-                self._lost += piece.count(b"\n")
+                self._lose(piece.count(b"\n"))
                 return len(piece)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="log", daemon=True)
@@ -82,14 +83,20 @@ class _Whole(io.RawIOBase):
                     return
                 piece = b"".join(self._pieces)
                 self._pieces.clear()
-                lost = self._lost
-                if lost:
-                    piece += b'{"event":"log","level":"warning","lost":%d}\n' % lost
+                untold = self._untold
+                if untold:
+                    piece += b'{"event":"log","level":"warning","lost":%d}\n' % untold
             left = self._put(piece)
             with self._changed:
-                # nobody reads it any more, or there is no room: the next ones may fare better
-                self._lost += left.count(b"\n") - bool(lost) if left else -lost
+                if left:  # nobody reads it any more, or there is no room: the next ones may fare better
+                    self._lose(left.count(b"\n") - bool(untold))
+                else:
+                    self._untold -= untold
                 self._size = sum(map(len, self._pieces))
+
+    def _lose(self, lines: int) -> None:
+        self.lost += lines
+        self._untold += lines
 
     def _put(self, piece: bytes) -> bytes:
         """What could not be written."""
@@ -107,6 +114,14 @@ class _Whole(io.RawIOBase):
         return bytes(left[-len(piece) :])
 
 
-def log_stream(descriptor: int, lock: int) -> io.TextIOWrapper:
+class LogStream(io.TextIOWrapper):
     """What is written to it in one call stays together, whatever others with this `lock` write."""
-    return io.TextIOWrapper(_Whole(descriptor, lock), encoding="utf-8", write_through=True)
+
+    def __init__(self, descriptor: int, lock: int) -> None:
+        self._whole = _Whole(descriptor, lock)
+        super().__init__(self._whole, encoding="utf-8", write_through=True)
+
+    @property
+    def lost(self) -> int:
+        """Lines that did not fit or could not be written, ever."""
+        return self._whole.lost

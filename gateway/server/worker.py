@@ -25,7 +25,7 @@ from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
 from gateway.proxy.fast import Fast
 from gateway.server.addresses import Addresses
 from gateway.server.connection import misfit
-from gateway.server.log_stream import log_stream
+from gateway.server.log_stream import LogStream
 from gateway.server.orders import (
     Begin,
     Failed,
@@ -54,7 +54,7 @@ class ParserMissingError(Exception):
 def main(descriptor: int, lock: int) -> int:
     """Work until told to leave. descriptor: the line to the parent; lock: of the log stream."""
     threading.Thread(target=_end_with_parent, args=(descriptor,), daemon=True).start()
-    return asyncio.run(_work(socket.socket(fileno=descriptor), make_log(log_stream(1, lock))))
+    return asyncio.run(_work(socket.socket(fileno=descriptor), LogStream(1, lock)))
 
 
 def _end_with_parent(descriptor: int) -> None:
@@ -66,33 +66,35 @@ def _end_with_parent(descriptor: int) -> None:
     os._exit(1)
 
 
-async def _work(end: socket.socket, log: Log) -> int:
+async def _work(end: socket.socket, stream: LogStream) -> int:
     line = await Line.open(end)
     line.say(Started(os.getpid()))
     begin = await line.order()
     if not isinstance(begin, Begin):
         return 0
     try:
-        await _serve(begin, line, log)
+        await _serve(begin, line, stream)
     except (ConfigError, DirectoryUnavailableError, ParserMissingError, OSError) as error:
         line.say(Failed(str(error)))
         return 1
     return 0
 
 
-async def _serve(begin: Begin, line: Line, log: Log) -> None:
+async def _serve(begin: Begin, line: Line, stream: LogStream) -> None:
     if not hasattr(http_parser, "HttpRequestParserC"):
         raise ParserMissingError(
             "aiohttp is installed without its C extension: install its wheel, or unset AIOHTTP_NO_EXTENSIONS"
         )
     # aiohttp-session 2.12 keeps its own string keys on a request; nothing that ops could do about it
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module="aiohttp_session")
+    log = make_log(stream)
     settings = parse_gateway(begin.data, Path(begin.config), os.environ)
     origins = Origins(settings.origins, settings.routes.backends)
     origins.begin(begin.origins)
     if begin.faults:
         origins.keep(begin.faults)
     async with build(settings, origins, begin.redis_url, log) as gateway, _tls(settings.tls, log) as context:
+        gateway.metrics.show("bookgate_log_lines_lost_total", lambda: stream.lost)
         addresses = Addresses(settings.connections_per_address, settings.trusted_proxies)
         listeners = Listeners(gateway, settings.max_head, await _fast(gateway, log), addresses)
         await listeners.open(begin.public, begin.private, context)
