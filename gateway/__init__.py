@@ -25,7 +25,8 @@ client_address     who the client is, as trusted proxies say
 redis_address      where Redis is, as its URL says
 surfaces           which paths are ours, and which are backends'
 access             which credential counts, and whether a session serves an origin
-request_context    what the middlewares know about a request
+request_context    what is known of a request, for whoever serves it and for its log line
+reception          what is found out of every request before it may be refused: id, client, Origin
 store/             the one way to Redis
 telemetry          log lines
 request_log        the one line a request
@@ -56,7 +57,7 @@ expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
 protocol/          what books call
 pages/             what people see
-middleware         facts, errors, host, cross-origin: each binds a rule to HTTP
+middleware         facts, errors, host, cross-origin: each binds a rule to HTTP; and all in one for backends
 health             the private listener: alive, ready, metrics, keys
 app/               the only room that wires
 server/            the parent and its workers, listeners, the embedded Redis

@@ -1,7 +1,7 @@
 """Who a request is from: its credential looked up, its proof checked, its origin compared."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from gateway import dpop
@@ -12,6 +12,7 @@ from gateway.access import (
     NoCredential,
     TicketCredential,
     admits,
+    cookie_values,
     credential,
 )
 from gateway.errors import (
@@ -61,6 +62,23 @@ class Authenticator:
                 return self._admitted(facts, policy, await self._by_ticket(facts, ticket))
             case never:
                 assert_never(never)
+
+    def at_hand(self, origin: str, policy: Policy | None, cookie_lines: Sequence[str]) -> Known | None:
+        """The session of a cookie that serves this origin and may be served without a question.
+
+        None: `recognise` tells. To be asked only where a cookie would count.
+        """
+        values = cookie_values(origin, cookie_lines)
+        known = self._sessions.kept(values[0]) if values else None
+        if known is None or policy is None:
+            return None
+        record, now = known.live.record, int(self._clock())
+        if known.admitted is policy and record.origin == origin:
+            return known if now < record.ends else None  # all else that `admits` asks stays as it is
+        if not admits(record, origin, policy, now):
+            return None
+        known.admitted = policy
+        return known
 
     def _admitted(self, facts: Facts, policy: Policy | None, known: Known | None) -> Known | None:
         if known is None or facts.origin is None:

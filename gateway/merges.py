@@ -93,7 +93,7 @@ class Telling:
 
         reply = upstream.ask(head, method="POST", has_body=False, chunked=False)
         try:
-            answer = await reply.head()
+            answer = await reply.head
         finally:
             reply.close()
         if not 200 <= answer.status <= 299:

@@ -1,22 +1,17 @@
-"""The middlewares, each binding one rule to HTTP: facts, errors, host, cross-origin.
+"""The middlewares, each binding one rule to HTTP: facts, errors, host, cross-origin; and all of them in one.
 
 CORS headers go on `on_response_prepare` of the root application: only that reaches streamed answers,
 errors and everything that a middleware cannot see.
 """
 
-import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Protocol
 
-import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
-from gateway.client_address import Clients, Network
 from gateway.cors import Surface, actual_headers, admit, is_preflight, preflight
 from gateway.errors import (
     GatewayError,
@@ -26,40 +21,18 @@ from gateway.errors import (
     NotFoundError,
 )
 from gateway.expectation import meet_expectation
-from gateway.origins import PolicyTable
 from gateway.pages.refusals import REFUSALS
 from gateway.pages.render import Renderer
+from gateway.proxy.plain import Forwarding
 from gateway.proxy.trace import trace_id
+from gateway.reception import Reception
 from gateway.refusals import common_headers, json_body, json_headers, reason
-from gateway.request_context import (
-    CLIENT,
-    EMBED,
-    PERSON,
-    POLICIES,
-    REASON,
-    RELAYED,
-    REQUEST_ID,
-    ROUTE,
-    SURFACE,
-    VERDICT,
-    Relayed,
-)
+from gateway.request_context import ASKED, Asked
 from gateway.request_log import Ended, RequestLog
 from gateway.surfaces import check_target, surface_of
 from gateway.telemetry import AUDIT, Audit, Log
-from gateway.verdicts import Verdicts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-_PREFLIGHT = web.RequestKey("preflight", bool)
-
-
-class Policies(Protocol):
-    """Where the current generation of origins.yaml is."""
-
-    @property
-    def current(self) -> PolicyTable: ...
 
 
 def _surface(request: web.Request) -> Surface:
@@ -70,77 +43,86 @@ def _surface(request: web.Request) -> Surface:
     return surface
 
 
-def facts(
-    policies: Policies,
-    own_origin: str,
-    trusted_proxies: Sequence[Network],
-    today: Callable[[], date],
-    token: Callable[[int], bytes],
-    log: Log,
-    requests: RequestLog,
-) -> Middleware:
-    """First: the request's id and the one decision about its Origin, before anything can be refused.
+def _receive(reception: Reception, request: web.Request, surface: Surface) -> Asked:
+    """The decision about its Origin is taken once, by one table: a reload in mid-request changes nothing."""
+    headers, table = request.headers, reception.policies.current
+    return Asked(
+        reception.request_id(headers.get("X-Request-Id")),
+        table,
+        reception.verdict(headers.getall("Origin", ()), table),
+        surface,
+        reception.client(request.remote, headers.getall("X-Forwarded-For", ())),
+    )
 
-    The decision is taken once against one immutable table, so a reload in mid-request changes nothing.
+
+def facts(reception: Reception, log: Log, requests: RequestLog) -> Middleware:
+    """First: the request's id and the decision about its Origin, before anything can be refused.
+
     Last to see the answer, so it writes the log line.
     """
-    clients, verdicts = Clients(trusted_proxies), Verdicts(own_origin)
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        asked = request.headers.get("X-Request-Id", "")
-        request[REQUEST_ID] = asked if _REQUEST_ID.fullmatch(asked) else token(12).hex()
-        table = policies.current
-        verdict = verdicts.of(request.headers.getall("Origin", ()), table, today())
-        request[POLICIES], request[VERDICT], request[SURFACE] = table, verdict, _surface(request)
-        client = clients.of(request.remote, request.headers.getall("X-Forwarded-For", ()))
-        if client is not None:
-            request[CLIENT] = client
-        request[AUDIT] = Audit(log, request[REQUEST_ID], client)
         began = time.perf_counter()
+        asked = request[ASKED] = _receive(reception, request, _surface(request))
+        request[AUDIT] = Audit(log, asked.id, asked.client)
         status = 499  # the client left before there was an answer
         try:
             response = await handler(request)
             status = response.status
         finally:
-            relayed = request.get(RELAYED)
-            ended = Ended(
-                request[REQUEST_ID],
-                request.method,
-                request.get(ROUTE, request[SURFACE].value),
-                verdict.origin,
-                status,
-                request.get(REASON),
-                _ms(began, time.perf_counter()),
-                person=request.get(PERSON),
-            )
-            requests.note(ended if relayed is None else _with(ended, relayed, began))
+            requests.note(_ended(request.method, asked, status, began))
         return response
 
     return handle
 
 
-def _with(ended: Ended, relayed: Relayed, began: float) -> Ended:
-    """And what its backend had to do with it."""
-    first = relayed.first_byte
-    return msgspec.structs.replace(
-        ended,
-        first_byte_ms=None if first is None else _ms(began, first),
-        backend_ms=None if first is None else _ms(relayed.asked, first),
-        bytes_in=relayed.bytes_in,
-        bytes_out=relayed.bytes_out,
-        url=relayed.url,
-        trace=trace_id(relayed.trace),
+def _ended(method: str, asked: Asked, status: int, began: float) -> Ended:
+    relayed, now = asked.relayed, time.perf_counter()
+    first = None if relayed is None else relayed.first_byte
+    return Ended(
+        asked.id,
+        method,
+        asked.route or asked.surface.value,
+        asked.verdict.origin,
+        status,
+        asked.reason,
+        round((now - began) * 1000, 1),
+        None if first is None else round((first - began) * 1000, 1),
+        None if first is None or relayed is None else round((first - relayed.asked) * 1000, 1),
+        None if relayed is None else relayed.bytes_in,
+        None if relayed is None else relayed.bytes_out,
+        asked.person,
+        None if relayed is None else relayed.url,
+        None if relayed is None else trace_id(relayed.trace),
     )
 
 
-def _ms(began: float, ended: float) -> float:
-    return round((ended - began) * 1000, 1)
-
-
-def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:
+class Refusals:
     """The one place that turns exceptions into answers: JSON for books, a page for people."""
 
+    def __init__(self, renderer: Renderer, public_url: str, log: Log) -> None:
+        self._renderer = renderer
+        self._public_url = public_url
+        self._log = log
+
+    def answer(self, request: web.Request, asked: Asked, refusal: GatewayError) -> web.Response:
+        asked.reason = reason(refusal)
+        if _is_for_a_person(request, asked, refusal):
+            response = _page(self._renderer, asked, refusal)
+        else:
+            response = _json(asked, refusal, self._public_url)
+        if refusal.close:
+            response.force_close()
+        return response
+
+    def unforeseen(self, request: web.Request, asked: Asked) -> web.Response:
+        """What is handled now is logged whole and told as nothing."""
+        self._log.exception("unforeseen", id=asked.id)
+        return self.answer(request, asked, GatewayError())
+
+
+def errors(refusals: Refusals) -> Middleware:
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -151,24 +133,16 @@ def errors(renderer: Renderer, public_url: str, log: Log) -> Middleware:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
             refusal = _ours(error)
-        except Exception:  # the entry point: whatever nobody foresaw is logged whole and told as nothing
-            log.exception("unforeseen", id=request.get(REQUEST_ID))
-            refusal = GatewayError()
-        request[REASON] = reason(refusal)
-        if _is_for_a_person(request, refusal):
-            response = _page(renderer, request, refusal)
-        else:
-            response = _json(request, refusal, public_url)
-        if refusal.close:
-            response.force_close()
-        return response
+        except Exception:  # ruff: ignore[blind-except]  # the entry point
+            return refusals.unforeseen(request, request[ASKED])
+        return refusals.answer(request, request[ASKED], refusal)
 
     return handle
 
 
-def _is_for_a_person(request: web.Request, refusal: GatewayError) -> bool:
+def _is_for_a_person(request: web.Request, asked: Asked, refusal: GatewayError) -> bool:
     """Whether a page answers: on our pages, and where an address that was typed in leads nowhere."""
-    if request[SURFACE] in {Surface.PAGE, Surface.CALLBACK}:
+    if asked.surface in {Surface.PAGE, Surface.CALLBACK}:
         return True
     typed = request.headers.get("Sec-Fetch-Mode") == "navigate"  # no script can set it (Fetch Metadata)
     return typed and isinstance(refusal, NotFoundError)
@@ -185,22 +159,22 @@ def _ours(error: web.HTTPException) -> GatewayError:
             return InvalidRequestError(f"aiohttp: {error.status}")
 
 
-def _json(request: web.Request, refusal: GatewayError, public_url: str) -> web.Response:
+def _json(asked: Asked, refusal: GatewayError, public_url: str) -> web.Response:
     return web.Response(
-        body=json_body(refusal, request[REQUEST_ID]),
+        body=json_body(refusal, asked.id),
         status=refusal.status,
         headers=CIMultiDict(json_headers(refusal, public_url)),
     )
 
 
-def _page(renderer: Renderer, request: web.Request, refusal: GatewayError) -> web.Response:
+def _page(renderer: Renderer, asked: Asked, refusal: GatewayError) -> web.Response:
     title, line = REFUSALS.get(refusal.code, ("That did not work", refusal.description))
     values = {
         "title": title,
         "lines": [line],
         "origin": None,
         "book": "" if isinstance(refusal, InvalidRequestError) else None,
-        "request_id": None if isinstance(refusal, NotFoundError) else request[REQUEST_ID],
+        "request_id": None if isinstance(refusal, NotFoundError) else asked.id,
     }
     response = renderer.page("message.html", values, status=refusal.status)
     response.headers.update(common_headers(refusal))
@@ -208,15 +182,23 @@ def _page(renderer: Renderer, request: web.Request, refusal: GatewayError) -> we
 
 
 def host(public_host: str) -> Middleware:
-    """A Host that is not ours is 421 (RFC 9110 section 15.5.20): a name rebound to us gets nothing."""
-
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.headers.getall("Host", []) != [public_host]:
-            raise MisdirectedError("Host is not the public URL's", close=True)
+        _check_host(request, public_host)
         return await handler(request)
 
     return handle
+
+
+def _check_host(request: web.Request, public_host: str) -> None:
+    """A Host that is not ours is 421 (RFC 9110 section 15.5.20): a name rebound to us gets nothing."""
+    if request.headers.getall("Host", []) != [public_host]:
+        raise MisdirectedError("Host is not the public URL's", close=True)
+
+
+def _check_target(request: web.Request) -> None:
+    raw = request.raw_path.partition("?")[0]
+    check_target(raw, request.path if "%" in raw else raw)
 
 
 def cross_origin() -> Middleware:
@@ -224,22 +206,72 @@ def cross_origin() -> Middleware:
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        check_target(request.raw_path.partition("?")[0], request.path)
-        surface, verdict, headers = request[SURFACE], request[VERDICT], request.headers
-        asked = headers.getall("Access-Control-Request-Method", [])
-        if is_preflight(request.method, headers.getall("Origin", []), asked):
+        _check_target(request)
+        asked, headers = request[ASKED], request.headers
+        methods = headers.getall("Access-Control-Request-Method", [])
+        if is_preflight(request.method, headers.getall("Origin", []), methods):
             names = headers.getall("Access-Control-Request-Headers", [])
-            answer = preflight(verdict, surface, asked, names)
-            request[_PREFLIGHT] = True
-            if answer.reason is not None:
-                request[REASON] = answer.reason
+            answer = preflight(asked.verdict, asked.surface, methods, names)
+            asked.is_preflight, asked.reason = True, answer.reason
             return web.Response(status=answer.status, headers=answer.headers)
-        admit(verdict, surface, request.method, headers.get("Sec-Fetch-Site"))
-        if surface is not Surface.PROXIED:
+        admit(asked.verdict, asked.surface, request.method, headers.get("Sec-Fetch-Site"))
+        if asked.surface is not Surface.PROXIED:
             await meet_expectation(request)
         return await handler(request)
 
     return handle
+
+
+class Entrance:
+    """What all of these do, for nearly all requests: those to backends, past the router.
+
+    Preflights, and what may become no HTTP, go the long way.
+    """
+
+    def __init__(
+        self,
+        reception: Reception,
+        refusals: Refusals,
+        public_host: str,
+        requests: RequestLog,
+        forward: Forwarding,
+    ) -> None:
+        self._reception = reception
+        self._refusals = refusals
+        self._public_host = public_host
+        self._requests = requests
+        self._forward = forward
+
+    def handle(self, request: web.Request, rest: Handler) -> Awaitable[web.StreamResponse]:
+        """rest: the application's own."""
+        proxied = surface_of(request.raw_path.partition("?")[0]) is Surface.PROXIED
+        if proxied and request.method != "OPTIONS" and "Upgrade" not in request.headers:
+            return self._serve(request)
+        return rest(request)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        began = time.perf_counter()
+        asked = _receive(self._reception, request, Surface.PROXIED)
+        status = 499
+        try:
+            try:
+                _check_host(request, self._public_host)
+                _check_target(request)
+                admit(asked.verdict, Surface.PROXIED, request.method, request.headers.get("Sec-Fetch-Site"))
+                response = await self._forward(request, asked)
+            except GatewayError as refusal:
+                request[ASKED] = asked  # for the headers that every answer has
+                response = self._refusals.answer(request, asked, refusal)
+            except Exception:  # ruff: ignore[blind-except]  # the entry point
+                request[ASKED] = asked
+                response = self._refusals.unforeseen(request, asked)
+            status = response.status
+        finally:
+            self._requests.note(_ended(request.method, asked, status, began))
+        return response
+
+
+ENTRANCE = web.AppKey("entrance", Entrance)  # of an application whose requests need not all be routed
 
 
 def on_prepare(public_url: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
@@ -251,19 +283,15 @@ def on_prepare(public_url: str) -> Callable[[web.Request, web.StreamResponse], A
         headers["Server"] = "bookgate"
         if secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if VERDICT not in request:
+        asked = request.get(ASKED)
+        if asked is None:
             return  # aiohttp refused an `Expect` that it does not know, before any middleware
-        headers["X-Request-Id"] = request[REQUEST_ID]
-        if request.get(_PREFLIGHT):
+        headers["X-Request-Id"] = asked.id
+        if asked.is_preflight:
             return
         for name in [name for name in headers if name.lower().startswith("access-control-")]:
             headers.popall(name, None)
-        ours = actual_headers(
-            request[VERDICT],
-            request[SURFACE],
-            headers.popall("Vary", []),
-            embed=request.get(EMBED, False),
-        )
+        ours = actual_headers(asked.verdict, asked.surface, headers.popall("Vary", []), embed=asked.embed)
         for name, value in ours:
             headers[name] = value
 

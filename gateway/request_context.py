@@ -1,4 +1,4 @@
-"""What the middlewares know about a request, under typed keys, for whoever serves it."""
+"""What is known of a request, for whoever serves it and for its log line."""
 
 import msgspec
 from aiohttp import web
@@ -18,13 +18,24 @@ class Relayed(msgspec.Struct):
     url: int | None = None  # index among the backend's
 
 
-REQUEST_ID = web.RequestKey("request_id", str)
-SURFACE = web.RequestKey("surface", Surface)  # what kind of address it is
-VERDICT = web.RequestKey("verdict", Verdict)
-POLICIES = web.RequestKey("policies", PolicyTable)
-EMBED = web.RequestKey("embed", bool)  # the route says `embed: true`: any page may load the answer
-CLIENT = web.RequestKey("client", str)  # the client's address, as trusted proxies tell it
-ROUTE = web.RequestKey("route", str)  # for the log line: the backend or the endpoint that answered
-PERSON = web.RequestKey("person", str)  # for the log line: a keyed hash
-RELAYED = web.RequestKey("relayed", Relayed)  # for the log line, too
-REASON = web.RequestKey("reason", str)  # for the log line: the refusal's code and what lies behind it
+class Asked(msgspec.Struct, eq=False):
+    """verdict: on its Origin, by `policies`. surface: what kind of address it is for.
+
+    client: its address, as trusted proxies tell it. embed: the route says so: any page may load the answer.
+    """
+
+    id: str
+    policies: PolicyTable
+    verdict: Verdict
+    surface: Surface
+    client: str | None
+    embed: bool = False
+    is_preflight: bool = False
+    # for the log line alone
+    route: str | None = None  # the backend that answered; None: the gateway
+    person: str | None = None  # a keyed hash
+    reason: str | None = None  # the refusal's code and what lies behind it
+    relayed: Relayed | None = None
+
+
+ASKED = web.RequestKey("asked", Asked)

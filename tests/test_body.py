@@ -60,7 +60,7 @@ async def test_a_body_that_is_here_goes_at_once() -> None:
     stream.feed_data(b"work")
     stream.feed_eof()
     async with asking(stream) as asked:
-        assert (await asked.reply.head()).status == 200
+        assert (await asked.reply.head).status == 200
         assert (asked.recorder.last.body, asked.spent) == (b"work", [4])
 
 
@@ -74,13 +74,13 @@ async def test_a_body_that_comes_goes_as_it_comes() -> None:
                 while not asked.recorder.received or not asked.recorder.last.body.endswith(piece):
                     await asyncio.sleep(0.01)
         stream.feed_eof()
-        assert (await asked.reply.head()).status == 200
+        assert (await asked.reply.head).status == 200
         assert asked.spent == [4, 9]
 
 
 async def refusal(reply: Reply) -> GatewayError:
     with pytest.raises(GatewayError) as raised:
-        await reply.head()
+        await reply.head
     return raised.value
 
 

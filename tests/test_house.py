@@ -28,7 +28,7 @@ ROWS = (
     ("identity", "limits", "session_ids", "devices"),
     ("cookies", "cors", "grant_rules", "dpop", "signing_keys", "known", "refusals"),
     ("access", "authorize_rules", "doctor_rules", "verdicts", "surfaces"),
-    ("forms", "request_context", "expectation"),
+    ("forms", "request_context", "expectation", "reception"),
     ("store", "telemetry"),
     ("request_log",),
     ("metrics",),

@@ -18,14 +18,16 @@ from gateway.health import private_app
 from gateway.merges import Merges, Telling
 from gateway.metric_files import MetricFiles
 from gateway.metrics import Metrics
-from gateway.middleware import cross_origin, errors, facts, host, on_prepare
+from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
 from gateway.pages.flow import Way
 from gateway.pages.render import Renderer, make_renderer
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import build as build_providers
 from gateway.providers import open_session
 from gateway.proxy.fast import Fast
+from gateway.proxy.plain import Forwarding
 from gateway.proxy.upstream import Upstreams
+from gateway.reception import Reception
 from gateway.telemetry import Log
 
 
@@ -65,12 +67,11 @@ async def build(
         providers = build_providers(settings.providers, session, core.clock)
         ways = {block.id: Way(block.id, block.label, providers[block.id]) for block in settings.providers}
         renderer = make_renderer(settings.pages, settings.contact, core.token)
-        app = _application(core, renderer)
+        app, entrance = _application(core, renderer)
         tokens = ProviderTokens.over(
             core.store.connection, settings, core.sealer, core.sessions, providers, clock, core.token, log
         )
         stack.push_async_callback(tokens.close)
-        pages = page_parts(core, ways, renderer, tokens)
         upstreams = Upstreams(settings.routes, settings.public_url.partition("://")[2], log)
         stack.push_async_callback(upstreams.close)
         merges = make_merges(core, upstreams)
@@ -78,8 +79,9 @@ async def build(
         add_protocol(app, core, merges, tokens)
         add_provider_logout(app, core, providers)
         add_documents(app, core)
-        app.add_subapp("/auth/", add_pages(pages, core))
-        streams, fast = await add_proxy(stack, app, core, upstreams, tokens)
+        app.add_subapp("/auth/", add_pages(page_parts(core, ways, renderer, tokens), core))
+        streams, forward, fast = await add_proxy(stack, app, core, upstreams, tokens)
+        app[ENTRANCE] = entrance(forward)
         show_parts(core, upstreams)
         files = None
         if settings.telemetry.metrics:
@@ -98,27 +100,24 @@ def make_merges(core: Core, upstreams: Upstreams) -> Merges:
     return Merges(core.directory.guests, telling, core.sessions.end_everywhere, core.clock, core.log)
 
 
-def _application(core: Core, renderer: Renderer) -> web.Application:
+def _application(core: Core, renderer: Renderer) -> tuple[web.Application, Callable[[Forwarding], Entrance]]:
+    """And what makes its entrance, where it is known how requests are forwarded."""
+    settings = core.settings
+    public_host = settings.public_url.partition("://")[2]
+    reception = Reception(core.origins, settings.public_url, settings.trusted_proxies, core.clock, core.token)
+    refusals = Refusals(renderer, settings.public_url, core.log)
     app = web.Application(
         middlewares=[
             # the id and the verdict on Origin, which every later refusal's answer needs
-            facts(
-                core.origins,
-                core.settings.public_url,
-                core.settings.trusted_proxies,
-                core.today,
-                core.token,
-                core.log,
-                core.requests,
-            ),
+            facts(reception, core.log, core.requests),
             # outside all that may refuse
-            errors(renderer, core.settings.public_url, core.log),
+            errors(refusals),
             # before anything is done for a name that is not ours
-            host(core.settings.public_url.partition("://")[2]),
+            host(public_host),
             # before sessions and routing: a preflight has no cookie and an unknown path may be asked for
             cross_origin(),
         ],
         client_max_size=0,
     )
-    app.on_response_prepare.append(on_prepare(core.settings.public_url))
-    return app
+    app.on_response_prepare.append(on_prepare(settings.public_url))
+    return app, partial(Entrance, reception, refusals, public_host, core.requests)

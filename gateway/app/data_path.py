@@ -18,7 +18,7 @@ from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.decide import Site
 from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.fast import Fast
-from gateway.proxy.plain import proxy_handler
+from gateway.proxy.plain import Forwarding, forwarding, proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.trace import trace_id
 from gateway.proxy.upstream import Upstreams
@@ -31,7 +31,7 @@ from gateway.surfaces import PROXIED_PATHS
 
 async def add_proxy(
     stack: AsyncExitStack, app: web.Application, core: Core, upstreams: Upstreams, tokens: ProviderTokens
-) -> tuple[Streams, Fast | None]:
+) -> tuple[Streams, Forwarding, Fast | None]:
     """Whatever nothing else claims is a backend's, or nobody's."""
     keys, routes = core.settings.keys, core.settings.routes
 
@@ -65,8 +65,9 @@ async def add_proxy(
         budgets=budgets,
         sub_for_book=partial(pairwise, keys.people),
     )
-    app.router.add_route("*", PROXIED_PATHS, proxy_handler(wiring), expect_handler=expect_handler)
-    return streams, make_fast(core, wiring) if core.settings.data_path == "fast" else None
+    forward = forwarding(wiring)
+    app.router.add_route("*", PROXIED_PATHS, proxy_handler(forward), expect_handler=expect_handler)
+    return streams, forward, make_fast(core, wiring) if core.settings.data_path == "fast" else None
 
 
 def make_fast(core: Core, wiring: Wiring) -> Fast:

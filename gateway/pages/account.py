@@ -20,7 +20,7 @@ from gateway.pages.flow import Parts, sign_in_page, ways_in
 from gateway.pages.shell import old_cookie, replace_session, signed_in
 from gateway.pages.transactions import forget
 from gateway.records import Form, Leaving, SignInSummary
-from gateway.request_context import REASON, REQUEST_ID
+from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
 from gateway.telemetry import AUDIT, Audited
 
@@ -80,7 +80,7 @@ async def _approvals(
     try:
         found = await parts.directory.approvals(person)
     except DirectoryUnavailableError as error:
-        request[REASON] = f"{error.code}: {error.detail}"
+        request[ASKED].reason = f"{error.code}: {error.detail}"
         return None
     return [
         {
@@ -138,12 +138,12 @@ def account_form_handler(parts: Parts) -> Handler:
         except InvalidGrantError as error:
             if live is None:
                 raise
-            request[REASON] = f"{error.code}: {error.detail}"
+            request[ASKED].reason = f"{error.code}: {error.detail}"
             return await _account_page(request, parts, _Stay(live, trouble=STALE, status=error.status))
         if live is None:
             response: web.StreamResponse = _signed_out(parts)
         elif live.key != record.parent:
-            request[REASON] = "forbidden: the page was made for another sign-in session"
+            request[ASKED].reason = "forbidden: the page was made for another sign-in session"
             response = await _account_page(request, parts, _Stay(live, trouble=CHANGED, status=403))
         else:
             response = await _answer(request, parts, live, form)
@@ -169,13 +169,13 @@ async def _answer(
 
 def _half_done(request: web.Request, parts: Parts, error: GatewayError) -> web.Response:
     """Sessions end in two places; one of them did not answer. Nothing is lost by doing it once more."""
-    request[REASON] = f"{error.code}: {error.detail}"
+    request[ASKED].reason = f"{error.code}: {error.detail}"
     line = (
         "A part of this service does not answer at the moment, so what you asked for may not be done "
         "everywhere yet. Open your account again in a few minutes and do it once more."
     )
     values = {"title": "That is not quite done", "lines": [line], "origin": None, "book": None}
-    told = {**values, "request_id": request[REQUEST_ID]}
+    told = {**values, "request_id": request[ASKED].id}
     response = parts.renderer.page("not_done.html", told, status=error.status, in_flow=False)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)

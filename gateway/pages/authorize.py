@@ -25,7 +25,7 @@ from gateway.pages.flow import Parts, deliver, denied_page, issue_code, policy_o
 from gateway.pages.shell import old_cookie, replace_session, signed_in
 from gateway.pages.transactions import forget
 from gateway.records import Authorization
-from gateway.request_context import VERDICT
+from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
 from gateway.telemetry import AUDIT, Audited
 
@@ -118,7 +118,7 @@ def consent_handler(parts: Parts) -> Handler:
 
 def require_own_page(request: web.Request) -> None:
     """A form counts only when our own page sent it: the browser says so in Origin."""
-    if request[VERDICT].standing is not Standing.OWN:
+    if request[ASKED].verdict.standing is not Standing.OWN:
         raise CrossSiteRefusedError("a form of ours without our Origin")
 
 

@@ -21,7 +21,7 @@ from gateway.grant_rules import redirect_uri_ok
 from gateway.origins import Policy, Trust
 from gateway.pages.authorize import Handler
 from gateway.pages.flow import Parts, denied_page, policy_of
-from gateway.request_context import POLICIES, REASON, REQUEST_ID
+from gateway.request_context import ASKED
 from gateway.routes import RouteTable
 
 _MARK = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -43,15 +43,15 @@ def doctor_handler(parts: Parts, routes: RouteTable, clock: Callable[[], float])
         try:
             address = parse_book_address(typed)
         except UnreadableAddressError as error:
-            request[REASON] = error.fault.value
+            request[ASKED].reason = error.fault.value
             values["fault"] = error.fault.value
             return parts.renderer.page("doctor.html", values, status=400, in_flow=False)
-        found = diagnose(address, request[POLICIES], parts.today(), routes.backends)
+        found = diagnose(address, request[ASKED].policies, parts.today(), routes.backends)
         if (entry := found.decided_by) is not None and found.listed:
-            request[REASON] = (
+            request[ASKED].reason = (
                 f"doctor: {entry.file}:{entry.line}"  # for ops alone: the page names the request
             )
-        values["told"] = _told(parts, found, routes, request[REQUEST_ID])
+        values["told"] = _told(parts, found, routes, request[ASKED].id)
         return parts.renderer.page("doctor.html", values, in_flow=False)
 
     return handle

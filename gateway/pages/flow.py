@@ -36,7 +36,7 @@ from gateway.pages.transactions import Transactions
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import LoginRequest, Provider
 from gateway.records import Authorization, Code, Login
-from gateway.request_context import CLIENT, POLICIES, REASON, REQUEST_ID
+from gateway.request_context import ASKED
 from gateway.session_ids import slot_of
 from gateway.sessions import LiveSignIn, Sessions
 
@@ -108,7 +108,7 @@ async def proceed(
 
 def policy_of(request: web.Request, parts: Parts, origin: Origin) -> Policy | None:
     """What the origin may do by the policy this request is served with; None: denied."""
-    policy = request[POLICIES].find(origin, parts.today())
+    policy = request[ASKED].policies.find(origin, parts.today())
     return None if policy is None or policy.trust is Trust.DENIED or not policy.credentials else policy
 
 
@@ -187,7 +187,7 @@ async def ask_who(
                 request, parts, ways[0], begun.id, select_account=select, own_device=False
             )
         except ProviderUnavailableError as error:
-            request[REASON] = f"{error.code}: {error.detail}"
+            request[ASKED].reason = f"{error.code}: {error.detail}"
             trouble = unavailable(ways[0])
         else:
             response.headers.add("Set-Cookie", begun.line)
@@ -233,7 +233,7 @@ async def start_login(
 
     TooManyRequestsError: too many from this address, or for one request of a book.
     """
-    client = request.get(CLIENT)
+    client = request[ASKED].client
     if client is not None:
         await parts.grants.limit("sign-ins", network(client), parts.limits.per_address)
     if transaction is not None:
@@ -281,9 +281,9 @@ async def _ask(
 
 def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response:
     """This origin may not sign anybody in: say so, and whom to ask."""
-    request[REASON] = f"origin_refused: authorize for {origin}"
+    request[ASKED].reason = f"origin_refused: authorize for {origin}"
     parsed = parse_origin(origin)
-    listed = None if parsed is None else request[POLICIES].listed(parsed)
+    listed = None if parsed is None else request[ASKED].policies.listed(parsed)
     values = {
         "title": "This book is not connected here",
         "lines": [
@@ -292,14 +292,14 @@ def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response
         "origin": origin,
         "book": origin,
         "contact": (listed and listed.contact) or parts.renderer.contact,
-        "request_id": request[REQUEST_ID],
+        "request_id": request[ASKED].id,
     }
     return parts.renderer.page("message.html", values, status=403)
 
 
 def plain_refusal(request: web.Request, parts: Parts) -> web.Response:
     """prompt=none from an origin that nobody here approved: the page tells nothing of who is signed in."""
-    request[REASON] = "consent_required: prompt=none"
+    request[ASKED].reason = "consent_required: prompt=none"
     values = {
         "title": "Sign in from the book",
         "lines": [

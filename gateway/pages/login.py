@@ -33,7 +33,7 @@ from gateway.pages.shell import has_dead_cookie, old_cookie, replace_session
 from gateway.pages.transactions import forget
 from gateway.providers import Expected
 from gateway.records import Authorization, Continuation, Login
-from gateway.request_context import REASON
+from gateway.request_context import ASKED
 from gateway.session_ids import provider_session
 from gateway.telemetry import AUDIT, Audited
 
@@ -62,7 +62,7 @@ def login_handler(parts: Parts) -> Handler:
                 request, parts, way, transaction, select_account=asked.not_you, own_device=own_device
             )
         except ProviderUnavailableError as error:
-            request[REASON] = f"{error.code}: {error.detail}"
+            request[ASKED].reason = f"{error.code}: {error.detail}"
             return await ask_who(request, parts, asked, policy, trouble=unavailable(way))
 
     return handle
@@ -82,7 +82,7 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
     try:
         return await start_login(request, parts, way, None, select_account=select, own_device=own_device)
     except ProviderUnavailableError as error:
-        request[REASON] = f"{error.code}: {error.detail}"
+        request[ASKED].reason = f"{error.code}: {error.detail}"
         return sign_in_page(
             parts, ways_in(parts, None), origin=None, transaction="", trouble=unavailable(way)
         )
@@ -114,7 +114,7 @@ def callback_handler(parts: Parts) -> Handler:
         try:
             identity = await way.provider.finish(params, expected)
         except (ProviderUnavailableError, ProviderRefusedError) as error:
-            request[REASON] = f"{error.code}: {error.detail}"
+            request[ASKED].reason = f"{error.code}: {error.detail}"
             response = await _offer_again(request, parts, login, way, error)
             forget(response, state)
             return response

@@ -15,7 +15,7 @@ from gateway.grants import Grants
 from gateway.limits import TRANSACTION_USES, TRANSACTIONS
 from gateway.origins import Rate
 from gateway.records import Authorization, Continuation, Form, Login
-from gateway.request_context import CLIENT
+from gateway.request_context import ASKED
 from gateway.sealing import hashed
 
 Record = TypeVar("Record", Authorization, Continuation, Login, Form)
@@ -42,7 +42,7 @@ class Transactions:
 
         Raises TooManyRequestsError: whoever has no session yet could otherwise fill Redis from here.
         """
-        client, sign_ins = request.get(CLIENT), self.per_address
+        client, sign_ins = request[ASKED].client, self.per_address
         if client is not None:
             begun = Rate(sign_ins.amount * TRANSACTIONS, sign_ins.window)
             await self.grants.limit("pages", network(client), begun)

@@ -15,7 +15,7 @@ from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedEr
 from gateway.grants import Grants
 from gateway.merges import Merges
 from gateway.origins import Policy
-from gateway.request_context import VERDICT
+from gateway.request_context import ASKED
 from gateway.sealing import Sealer
 from gateway.sessions import LiveBook, Sessions
 
@@ -55,7 +55,7 @@ def caller(request: web.Request) -> tuple[str, Policy]:
 
     Every endpoint for books needs an Origin: without one there is no book to answer.
     """
-    verdict = request[VERDICT]
+    verdict = request[ASKED].verdict
     if verdict.origin is None or verdict.policy is None:
         raise OriginRefusedError("an endpoint for books without a granted Origin")
     return verdict.origin, verdict.policy
@@ -74,7 +74,7 @@ def facts(request: web.Request, parts: Parts) -> Facts:
         method=request.method,
         url=parts.public_url + path,
         path=path,
-        origin=request[VERDICT].origin,
+        origin=request[ASKED].verdict.origin,
         cookie_lines=tuple(headers.getall("Cookie", [])),
         authorization_lines=tuple(headers.getall("Authorization", [])),
         dpop_lines=tuple(headers.getall("DPoP", [])),
@@ -89,7 +89,7 @@ async def current_book(request: web.Request, parts: Parts) -> LiveBook | None:
 
     Raises PersonChangedError where the page believes that it is somebody else's and asks for a change.
     """
-    policy = request[VERDICT].policy
+    policy = request[ASKED].verdict.policy
     live = await parts.authenticator.authenticate(facts(request, parts), policy)
     believed = request.headers.get("X-Bookgate-Person")
     if live is None or request.method != "POST" or believed is None:

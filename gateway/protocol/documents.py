@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.origins import MAX_HEADER, Trust, parse_origin
 from gateway.protocol.guests import GUEST_GRANT
 from gateway.protocol.token import Handler
-from gateway.request_context import POLICIES
+from gateway.request_context import ASKED
 
 SHORT = "public, max-age=300"
 
@@ -63,7 +63,7 @@ def about_handler(version: str, contact: str | None, today: Callable[[], date]) 
     async def handle(request: web.Request) -> web.StreamResponse:
         lines = request.headers.getall("Origin", [])
         origin = parse_origin(lines[0]) if len(lines) == 1 else None
-        table = request[POLICIES]
+        table = request[ASKED].policies
         policy = table.find(origin, today()) if origin else None
         listed = policy or (table.listed(origin) if origin else None)  # whom a denied book asks
         status = policy.trust if policy else Trust.DENIED

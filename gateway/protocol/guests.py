@@ -21,7 +21,7 @@ from gateway.origins import Policy, Rate, parse_origin
 from gateway.protocol.answers import answer, ticket_answer, token_fields
 from gateway.protocol.context import Parts, session_by_cookie, welcomes_guests
 from gateway.records import LiveBook, Mode, Ticket
-from gateway.request_context import CLIENT
+from gateway.request_context import ASKED
 from gateway.telemetry import AUDIT, Audited
 
 GUEST_GRANT = "urn:bookgate:guest"
@@ -92,7 +92,7 @@ async def _begin(parts: Parts, code: str | None, origin: str, jkt: str, device: 
 
 async def _limit(request: web.Request, parts: Parts, origin: str, *, is_new: bool) -> None:
     """Anybody can begin guests and try return codes: by address and by origin there is an end to it."""
-    client = request.get(CLIENT)
+    client = request[ASKED].client
     if client is not None:
         await _count(parts, "guests-from", network(client), parts.guests.per_address)
     if is_new:

@@ -15,7 +15,7 @@ from gateway.grants import Grants
 from gateway.origins import Rate
 from gateway.protocol.token import Handler
 from gateway.providers import LogoutToken, Provider
-from gateway.request_context import CLIENT
+from gateway.request_context import ASKED
 from gateway.session_ids import provider_session
 from gateway.sessions import Sessions
 from gateway.telemetry import AUDIT, Audited
@@ -68,7 +68,7 @@ def back_channel_handler(parts: ProviderLogout) -> Handler:
 
 
 async def _limit(request: web.Request, parts: ProviderLogout, channel: str) -> None:
-    client = request.get(CLIENT)
+    client = request[ASKED].client
     if client is not None:
         await parts.grants.limit(channel, network(client), PER_ADDRESS)
 

@@ -12,7 +12,7 @@ from gateway.protocol.answers import answer
 from gateway.protocol.context import Parts, caller, current_book, user, welcomes_guests
 from gateway.protocol.token import Handler
 from gateway.records import Leaving, LiveBook, Mode, WebSocketTicket
-from gateway.request_context import VERDICT
+from gateway.request_context import ASKED
 from gateway.session_ids import slot_of
 from gateway.telemetry import AUDIT, Audited
 
@@ -28,7 +28,7 @@ def session_handler(parts: Parts) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         live = await current_book(request, parts)
-        policy = request[VERDICT].policy
+        policy = request[ASKED].verdict.policy
         books = {"books": dict(policy.books)} if policy is not None and len(policy.books) > 1 else {}
         site = {"guests": welcomes_guests(parts, policy), **books}
         if live is None:

@@ -28,7 +28,9 @@ sockets    WebSockets to a backend
 request_bytes  the head of a request to a backend
 upstream   a backend: all of these together
 wiring     what the data path is given, and the steps that both kinds of requests share
+passage    a request on the plain path: decided, recognised, counted, and what its backend is told
 whole      an answer that is here as a whole, written in one piece
+streamed   one that is not, written by aiohttp
 plain      the reference path: aiohttp's server
 fast       the fast path: decided and forwarded on the spot, or handed over
 asking     a request whose session is asked for first

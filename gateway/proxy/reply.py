@@ -10,26 +10,23 @@ from gateway.proxy.connection import BUFFER
 
 
 class Reply:
-    """The receiver of one call; read in the order `head`, `read` until it is empty, `close` in any case."""
+    """The receiver of one call; in the order `head`, `read` until it is empty, `close` in any case.
 
-    __slots__ = ("_ended", "_failure", "_head", "_pieces", "_size", "_upload_goes_on", "_waiter", "call")
+    head: to be awaited once; raises GatewayError.
+    """
+
+    __slots__ = ("_ended", "_failure", "_pieces", "_size", "_upload_goes_on", "_waiter", "call", "head")
 
     call: Call
 
     def __init__(self) -> None:
-        self._head: AnswerHead | None = None
+        self.head: asyncio.Future[AnswerHead] = asyncio.get_running_loop().create_future()
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._ended = False
         self._failure: GatewayError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._upload_goes_on: asyncio.Future[None] | None = None
-
-    async def head(self) -> AnswerHead:
-        """Raises GatewayError."""
-        while self._head is None:
-            await self._more()
-        return self._head
 
     @property
     def whole(self) -> bytes | None:
@@ -41,7 +38,10 @@ class Reply:
         while not self._pieces:
             if self._ended:
                 return b""
-            await self._more()
+            if self._failure is not None:
+                raise self._failure
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
         data = self._pieces.popleft()
         self._size -= len(data)
         if self._size <= BUFFER:
@@ -62,21 +62,22 @@ class Reply:
     # --- the receiver
 
     def answer_head(self, head: AnswerHead, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        self._head = head
-        self.answer_data(data, ended)
+        self._take(data)
+        self._ended = ended
+        if not self.head.done():  # nobody may wait any more
+            self.head.set_result(head)
 
     def answer_data(self, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        if data:
-            self._pieces.append(data)
-            self._size += len(data)
-            if self._size > BUFFER:
-                self.call.pause()
+        self._take(data)
         self._ended = ended
         self._wake()
 
     def answer_failed(self, error: GatewayError) -> None:
-        self._failure = error
-        self._wake()
+        if self.head.done():
+            self._failure = error
+            self._wake()
+        else:
+            self.head.set_exception(error)
 
     def upload_paused(self) -> None:
         self._upload_goes_on = asyncio.get_running_loop().create_future()
@@ -93,11 +94,12 @@ class Reply:
 
     # --- inside
 
-    async def _more(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._pieces.append(data)
+            self._size += len(data)
+            if self._size > BUFFER:
+                self.call.pause()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

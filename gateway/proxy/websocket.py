@@ -8,10 +8,11 @@ from contextlib import suppress
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.access import SUBPROTOCOL
-from gateway.proxy.decide import outgoing, target
+from gateway.proxy.decide import target
+from gateway.proxy.passage import Passage
 from gateway.proxy.sockets import CLOSING, HEARTBEAT, MESSAGE
-from gateway.proxy.wiring import Headers, Passed, Wiring, begin_relaying
-from gateway.request_context import CLIENT, RELAYED, REQUEST_ID, Relayed
+from gateway.proxy.wiring import Wiring
+from gateway.request_context import Relayed
 
 SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
 RESTART = WSCloseCode.SERVICE_RESTART  # 1012 of IANA's registry: come again, another worker is there
@@ -34,32 +35,21 @@ def chosen_protocol(asked: tuple[str, ...], picked: str | None) -> str | None:
     return picked or (SUBPROTOCOL if SUBPROTOCOL in asked else None)
 
 
-async def relay_websocket(
-    wiring: Wiring, request: web.Request, passed: Passed, identity: Headers
-) -> web.StreamResponse:
-    matched = passed.forward.matched
-    relayed = request[RELAYED] = begin_relaying(wiring, matched.head)
+async def relay_websocket(wiring: Wiring, passage: Passage) -> web.StreamResponse:
+    matched, relayed = passage.forward.matched, passage.relayed
     upstream = wiring.upstreams[matched.backend.name]
-    headers = outgoing(
-        passed.forward,
-        wiring.site,
-        client=request.get(CLIENT),
-        request_id=request[REQUEST_ID],
-        trace=relayed.trace,
-        identity=identity,
-    )
-    asked = matched.head.subprotocols
-    theirs = their_protocols(asked)
+    offered = matched.head.subprotocols
+    theirs = their_protocols(offered)
     ending = _Ending()
     # The session first: it may end while the backend takes its time.
-    with wiring.streams.open(passed.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")):
+    with wiring.streams.open(passage.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")):
         async with (
             upstream.place() as place,
-            upstream.websocket(target(matched), headers, theirs) as backend,
+            upstream.websocket(target(matched), passage.headers(), theirs) as backend,
         ):
             relayed.first_byte = time.perf_counter()
             place.leave()  # open, it is no request that hangs
-            chosen = chosen_protocol(asked, backend.protocol)
+            chosen = chosen_protocol(offered, backend.protocol)
             client = web.WebSocketResponse(
                 protocols=() if chosen is None else (chosen,),
                 heartbeat=HEARTBEAT,
@@ -67,9 +57,9 @@ async def relay_websocket(
                 compress=False,
                 timeout=CLOSING,
             )
-            await client.prepare(request)
+            await client.prepare(passage.request)
             with wiring.streams.endless(lambda: ending.come(RESTART, b"the gateway restarts")):
-                await _relay(client, backend, ending, passed.spend, relayed)
+                await _relay(client, backend, ending, passage.spend, relayed)
             return client
 
 

@@ -4,7 +4,8 @@ The only module that reads private attributes of aiohttp; `misfit` finds out whe
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -15,11 +16,16 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import _ErrInfo  # ruff: ignore[import-private-name]  # as its queue has it
 
 from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
+from gateway.middleware import ENTRANCE, Entrance
 from gateway.proxy.delivery import has_left
+from gateway.request_context import ASKED
 from gateway.server.addresses import Addresses
 
 _LOOK: Final = 0.5  # seconds between two looks at a client that is not read from
 _TURNS: Final = 20  # of the event loop, that a request of the self-test may take; it takes 4
+
+
+Serving = Callable[[Any], Awaitable[web.StreamResponse]]  # of requests of whatever kind a server makes
 
 
 class Client(Protocol):
@@ -86,22 +92,47 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:  # the library has no public way to give a handler's class
         made = await super()._make_server()
+        loop, entrance = made._loop, self.app.get(ENTRANCE)  # ruff: ignore[private-member-access]
+        size = self.app._client_max_size  # ruff: ignore[private-member-access]
         server = Server(
-            made.request_handler,
-            request_factory=made.request_factory,
+            made.request_handler if entrance is None else _by(entrance, made.request_handler),
+            request_factory=partial(Request, loop=loop, client_max_size=size),
             handler_cancellation=made.handler_cancellation,
-            loop=made._loop,  # ruff: ignore[private-member-access]
+            loop=loop,
             **made._kwargs,  # ruff: ignore[private-member-access]
         )
+        server.app = self.app
         if self._front is not None:
             server.front = self._front(server.stock)
         server.addresses = self._addresses
         return server
 
 
-class Server(web.Server):
-    """front: what takes the connections first; None: every connection is a stock handler's."""
+def _by(entrance: Entrance, rest: Serving) -> Serving:
+    """rest: the application's own, which also tells who is crowded out."""
 
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
+        if isinstance(request.protocol, Connection) and request.protocol.crowded:
+            return rest(request)
+        return entrance.handle(request, rest)
+
+    return handle
+
+
+class Request(web.Request):
+    """One whose answer is told to the application, also where its router was not asked."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        await super()._prepare_hook(response)
+        server = self.protocol._manager  # ruff: ignore[private-member-access]
+        if self._match_info is None and ASKED in self and isinstance(server, Server) and server.app:
+            await server.app.on_response_prepare.send(self, response)
+
+
+class Server(web.Server):
+    """app: whose answers these are. front: takes the connections first; None: all are stock handlers'."""
+
+    app: web.Application | None = None
     front: Front | None = None
     addresses: Addresses | None = None
 
@@ -167,17 +198,15 @@ class Connection(web.RequestHandler):
         What comes after it is nothing: counted as messages it would stop the reading, which hides a
         client's end.
         """
-        if self._broke():
+        messages = self._messages
+        if messages and isinstance(messages[-1][0], _ErrInfo):
             return
         super().data_received(data)
-        if self._broke() and self._current_request is not None:
+        if messages and isinstance(messages[-1][0], _ErrInfo) and self._current_request is not None:
             content = self._current_request.content
             if not content.is_eof():
                 content.set_exception(web.RequestPayloadError("framing"))
                 content.feed_eof()  # the rest is not drained
-
-    def _broke(self) -> bool:
-        return bool(self._messages) and isinstance(self._messages[-1][0], _ErrInfo)
 
     def _pause_transport_reading(self) -> None:
         super()._pause_transport_reading()

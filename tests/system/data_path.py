@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from io import StringIO
 from ipaddress import ip_network
@@ -21,17 +20,18 @@ from gateway.cookies import book_name
 from gateway.errors import GatewayError
 from gateway.expectation import expect_handler
 from gateway.known import Known, caller_of
-from gateway.middleware import cross_origin, errors, facts, host, on_prepare
+from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import Limits, Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
 from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.decide import Site
 from gateway.proxy.exchange import Shared
 from gateway.proxy.fast import Fast
-from gateway.proxy.plain import proxy_handler
+from gateway.proxy.plain import forwarding, proxy_handler
 from gateway.proxy.streams import Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
+from gateway.reception import Reception
 from gateway.records import Book, LiveBook, LiveSignIn, Mode, SignIn
 from gateway.request_log import RequestLog
 from gateway.routes import (
@@ -174,6 +174,9 @@ class Sessions:
         if known is not None:
             self._kept[cookie_value] = known
         asyncio.get_running_loop().call_soon(done, known)
+
+    def at_hand(self, _origin: str, _policy: Policy | None, _lines: Sequence[str]) -> Known | None:
+        return None
 
     async def recognise(self, facts: Facts, policy: Policy | None) -> Known | None:
         self.asked += 1
@@ -346,14 +349,17 @@ def application(wiring: Wiring) -> web.Application:
     log = make_log(Nowhere())
     requests = RequestLog(log, asyncio.get_running_loop().call_later, lambda _: None)
     renderer = make_renderer(Pages(), None, lambda length: b"n" * length)
-    today = datetime.fromtimestamp(NOW, UTC).date()
+    reception = Reception(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: NOW, token)
+    refusals = Refusals(renderer, PUBLIC, log)
     middlewares = [
-        facts(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: today, token, log, requests),
-        errors(renderer, PUBLIC, log),
+        facts(reception, log, requests),
+        errors(refusals),
         host("gw.test"),
         cross_origin(),
     ]
     app = web.Application(middlewares=middlewares, client_max_size=0)
     app.on_response_prepare.append(on_prepare(PUBLIC))
-    app.router.add_route("*", "/{path:.*}", proxy_handler(wiring), expect_handler=expect_handler)
+    forward = forwarding(wiring)
+    app.router.add_route("*", "/{path:.*}", proxy_handler(forward), expect_handler=expect_handler)
+    app[ENTRANCE] = Entrance(reception, refusals, "gw.test", requests, forward)
     return app
