@@ -6,14 +6,16 @@ from hashlib import sha1
 from tests.system.recording_backend import Connection, Script
 
 
-async def handshake(connection: Connection, protocol: str | None = None) -> None:
+async def handshake(connection: Connection, protocol: str | None = None, behind: bytes = b"") -> None:
+    """behind: what is said in the same breath."""
     key = connection.received.values("Sec-WebSocket-Key")[0]
     salted = f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()
     accept = b64encode(sha1(salted, usedforsecurity=False).digest())
     chosen = b"" if protocol is None else b"Sec-WebSocket-Protocol: " + protocol.encode() + b"\r\n"
+    end = b"\r\n" + behind
     await connection.say(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept + b"\r\nSet-Cookie: __Host-Http-bookgate=x\r\n" + chosen + b"\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\nSet-Cookie: __Host-Http-bookgate=x\r\n" + chosen + end
     )
 
 
