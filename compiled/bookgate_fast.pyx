@@ -13,19 +13,23 @@ from libc.string cimport memchr, memcmp, memcpy
 from gateway.errors import BackendBrokenError, GatewayError
 from gateway.proxy import answer_head as _answers
 from gateway.proxy.canonical import MAX_LINES, METHOD_WORDS
-from gateway.proxy.fields import ONCE
+from gateway.proxy.fields import ONCE, UNLIKE, field as _field
 from gateway.proxy.head import ORDINARY, Head, proved
 from gateway.proxy.path import split_target
 
-EDITION = 1  # of the pure parsers that these are equal to
+EDITION = 2  # of the pure parsers that these are equal to
 
 cdef dict _methods = METHOD_WORDS
 cdef dict _once = {name.encode(): name for name in ONCE}
+cdef dict _marks = {name: _field(name, "")[3] for name in ONCE}  # none of them is marked by its value
 cdef dict _ordinary = ORDINARY
 cdef Py_ssize_t _most = MAX_LINES
 cdef object _Head = Head
 cdef object _AnswerHead = _answers.AnswerHead
 cdef object _read_line = _answers.read_line
+cdef object _with_others = _answers.with_others
+cdef int _last_kept = _answers.DATE
+cdef int _length_kind = _answers.LENGTH
 cdef object _no_options = frozenset()
 cdef dict _answer_lines = {}
 cdef dict _statuses = {}
@@ -135,7 +139,7 @@ cdef tuple _said_once(const char *data, Py_ssize_t size):
         at += 1
     said = <str>known
     value = _text(data + size - length, length)
-    return (said, (value,)), (said, value), (said, out)
+    return (said, (value,)), (said, value), (said, out), _marks[said]
 
 
 def read_request(bytes data not None, lines not None, frozenset hosts not None):
@@ -204,7 +208,8 @@ cdef object _agreed(object method, tuple target, list fields, dict named, frozen
         return head if said in hosts and head.connection <= _KEEPING else None
     headers = tuple([(<tuple>field)[1] for field in fields])
     outs = tuple([(<tuple>field)[2] for field in fields])
-    head = _Head(method, target[0], target[1], headers, None, False, False, named, outs)
+    marks = tuple([(<tuple>field)[3] for field in fields])
+    head = _Head(method, target[0], target[1], headers, None, False, False, named, outs, marks)
     if said not in hosts:
         return None
     connection = PyDict_GetItem(named, "connection")
@@ -225,11 +230,10 @@ def read_answer(bytes data not None):
     cdef long long number
     cdef PyObject *known
     cdef list lines = []
+    cdef list others = []
     cdef tuple found
     cdef int kind
     cdef object length = None
-    cdef object options = _no_options
-    cdef bint chunked = False
     status, minor = _status(start[: min(end, 512)])
     while end < size:
         at = end + 2
@@ -244,20 +248,16 @@ def read_answer(bytes data not None):
         known = PyDict_GetItem(_answer_lines, line)
         found = <tuple>known if known != NULL else _answer_line(line)
         kind = found[1]
-        if kind < 8:
-            lines.append(found[0])
-        elif kind == 8:  # of digits it would be read by now
+        if kind <= _last_kept:
+            if kind:
+                lines.append(found[0])
+        elif kind == _length_kind:  # of digits it would be read by now
             raise BackendBrokenError(f"Content-Length {found[0].value!r}")
-        elif kind == 9:
-            if chunked or found[0].value.lower() != "chunked" or not minor:
-                raise BackendBrokenError(f"Transfer-Encoding {found[0].value!r}")
-            chunked = True
         else:
-            options = options | found[2]
-    if chunked and length is not None:
-        raise BackendBrokenError(f"Transfer-Encoding beside Content-Length {length}")
-    keeps = "close" not in options if minor else "keep-alive" in options
-    return _AnswerHead(status, tuple(lines), length, chunked, keeps, options)
+            others.append(found[0])
+    if others:
+        return _with_others(status, minor, lines, length, others)
+    return _AnswerHead(status, tuple(lines), length, False, bool(minor), _no_options, True, 0)
 
 
 cdef tuple _status(bytes line):
@@ -272,10 +272,9 @@ cdef tuple _status(bytes line):
 
 
 cdef tuple _answer_line(bytes line):
-    """The line, its kind, what it says of the connection."""
+    """The line and its kind."""
     read = _read_line(line)
-    options = _answers.options_of(read) if read.kind == 10 else None
-    found = read, int(read.kind), options
+    found = read, read.kind
     if _answers.is_worth(line):
         if len(_answer_lines) >= 4096:
             _answer_lines.clear()

@@ -63,13 +63,19 @@ class Assertions:
             self._heads.clear()
             self._made.clear()
 
-    def line_for(self, known: Known, backend: Backend, book: str | None, generation: str) -> Header:
-        """`header_for` a session that is kept: whoever has it asks for no more than a look at it."""
+    def line_for(
+        self, known: Known, backend: Backend, book: str | None, generation: str, now: float | None = None
+    ) -> Line:
+        """`header_for` a session that is kept: whoever has it asks for no more than a look at it.
+
+        now: Unix seconds, of who has just looked at the clock.
+        """
         key = backend.name, book, generation
         line = known.lines.get(key)
-        now = self._clock()
+        if now is None:
+            now = self._clock()
         if line is not None and line.ring is self._ring and 0 <= now - line.made < LIFE / 2:
-            return line.header
+            return line
         if len(known.lines) >= _LINES:
             known.lines.clear()
         caller = known.caller
@@ -77,8 +83,8 @@ class Assertions:
         identity = Identity(caller, subject, book or "")
         header = self.header_for(identity, backend, generation)
         made, _ = self._made[identity, backend.name, generation]
-        known.lines[key] = Line(made, self._ring, header)
-        return header
+        line = known.lines[key] = Line(made, self._ring, header, f"{header[0]}: {header[1]}\r\n")
+        return line
 
     def header_for(self, identity: Identity, backend: Backend, generation: str) -> Header:
         """Name and value of the identity header; the same token for half of its life.

@@ -37,9 +37,16 @@ class Clients:
         self._trusted = trusted
         self._most = most
         self._found: dict[tuple[str | None, str], str | None] = {}
+        self._peers: dict[str | None, str | None] = {}  # of whom nobody says more
 
     def of(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
         """As `client_address` says."""
+        if not forwarded_for:
+            if peer not in self._peers:
+                if len(self._peers) >= self._most:
+                    self._peers.clear()
+                self._peers[peer] = client_address(peer, (), self._trusted)
+            return self._peers[peer]
         told = ",".join(forwarded_for)
         if len(told) > _LONGEST:
             return client_address(peer, forwarded_for, self._trusted)

@@ -14,6 +14,7 @@ class Known(msgspec.Struct, eq=False):
 
     person_hash: what a log line says instead of the person. sign_in: that it is of; a guest's has none.
     lines: identity headers that were made for it. admitted: the policy by which it served, as far as its end.
+    told: until when its sign-in need not be told that it is alive, Unix seconds.
     """
 
     live: LiveBook
@@ -22,6 +23,7 @@ class Known(msgspec.Struct, eq=False):
     lines: dict[tuple[str, str | None, str], "Line"] = msgspec.field(default_factory=dict)
     sign_in: LiveSignIn | None = None
     admitted: Policy | None = None
+    told: float = 0.0
 
     def __post_init__(self) -> None:
         above, key = self.live.parent, self.live.record.parent
@@ -30,11 +32,12 @@ class Known(msgspec.Struct, eq=False):
 
 
 class Line(msgspec.Struct, frozen=True, eq=False):
-    """An identity header. made: Unix seconds. ring: the signing keys that there were."""
+    """An identity header. made: Unix seconds. ring: the signing keys of then. text: the whole line."""
 
     made: float
     ring: object
     header: Header
+    text: str
 
 
 def caller_of(live: LiveBook) -> Caller:

@@ -5,6 +5,7 @@ whatever may have ended it is told here at once: ends of this worker, of others,
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -53,7 +54,7 @@ class QuickSessions:
 
     def __init__(self, sessions: Sessions, sealer: Sealer, looks: Looks) -> None:
         self._loop = asyncio.get_running_loop()
-        self.time = self._loop.time
+        self.time = time.monotonic  # as the loop's
         self._sessions = sessions
         self._sealer = sealer
         self.looks = looks

@@ -89,3 +89,8 @@ class RequestLog:
         except UnicodeError:  # also odd bytes of a header: escaped, so that any stream can encode them
             text = json.dumps(msgspec.structs.asdict(ended), separators=(",", ":"))
         return begins + text[1:]
+
+
+def milliseconds(seconds: float) -> float:
+    """As a line tells them, to a tenth; `round` takes five times as long."""
+    return int(seconds * 10_000 + 0.5) / 10

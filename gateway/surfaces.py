@@ -12,14 +12,14 @@ _PROTOCOL: Final = frozenset(
         "/auth/guest-code",
     }
 )  # fmt: skip
-_OURS: Final = ("/auth", "/client/", "/.well-known/", "/bookgate.js")
+OURS: Final = ("/auth", "/client/", "/.well-known/", "/bookgate.js")
 _CALLBACK: Final = re.compile(r"/auth/callback/[a-z0-9-]+", re.ASCII)
 _SERVER: Final = re.compile(r"/auth/backchannel-logout/[a-z0-9-]+", re.ASCII)
 
 
 def surface_of(path: str) -> Surface:
     """What kind of address a raw path is."""
-    if not path.startswith(_OURS):
+    if not path.startswith(OURS):
         return Surface.PROXIED  # at once: it is nearly every request's
     if path in _PROTOCOL:
         return Surface.PROTOCOL

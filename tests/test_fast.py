@@ -12,7 +12,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.known import Known, caller_of
 from gateway.origins import Policy
 from gateway.proxy.asking import HELD, Done
-from gateway.proxy.exchange import Work
+from gateway.proxy.client import Work
 from gateway.proxy.fast import Aside, Fast
 from gateway.routes import SignInNeed
 from gateway.server.connection import Server
@@ -77,6 +77,9 @@ class Nobody:
 
     def write(self, data: bytes) -> None:
         raise AssertionError(data)
+
+    def write_whole(self, answer: bytes) -> None:
+        raise AssertionError(answer)
 
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequestError
-from gateway.proxy.fields import Field, Lines, field
+from gateway.proxy.fields import UNLIKE, Field, Lines, field
 
 READ = [
     (b"Accept: */*", "accept", "*/*"),
@@ -38,7 +38,7 @@ def test_a_line(line: bytes, name: str, value: str) -> None:
     lines, out = Lines(), f"{name}: {value}\r\n".encode()
     for _ in range(2):
         assert read(lines, line) == taken(lines, line) == field(name, value)
-    assert field(name, value) == ((name, (value,)), (name, value), (name, out))
+    assert field(name, value) == ((name, (value,)), (name, value), (name, out), None)
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,17 @@ def test_both_ways_read_the_same(name: bytes, value: bytes) -> None:
     assert found[0] == found[1]
     if found[0] is not None:
         assert found[0][2][1].count(b"\n") == found[0][2][1].count(b"\r") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "mark"),
+    [
+        (b"Origin: https://a.example", "origin: https://a.example\r\n"),
+        (b"Authorization: DPoP a", UNLIKE),
+        (b"Traceparent: a", UNLIKE),
+        (b"Cookie: a=b", None),
+        (b"X-Own: a", None),
+    ],
+)
+def test_what_of_a_line_is_decided_by(line: bytes, mark: str | None) -> None:
+    assert read(Lines(), line)[3] == mark

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.server import front as fronts_module
-from gateway.server.connection import Connection, Server, misfit
+from gateway.server.connection import Connection, Server
 from gateway.server.front import HELD, Front, Fronts
+from gateway.server.misfit import misfit
 from tests.system.data_path import MAX_HEAD, DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
 from tests.system.recording_backend import OK, RecordingBackend, recording_backend, saying

@@ -23,8 +23,9 @@ from gateway.proxy.streams import Streams
 from gateway.proxy.trace import trace_id
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
+from gateway.reception import Reception
 from gateway.records import LiveBook
-from gateway.request_log import Ended
+from gateway.request_log import Ended, milliseconds
 from gateway.store.buckets import Buckets
 from gateway.surfaces import PROXIED_PATHS
 
@@ -74,24 +75,25 @@ def make_fast(core: Core, wiring: Wiring) -> Fast:
     requests = core.requests
 
     def note(exchange: Exchange, status: int, why: str | None) -> None:
-        matched, first = exchange.forward.matched, exchange.first_byte
-        ended = Ended(
-            exchange.request_id,
-            matched.head.method,
-            matched.route.backend,
-            exchange.verdict.origin,
-            status,
-            why,
-            round((time.perf_counter() - exchange.began) * 1000, 1),
-            first_byte_ms=None if first is None else round((first - exchange.began) * 1000, 1),
-            backend_ms=None if first is None else round((first - exchange.asked) * 1000, 1),
-            bytes_in=exchange.bytes_in,
-            bytes_out=exchange.bytes_out,
-            person=exchange.person,
-            url=exchange.url,
-            trace=trace_id(exchange.trace),
+        matched, began, first = exchange.forward.matched, exchange.began, exchange.first_byte
+        requests.note(
+            Ended(
+                exchange.request_id,
+                matched.head.method,
+                matched.route.backend,
+                exchange.verdict.origin,
+                status,
+                why,
+                milliseconds(time.perf_counter() - began),
+                None if first is None else milliseconds(first - began),
+                None if first is None else milliseconds(first - exchange.asked),
+                exchange.bytes_in,
+                exchange.bytes_out,
+                exchange.person,
+                exchange.url,
+                trace_id(exchange.trace),
+            )
         )
-        requests.note(ended)
 
     secure = core.settings.public_url.startswith("https://")
     shared = Shared(wiring, note, AnswerBytes(secure=secure, clock=time.time), core.log)
@@ -99,8 +101,8 @@ def make_fast(core: Core, wiring: Wiring) -> Fast:
         shared,
         core.quick,
         core.authenticator,
-        core.origins,
-        core.settings.trusted_proxies,
+        Reception(
+            core.origins, core.settings.public_url, core.settings.trusted_proxies, core.clock, core.token
+        ),
         core.clock,
-        core.token,
     )

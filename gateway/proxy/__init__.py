@@ -16,7 +16,9 @@ body       a request's body, counted and timed as it is relayed
 streams    what is open, to be cut when its session ends
 answer_head  the head of a backend's answer, read strictly
 answer_body  where the body of an answer ends
+outbox     what is written in one turn of the loop goes out together
 connection a connection to a backend
+owner      who gives a call its place and its connection
 call       one request to a backend and its answer, as callbacks
 hosts      the IP addresses of a backend's name
 pool       the connections to one URL
@@ -32,9 +34,12 @@ passage    a request on the plain path: decided, recognised, counted, and what i
 whole      an answer that is here as a whole, written in one piece
 streamed   one that is not, written by aiohttp
 plain      the reference path: aiohttp's server
+plan       what was decided of a request, remembered for its like
+client     the connection that a request came on, and what it is busy with
 fast       the fast path: decided and forwarded on the spot, or handed over
 asking     a request whose session is asked for first
 exchange   one request on it: callbacks, no task
+planned    one whose like was decided before
 websocket  the same for WebSockets
 fast_websocket  WebSockets on the fast path: bytes, followed frame by frame
 """

@@ -1,5 +1,6 @@
 """What of a backend's answer reaches the reader: stripped, then ours added."""
 
+from collections.abc import Generator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -7,16 +8,27 @@ import msgspec
 
 from gateway.errors import BackendBrokenError
 from gateway.origins import DEFAULT_PORTS
-from gateway.proxy.answer_head import AnswerHead, Kind, Line
+from gateway.proxy.answer_head import (
+    CACHING,
+    COOKIE,
+    EVENTS,
+    LOCATION,
+    NO_STORE,
+    UPGRADE,
+    AnswerHead,
+    Line,
+)
 from gateway.proxy.decide import Forward, Matched, Site
 from gateway.routes import SignInNeed
 
 Headers = tuple[tuple[str, str], ...]
 
 _SANDBOX: Final = ("Content-Security-Policy", "sandbox")
-_KEPT: Final = frozenset({Kind.KEPT, Kind.VARY, Kind.TYPE, Kind.DATE})
+_SANDBOXED: Final[Headers] = (_SANDBOX,)
+# an answer that depends on who asks; also when nobody did, or a cache would give it to somebody
 _STORED: Final[Headers] = (_SANDBOX, ("Cache-Control", "private, no-cache"))
 _NOT_STORED: Final[Headers] = (_SANDBOX, ("Cache-Control", "no-store"))
+_FOR_CACHES: Final = frozenset({CACHING, NO_STORE})
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -40,50 +52,36 @@ def answer(forward: Forward, site: Site, head: AnswerHead) -> Answer:
     """What is no sound answer is a BackendBrokenError."""
     if not 200 <= head.status <= 599:
         raise BackendBrokenError(f"status {head.status}")
-    private, named = _is_private(forward), head.options
-    kept: list[Line] = []
-    no_store = is_event_stream = False
-    for line in head.lines:
-        kind = line.kind
-        if kind is Kind.DROPPED or (named and line.low in named):
-            continue
-        if kind is Kind.TYPE:
-            is_event_stream = is_event_stream or line.value.partition(";")[0].strip().lower() == _EVENTS
-        if kind in _KEPT:
-            kept.append(line)
-        elif kind is Kind.CACHING and private:
-            no_store = no_store or _forbids_storing(line)
-        else:
-            passed = _passed(line, forward, site)
-            if passed is not None:
-                kept.append(passed)
-    ours: Headers = (_SANDBOX,) if not private else _NOT_STORED if no_store else _STORED
-    return Answer(head.status, tuple(kept), ours, head.length, is_event_stream)
+    private = forward.matched.route.sign_in is not SignInNeed.NONE
+    ours = _SANDBOXED if not private else _NOT_STORED if head.caching == NO_STORE else _STORED
+    lines, is_event_stream = head.lines, False
+    if head.caching and private:
+        lines = tuple([line for line in lines if line.kind not in _FOR_CACHES])
+    if not head.plain:
+        lines = tuple(_passed(lines, head.options, forward, site))
+        is_event_stream = any(line.kind == EVENTS for line in lines)
+    return Answer(head.status, lines, ours, head.length, is_event_stream)
 
 
-_EVENTS: Final = "text/event-stream"
-
-
-def _forbids_storing(line: Line) -> bool:
-    return line.low == "cache-control" and "no-store" in {
-        part.strip(" \t").lower() for part in line.value.split(",")
-    }
-
-
-def _passed(line: Line, forward: Forward, site: Site) -> Line | None:
+def _passed(
+    lines: Sequence[Line], options: frozenset[str], forward: Forward, site: Site
+) -> Generator[Line, None, None]:
+    """Those that may go on. options: of `Connection`, names of headers among them."""
     matched = forward.matched
-    if line.kind is Kind.COOKIE:
-        name = line.value.partition(";")[0].partition("=")[0].strip(" \t")
-        return line if name in matched.backend.response_cookies else None
-    if line.kind is Kind.LOCATION and matched.backend.rewrite_location:
-        public = public_location(line.value, matched, site)
-        return None if public is None else Line.of(line.name, public)
-    return line
-
-
-def _is_private(forward: Forward) -> bool:
-    """An answer that depends on who asks; also when nobody did, or a cache would give it to somebody."""
-    return forward.matched.route.sign_in is not SignInNeed.NONE
+    for line in lines:
+        kind = line.kind
+        if kind == UPGRADE or line.low in options:
+            continue
+        if kind == COOKIE:
+            name = line.value.partition(";")[0].partition("=")[0].strip(" \t")
+            if name in matched.backend.response_cookies:
+                yield line
+        elif kind == LOCATION and matched.backend.rewrite_location:
+            public = public_location(line.value, matched, site)
+            if public is not None:
+                yield Line.of(line.name, public)
+        else:
+            yield line
 
 
 def public_location(value: str, matched: Matched, site: Site) -> str | None:

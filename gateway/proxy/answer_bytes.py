@@ -8,11 +8,13 @@ from typing import Final
 from gateway.cors import Surface, Verdict, actual_headers
 from gateway.origins import Policy
 from gateway.proxy.answer import Answer
-from gateway.proxy.answer_head import Kind
+from gateway.proxy.answer_head import DATE, EVENTS, TYPE, VARY
 
 Headers = tuple[tuple[str, str], ...]
 
 _LENGTHLESS: Final = frozenset({204, 304})  # RFC 9110 section 8.6: never, and only what a 200 would have
+_DATED: Final = 1 << DATE
+_TYPED: Final = 1 << TYPE | 1 << EVENTS
 _MEMO: Final = 1024  # origins and what else our lines depend on
 _SHORT: Final = 4096  # bytes of them that are remembered
 _LINES: Final = {
@@ -39,21 +41,22 @@ class AnswerBytes:
         status, length = made.status, made.length
         parts = [_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()]
         vary: tuple[str, ...] = ()
-        undated = untyped = True
+        said = 0
         for line in made.lines:
             kind = line.kind
-            if kind is Kind.VARY:
+            if kind == VARY:
                 vary = (*vary, line.value)
-                continue
-            if kind is Kind.DATE:
-                undated = False
-            elif kind is Kind.TYPE:
-                untyped = False
-            parts.append(line.out)
-        parts.append(self._block(verdict, made.ours, vary, embed=embed))
-        if undated:
+            else:
+                said |= 1 << kind
+                parts.append(line.out)
+        found = self._ours.get((verdict.origin, made.ours, vary, embed))
+        if found is None or found[0] is not verdict.policy:
+            parts.append(self._block(verdict, made.ours, vary, embed=embed))
+        else:
+            parts.append(found[1])
+        if not said & _DATED:
             parts.append(self._date_line())
-        if untyped and not bodiless and length != 0 and not _is_typed(made.ours):
+        if not said & _TYPED and not bodiless and length != 0 and not _is_typed(made.ours):
             parts.append(b"Content-Type: application/octet-stream\r\n")  # RFC 9110 section 8.3
         framing = ""
         if length is not None:
@@ -66,16 +69,12 @@ class AnswerBytes:
 
     def _block(self, verdict: Verdict, ours: Headers, vary: tuple[str, ...], *, embed: bool) -> bytes:
         """The lines that are the same for all answers of this kind to an origin."""
-        key = (verdict.origin, ours, vary, embed)
-        found = self._ours.get(key)
-        if found is not None and found[0] is verdict.policy:
-            return found[1]
         said = (*ours, *actual_headers(verdict, Surface.PROXIED, vary, embed=embed))
         block = ("".join([f"{name}: {value}\r\n" for name, value in said]) + self._always).encode()
         if len(block) <= _SHORT:
             if len(self._ours) >= _MEMO:
                 self._ours.clear()
-            self._ours[key] = (verdict.policy, block)
+            self._ours[verdict.origin, ours, vary, embed] = (verdict.policy, block)
         return block
 
     def _date_line(self) -> bytes:

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple, Protocol
 from gateway.cors import Verdict
 from gateway.errors import GatewayError
 from gateway.known import Known
+from gateway.proxy.client import Client, Work
 from gateway.proxy.decide import NeedSession
-from gateway.proxy.exchange import Client, Work
 from gateway.proxy.head import Head
 
 HELD: Final = 1 << 16  # bytes of a body that wait for the answer

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.errors import BackendBrokenError, BackendTimeoutError, GatewayError
 from gateway.proxy.answer_body import AnswerBody
 from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.chunked import LAST, ChunkedError, chunk
 from gateway.proxy.connection import BUFFER, Connection
+from gateway.proxy.owner import Owner
 from gateway.proxy.parsers import read_answer
 from gateway.proxy.receiver import Receiver
-from gateway.routes import Address, Timeouts
+from gateway.routes import Address
 
 HEAD: Final = 1 << 15  # bytes of an answer's head
 TRIES: Final = 2
@@ -22,50 +23,26 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # R
 _WAITING, _CONNECTING, _ASKED, _ANSWERING, _OVER = range(5)
 
 
-class Owner(Protocol):
-    """The backend that is asked."""
-
-    timeouts: Timeouts
-    clock: Callable[[], float]
-    urls: int  # how many there are to choose from
-
-    def start(self, call: "Call") -> None:
-        """Choose a URL for it, and give it a connection."""
-
-    def let_go(self, index: int, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        """This URL has a call less. well: whether it is to be trusted with more; None: nobody knows."""
-
-    def over(self, call: "Call", kept: Connection | None) -> None:
-        """It is over. kept: the connection, where another call may follow on it."""
-
-    def leave_queue(self, call: "Call") -> None:
-        """It waits for a place no more."""
-
-    def leave_bulkhead(self) -> None: ...
-
-
 class Call:
     """Made by `Upstream.call`."""
 
     __slots__ = (
-        "_answered", "_backlog", "_backlog_size", "_body", "_chunked", "_connection", "_has_body", "_head",
-        "_held", "_inside", "_interim", "_is_reading", "_method", "_owner", "_receiver",
-        "_state", "_switches", "_upload_paused", "_uploaded", "connecting", "deadline", "fresh", "index",
-        "tried", "tries",
+        "_answered", "_asking", "_backlog", "_backlog_size", "_body", "_chunked", "_connection", "_has_body",
+        "_head", "_held", "_interim", "_is_reading", "_method", "_owner", "_receiver", "_state", "_switches",
+        "_upload_paused", "_uploaded", "connecting", "deadline", "fresh", "index", "inside", "tried", "tries",
     )  # fmt: skip
 
     _body: AnswerBody
 
     def __init__(
         self,
-        owner: Owner,
+        owner: "Owner[Call]",
         receiver: Receiver,
         head: Callable[[Address], bytes],
         method: str,
-        *,
-        has_body: bool = False,
-        chunked: bool = False,
-        switches: bool = False,
+        has_body: bool,  # ruff: ignore[boolean-type-hint-positional-argument]
+        chunked: bool,  # ruff: ignore[boolean-type-hint-positional-argument]
+        switches: bool,  # ruff: ignore[boolean-type-hint-positional-argument]
     ) -> None:
         self._owner = owner
         self._receiver = receiver
@@ -78,13 +55,14 @@ class Call:
         self._connection: Connection | None = None
         self._uploaded = not has_body
         self._upload_paused = False
+        self._asking = b""  # the head, until it is written
         self._backlog: list[bytes] = []
         self._backlog_size = 0
         self._answered = False  # a byte came
         self._held = b""  # of a head that is not whole
         self._interim = 0
         self._is_reading = True
-        self._inside = False
+        self.inside = False
         self.index = -1  # of the URL that is asked
         self.tried = -1  # of the one that was asked before it
         self.tries = 0
@@ -99,11 +77,13 @@ class Call:
         if self._state == _OVER:
             return
         self._write(chunk(data) if self._chunked else data)
-        if not self._upload_paused:
+        if self._upload_paused:
+            return
+        if self._state == _ASKED:
             # the client's turn now: its own time-outs hold, and the backend's answer may wait for the rest
-            self.deadline = (
-                self._owner.clock() + self._owner.timeouts.idle if self._state == _ANSWERING else inf
-            )
+            self.deadline = inf
+        elif self._state == _ANSWERING and self._is_reading:
+            self.deadline = self._owner.clock() + self._owner.timeouts.idle
 
     def end(self) -> None:
         """The request's body is complete."""
@@ -112,6 +92,8 @@ class Call:
         self._uploaded = True
         if self._chunked:
             self._write(LAST)
+        if self.inside:
+            self._owner.uploaded()
         if self._state == _ASKED:
             self.deadline = self._owner.clock() + self._owner.timeouts.first_byte
 
@@ -137,14 +119,17 @@ class Call:
 
     def leave_bulkhead(self) -> None:
         """It may stay for hours; the bulkhead is for backends that hang."""
-        if self._inside:
-            self._inside = False
-            self._owner.leave_bulkhead()
+        if self.inside:
+            self.inside = False
+            self._owner.leave_bulkhead(uploads=not self._uploaded)
 
     # --- of the owner
 
     def let_in(self) -> None:
-        self._inside = True
+        """It has a place at the bulkhead."""
+        self.inside = True
+        if self._has_body and self._uploaded:
+            self._owner.uploaded()
         self._owner.start(self)
 
     def turned_away(self, error: GatewayError) -> None:
@@ -165,14 +150,13 @@ class Call:
         self.connecting = None
         self._connection = connection
         connection.exchange = self
-        head = self._head(address)
+        self._asking = self._head(address)
         if self._has_body:
-            self._backlog.insert(0, head)
             asyncio.get_running_loop().call_soon(self._flush)  # so that what comes at once goes along with it
             self.deadline = self._owner.clock() + self._owner.timeouts.first_byte if self._uploaded else inf
         else:
             self.deadline = self._owner.clock() + self._owner.timeouts.first_byte
-            connection.transport.write(head)
+            self._owner.outbox.send(self._say)
 
     def unconnected(self, error: GatewayError) -> None:
         """Nobody is there: nothing was sent, so whatever it is may go elsewhere."""
@@ -196,11 +180,14 @@ class Call:
     # --- of the connection
 
     def received(self, data: bytes) -> None:
+        if self._asking:
+            self._not_asked()
+            return
         self._answered = True
         if self._state == _ANSWERING:
-            payload = self._take(data)
+            receiver, payload = self._receiver, self._take(data)
             if payload or (payload is not None and self._state == _OVER):
-                self._receiver.answer_data(payload, self._state == _OVER)
+                receiver.answer_data(payload, self._state == _OVER)
             return
         if self._held:
             data, self._held = self._held + data, b""
@@ -218,18 +205,14 @@ class Call:
             if head.status >= 200:
                 self._begin(head, data)
                 return
-            if head.status == 101:
-                self._switch(head, data)
-                return
-            self._interim += 1
-            if self._interim > _INTERIM:
-                self._fail(BackendBrokenError("interim answers without end"))
+            if not self._passes_over(head, data):
                 return
 
     def ended(self) -> None:
         if self._state == _ANSWERING and self._body.ends_with_the_connection:
+            receiver = self._receiver
             self._finish(True, keeps=False)
-            self._receiver.answer_data(b"", True)
+            receiver.answer_data(b"", True)
         else:
             self.lost(None)
 
@@ -263,7 +246,7 @@ class Call:
     # --- the request
 
     def _write(self, data: bytes) -> None:
-        if self._connection is not None and not self._backlog:
+        if self._connection is not None and not self._asking:
             self._connection.transport.write(data)
             return
         self._backlog.append(data)
@@ -276,11 +259,27 @@ class Call:
             self._upload_paused = True
             self._receiver.upload_paused()
 
+    def _say(self) -> None:
+        """The head, where no body follows."""
+        if self._connection is not None and self._asking:
+            data, self._asking = self._asking, b""
+            self._connection.transport.write(data)
+
+    def _not_asked(self) -> None:
+        """An answer before the question is somebody else's. Nothing was sent: it may be asked elsewhere."""
+        if self._connection is not None and self.tries + 1 < TRIES:
+            self._connection.abort()
+            self.fresh = True
+            self._again(None)
+        else:
+            self._fail(BackendBrokenError("an answer to nothing"))
+
     def _flush(self) -> None:
         """The head and what was sent before there was a connection."""
-        if self._connection is None or not self._backlog:
+        if self._connection is None or not self._asking:
             return
-        data, self._backlog, self._backlog_size = b"".join(self._backlog), [], 0
+        data, self._backlog, self._backlog_size = b"".join((self._asking, *self._backlog)), [], 0
+        self._asking = b""
         transport = self._connection.transport
         transport.write(data)
         if transport.get_write_buffer_size() <= BUFFER:
@@ -291,14 +290,14 @@ class Call:
         return (
             self._state == _ASKED
             and not self._answered
-            and not self._has_body
-            and self._method in _IDEMPOTENT
+            and (bool(self._asking) or (not self._has_body and self._method in _IDEMPOTENT))
             and self.tries + 1 < TRIES
             and self._connection is not None
             and self._connection.is_reused
         )
 
     def _again(self, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
+        self._asking = b""
         if self._connection is not None:
             self._connection.exchange = None
             self._connection = None
@@ -328,22 +327,34 @@ class Call:
         transport = connection.transport
         if not self._is_reading:
             transport.resume_reading()
+        receiver = self._receiver
         self._finish(True, keeps=False)
-        self._receiver.switched(head, transport, rest)
+        receiver.switched(head, transport, rest)
+
+    def _passes_over(self, head: AnswerHead, rest: bytes) -> bool:
+        """Whether another answer follows this one, which is interim or no HTTP is after it."""
+        if head.status == 101:
+            self._switch(head, rest)
+            return False
+        self._interim += 1
+        if self._interim > _INTERIM:
+            self._fail(BackendBrokenError("interim answers without end"))
+        return self._state != _OVER
 
     def _begin(self, head: AnswerHead, data: bytes) -> None:
         self._state = _ANSWERING
+        receiver = self._receiver
         if self._method == "HEAD" or head.status in {204, 304}:
             self._finish(True, keeps=head.keeps_alive and not data)
-            self._receiver.answer_head(head, b"", True)
+            receiver.answer_head(head, b"", True)
         elif len(data) == head.length:  # nearly always: the backend said it in one breath
             self._finish(True, keeps=head.keeps_alive)
-            self._receiver.answer_head(head, data, True)
+            receiver.answer_head(head, data, True)
         else:
             self._body = AnswerBody(head)
             payload = self._take(data)
             if payload is not None:
-                self._receiver.answer_head(head, payload, self._state == _OVER)
+                receiver.answer_head(head, payload, self._state == _OVER)
 
     def _take(self, data: bytes) -> bytes | None:
         """The payload in these bytes; None: they are not what was promised, and that was told."""
@@ -362,11 +373,17 @@ class Call:
     # --- the end
 
     def _fail(self, error: GatewayError) -> None:
+        receiver = self._receiver
         self._finish(None if self._state == _WAITING else False, keeps=False)
-        self._receiver.answer_failed(error)
+        receiver.answer_failed(error)
 
     def _finish(self, well: bool | None, *, keeps: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         state, self._state = self._state, _OVER
+        # whoever receives holds the call: what is over would stay until somebody looks for circles
+        del self._receiver, self._head
+        if state == _WAITING:
+            self._owner.leave_queue(self)
+            return
         connection, self._connection = self._connection, None
         kept = None
         if connection is not None:
@@ -379,9 +396,4 @@ class Call:
                 connection.abort()
         elif self.connecting is not None:
             self.connecting.cancel()
-        if state == _WAITING:
-            self._owner.leave_queue(self)
-        else:
-            self._owner.let_go(self.index, well)
-        self._owner.over(self, kept)
-        self.leave_bulkhead()
+        self._owner.over(self, kept, well)

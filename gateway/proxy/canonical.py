@@ -4,7 +4,7 @@ from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.proxy.fields import Lines
-from gateway.proxy.head import METHODS, Head, proved
+from gateway.proxy.head import METHODS, ORDINARY, Head, proved
 from gateway.proxy.path import split_target
 
 MAX_LINES: Final = 256
@@ -27,6 +27,8 @@ def read_request(data: bytes, lines: Lines, hosts: frozenset[str]) -> Head | Non
         head = proved(method, path, query, read, hosts)
     except (GatewayError, UnicodeDecodeError):
         return None
-    if head.lines("host")[0] not in hosts:  # `proved` takes it in any case, whoever serves our pages does not
+    named = head.named or {}
+    if named["host"][0] not in hosts:  # `proved` takes it in any case, whoever serves our pages does not
         return None
-    return head if head.connection <= _KEEPING else None
+    said = named.get("connection")
+    return head if said is None or said in ORDINARY or head.connection <= _KEEPING else None

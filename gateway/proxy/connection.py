@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 from contextlib import suppress
 from typing import Final, Protocol, cast
 
@@ -36,7 +37,7 @@ class Connections(Protocol):
 class Connection(asyncio.Protocol):
     """Open from the handshake until either side ends it; between two calls it lies in its pool."""
 
-    __slots__ = ("exchange", "idle_since", "is_open", "is_reused", "peer", "pool", "transport")
+    __slots__ = ("_poll", "exchange", "idle_since", "is_open", "is_reused", "peer", "pool", "transport")
 
     transport: asyncio.Transport
 
@@ -52,7 +53,14 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.peer = transport.get_extra_info("peername")
         self.transport.set_write_buffer_limits(high=BUFFER)
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
         self.is_open = True
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the backend has said something, or has ended it, that nobody has read yet."""
+        return bool(self.is_open and self._poll.poll(0))
 
     def data_received(self, data: bytes) -> None:
         if self.exchange is None:

@@ -144,7 +144,7 @@ def outgoing(
     identity: under names that the site reserves, so that nothing else has them.
     """
     matched = forward.matched
-    host = _host(matched, site, None)
+    host = host_for(matched, site, None)
     first = () if host is None else (("Host", host),)
     ours = _ours(matched, site, client, request_id, trace)
     return (*first, *rewrite(matched.head, _also(matched), site.reserved, (*ours, *identity)))
@@ -163,7 +163,7 @@ def request_head(
     """The same as bytes, for one of the backend's URLs. Raises ValueError as `request_bytes` does."""
     matched = forward.matched
     head = matched.head
-    host = _host(matched, site, address.authority)
+    host = host_for(matched, site, address.authority)
     framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
     said = [*_ours(matched, site, client, request_id, trace), *identity]
     ours = header_lines(said, framing)
@@ -172,8 +172,8 @@ def request_head(
     return b"".join((f"{head.method} {target(matched)} HTTP/1.1\r\nHost: {host}\r\n".encode(), *kept, ours))
 
 
-def _host(matched: Matched, site: Site, own: str | None) -> str | None:
-    """own: of the URL that is asked."""
+def host_for(matched: Matched, site: Site, own: str | None) -> str | None:
+    """What the backend's `Host` is. own: of the URL that is asked."""
     host = matched.backend.host
     return own if host == "backend" else site.authority if host == "public" else host
 

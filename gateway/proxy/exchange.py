@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Final, NamedTuple, Protocol, Self
+from typing import ClassVar, Final, NamedTuple, Protocol, Self
 
 from gateway.cors import Verdict
 from gateway.errors import (
@@ -18,9 +18,9 @@ from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.call import Call
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
+from gateway.proxy.client import Client
 from gateway.proxy.decide import Forward, request_head
 from gateway.proxy.pace import Pace
-from gateway.proxy.trace import said_trace
 from gateway.proxy.wiring import Wiring
 from gateway.records import LiveBook
 from gateway.refusals import json_body, json_headers, reason
@@ -33,52 +33,6 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS: Final = frozenset({204, 304})
 _KEEP_ALIVE: Final = ("keep-alive",)  # what browsers say
 _WAITS, _SENDS, _READS = range(3)  # what the client does
-
-
-class Client(Protocol):
-    """The connection that a request came on."""
-
-    peer: str | None
-    full: bool  # it takes nothing at the moment
-
-    @property
-    def closing(self) -> bool:
-        """Whether this request is its last."""
-
-    @property
-    def undelivered(self) -> int:
-        """Bytes that were written and did not arrive yet."""
-
-    def write(self, data: bytes) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-    def abort(self) -> None: ...
-    def reset(self) -> None:
-        """The same to a client that does not read."""
-
-    def done(self, *, keep: bool, left: int | None) -> None:
-        """The exchange is over. left: bytes of its body that did not come; None: nobody knows."""
-
-    def go_on(self, work: "Work", held: bytes) -> None:
-        """What was asked about is forwarded. held: what came of its body."""
-
-    def hand_over(self, data: bytes, length: int | None) -> None:
-        """The request is aiohttp's. length: of head and body; None: nobody knows."""
-
-
-class Work(Protocol):
-    """What a connection is busy with."""
-
-    takes_body: bool
-
-    def received(self, data: bytes) -> bytes:
-        """Bytes of the body; what is left of them is behind it."""
-
-    def client_gone(self) -> None: ...
-    def client_full(self) -> None: ...
-    def client_drained(self) -> None: ...
-    def look(self, now: float) -> None:
-        """Called every half second. now: in the loop's time."""
 
 
 class Note(Protocol):
@@ -100,11 +54,13 @@ class Exchange:
     """Made by `Fast`, and begun by it. It is its stream, too: see streams.py."""
 
     __slots__ = (
-        "_call", "_chunked", "_client", "_decoder", "_endless", "_identity", "_keep", "_left", "_moved",
-        "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "asked", "began",
-        "bytes_in", "bytes_out", "first_byte", "forward", "live", "person", "request_id", "takes_body",
-        "trace", "verdict",
+        "_call", "_chunked", "_client", "_counts", "_decoder", "_endless", "_identity", "_keep", "_left",
+        "_moved", "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "asked",
+        "began", "bytes_in", "bytes_out", "first_byte", "forward", "live", "person", "request_id",
+        "takes_body", "trace", "verdict",
     )  # fmt: skip
+
+    switches: ClassVar = False  # whether it may become a WebSocket
 
     def __init__(
         self,
@@ -116,6 +72,7 @@ class Exchange:
         identity: Headers,
         address: str | None,
         request_id: str,
+        trace: str,
         began: float,
     ) -> None:
         """address: the client's, as trusted proxies tell it. began: when its head was here."""
@@ -130,7 +87,7 @@ class Exchange:
         self._identity = identity
         self.address = address
         self.request_id = request_id
-        self.trace = said_trace(head.lines("traceparent")) or shared.wiring.traces.make()
+        self.trace = trace
         self.takes_body = head.has_body
         self._left = head.length or 0  # bytes of the body that are to come, where that is known
         self._decoder = Decoder() if head.chunked else None
@@ -140,6 +97,8 @@ class Exchange:
         self._endless = False
         self._over = False
         self._paused = False  # the backend takes no more of the body for now
+        policy = forward.matched.policy
+        self._counts = policy is not None and policy.limits.bytes is not None
         self._pace: Pace | None = None  # the client's, while it is its turn
         self._turn = _WAITS
         self._moved = 0
@@ -158,18 +117,19 @@ class Exchange:
         """Ask the backend."""
         matched = self.forward.matched
         head = matched.head
+        has_body = self.takes_body and not self.switches
         try:
             if self.live is not None:
                 self._wiring.streams.enter(self, self.live)
-            if head.has_body and head.expects_continue:
+            if has_body and head.expects_continue:
                 self._client.write(_CONTINUE)
             self._call: Call = self._wiring.upstreams[matched.backend.name].call(
                 self,
                 self._request_head,
                 method=head.method,
-                has_body=head.has_body,
+                has_body=has_body,
                 chunked=head.chunked,
-                switches=bool(head.lines("upgrade")),
+                switches=self.switches,
             )
         except Exception:
             self._over = True  # somebody else answers
@@ -269,7 +229,14 @@ class Exchange:
         self.first_byte = time.perf_counter()
         self._chunked = made.length is None and not bodiless
         self._keep = self._may_keep()
-        out = self._head_bytes(made, bodiless=bodiless)
+        out = self._shared.bytes.head(
+            made,
+            self.verdict,
+            self.request_id,
+            embed=matched.route.embed,
+            bodiless=bodiless,
+            close=not self._keep,
+        )
         if not ended and made.is_event_stream:
             self._call.leave_bulkhead()  # it may stay for hours; the bulkhead is for backends that hang
             self._endless = self._chunked
@@ -305,14 +272,20 @@ class Exchange:
 
     def _write(self, head: bytes, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         if data:
-            self._spend(len(data))
             self.bytes_out += len(data)
+            if self._counts:
+                self._spend(len(data))
             if self._chunked:
                 data = chunk(data)
         if ended and self._chunked:
             data += LAST
-        self._client.write(head + data if head else data)
-        if ended:
+        if not ended:
+            self._client.write(head + data if head else data)
+        elif head:
+            self._client.write_whole(head + data)
+            self._finish()
+        else:
+            self._client.write(data)
             self._finish()
 
     # --- of the gateway
@@ -333,9 +306,9 @@ class Exchange:
             self._finish()
 
     def _may_keep(self) -> bool:
-        head = self.forward.matched.head
         if self.takes_body or self._client.closing:
             return False
+        head = self.forward.matched.head
         said = head.lines("connection")
         return not said or said == _KEEP_ALIVE or "close" not in head.connection
 

@@ -3,34 +3,33 @@
 It never refuses: whatever is not plainly to be forwarded is handed over, and refused by the plain path.
 """
 
-import re
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from gateway.access import TICKET_SUBPROTOCOL, DpopCredential, Facts, admits, cookie_values, credential
-from gateway.client_address import Clients, Network
 from gateway.cors import READING_METHODS, Surface, Verdict
 from gateway.errors import GatewayError
 from gateway.known import Known
-from gateway.origins import Policy, PolicyTable
+from gateway.origins import Policy
 from gateway.proxy.asking import Asking, Done, Request
+from gateway.proxy.client import Client, Work
 from gateway.proxy.decide import Forward, NeedSession, decide, identify
-from gateway.proxy.exchange import Client, Exchange, Shared, Work
+from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.fast_websocket import SocketExchange
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head
 from gateway.proxy.parsers import read_request
+from gateway.proxy.plan import Plan, Plans
+from gateway.proxy.planned import PlannedExchange
+from gateway.proxy.request_bytes import header_text
+from gateway.proxy.trace import said_trace
 from gateway.proxy.wiring import facts, identity_lines
+from gateway.reception import Reception
 from gateway.surfaces import surface_of
-from gateway.verdicts import Verdicts
 
-_DAY: Final = 86400  # seconds
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-_IDS: Final = 64  # request ids that are made at once
-_ID: Final = 12  # bytes
+_TOLD: Final = 1.0  # seconds in which one sign of life is enough
 
 
 class Aside(NamedTuple):
@@ -41,13 +40,6 @@ class Aside(NamedTuple):
 
 _UNKNOWN: Final = Aside(None)
 _NO_BODY: Final = Aside(0)
-
-
-class Policies(Protocol):
-    """Where the current generation of origins.yaml is."""
-
-    @property
-    def current(self) -> PolicyTable: ...
 
 
 class Sessions(Protocol):
@@ -64,33 +56,27 @@ class Proofs(Protocol):
 
 
 class Fast:
-    """Of one worker. clock: Unix seconds; token: random bytes."""
+    """Of one worker. clock: Unix seconds."""
 
     def __init__(
         self,
         shared: Shared,
         sessions: Sessions,
         proofs: Proofs,
-        policies: Policies,
-        trusted_proxies: Sequence[Network],
+        reception: Reception,
         clock: Callable[[], float],
-        token: Callable[[int], bytes],
     ) -> None:
+        self.outbox = shared.wiring.upstreams.outbox
         self._shared = shared
         self._wiring = shared.wiring
         self._site = shared.wiring.site
         self._hosts = frozenset({self._site.authority})  # as the plain path: exactly this
         self._sessions = sessions
         self._proofs = proofs
-        self._policies = policies
-        self._clients = Clients(trusted_proxies)
+        self._reception = reception
         self._clock = clock
-        self._token = token
         self._lines = Lines()
-        self._ids: list[str] = []
-        self._verdicts = Verdicts(self._site.public_url)
-        self._midnight = 0.0
-        self._today = date.min
+        self._plans = Plans(self._site)
 
     def begin(self, client: Client, data: bytes) -> Work | Aside:
         """data: one whole head."""
@@ -98,7 +84,9 @@ class Fast:
         if head is None:
             return _UNKNOWN
         try:
-            work = self._begin(client, data, head) if _is_plain(head) else None
+            work: Work | None = self._planned(client, head)
+            if work is None and _is_plain(head):
+                work = self._begin(client, data, head)
         except GatewayError:
             work = None
         except Exception:  # the entry point: it is the plain path that tells it as nothing
@@ -108,11 +96,70 @@ class Fast:
             return work
         return _UNKNOWN if head.chunked else _NO_BODY if not head.length else Aside(head.length)
 
+    def _planned(self, client: Client, head: Head) -> Exchange | None:
+        """Where its like was decided before, and its session is at hand; None: it is to be decided."""
+        began, now, table = time.perf_counter(), self._clock(), self._reception.policies.current
+        plan = self._plans.find(head, table, now)
+        if plan is None or (head.length or 0) > plan.backend.max_body:
+            return None
+        known, person, identity, wiring = None, None, "", self._wiring
+        if plan.needs_session:
+            known = self._at_hand(plan, head, now)
+            if known is None:
+                return None
+            person = known.caller.person
+            if plan.backend.headers:
+                forward = Forward(plan.matched(head), known.caller)
+                lines = identity_lines(wiring, forward, known, None, table.generation)
+                identity = header_text(lines)
+            else:
+                identity = wiring.assertions.line_for(
+                    known, plan.backend, plan.book, table.generation, now
+                ).text
+        wiring.budgets.admit(plan.policy.limits, plan.origin, person)
+        exchange = PlannedExchange(
+            self._shared,
+            client,
+            plan,
+            head,
+            known,
+            identity,
+            self._reception.client(client.peer, head.lines("x-forwarded-for")),
+            self._reception.request_id(head.one("x-request-id")),
+            wiring.traces.make(),
+            began,
+        )
+        return exchange.begin()
+
+    def _at_hand(self, plan: Plan, head: Head, now: float) -> Known | None:
+        """The session that serves the request, if nothing is to be asked, nor refused. now: Unix seconds."""
+        lines, begins = head.lines("cookie"), plan.cookie
+        if len(lines) == 1 and lines[0].startswith(begins) and ";" not in lines[0]:
+            value = lines[0][len(begins) :]
+        else:
+            values = cookie_values(plan.origin, lines)
+            if not values:
+                return None
+            value = values[0]
+        known = self._sessions.kept(value)
+        if known is None:
+            return None
+        record = known.live.record
+        if known.admitted is not plan.policy or record.origin != plan.origin or now >= record.ends:
+            return None
+        if known.caller.is_guest or head.lines("x-bookgate-person"):
+            return None
+        if known.sign_in is not None and now >= known.told:
+            known.told = now + _TOLD
+            self._wiring.provider_tokens.seen(known.sign_in)
+        return known
+
     def _begin(self, client: Client, data: bytes, head: Head) -> Work | None:
         """None, or a GatewayError: the plain path's."""
-        began, table = time.perf_counter(), self._policies.current
-        verdict = self._judge(head.lines("origin"), table)
+        began, table = time.perf_counter(), self._reception.policies.current
+        verdict = self._reception.verdict(head.lines("origin"), table)
         step = decide(head, verdict, self._site)
+        self._plans.keep(step, verdict)
         request = Request(client, data, head, verdict, table.generation, began)
         if isinstance(step, Forward):
             return self._admitted(request, step, None).begin()
@@ -192,26 +239,11 @@ class Fast:
             request.verdict,
             known,
             identity,
-            self._clients.of(request.client.peer, request.head.lines("x-forwarded-for")),
-            self._request_id(request.head),
+            self._reception.client(request.client.peer, request.head.lines("x-forwarded-for")),
+            self._reception.request_id(request.head.one("x-request-id")),
+            said_trace(request.head.lines("traceparent")) or self._wiring.traces.make(),
             request.began,
         )
-
-    def _judge(self, lines: tuple[str, ...], table: PolicyTable) -> Verdict:
-        now = self._clock()
-        if not self._midnight <= now < self._midnight + _DAY:
-            self._midnight = now // _DAY * _DAY
-            self._today = datetime.fromtimestamp(now, UTC).date()
-        return self._verdicts.of(lines, table, self._today)
-
-    def _request_id(self, head: Head) -> str:
-        asked = head.lines("x-request-id")
-        if asked and _REQUEST_ID.fullmatch(asked[0]):
-            return asked[0]
-        if not self._ids:
-            text = self._token(_ID * _IDS).hex()
-            self._ids = [text[at : at + 2 * _ID] for at in range(0, len(text), 2 * _ID)]
-        return self._ids.pop()
 
 
 def _is_plain(head: Head) -> bool:

@@ -8,7 +8,7 @@ import time
 from base64 import b64encode
 from hashlib import sha1
 from itertools import starmap
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 from gateway.errors import BackendBrokenError, ForbiddenError, GatewayError
 from gateway.proxy.answer import Answer
@@ -54,6 +54,8 @@ class SocketExchange(Exchange, asyncio.Protocol):
         "_spent",
         "_told",
     )
+
+    switches: ClassVar = True
 
     def begin(self) -> "SocketExchange":
         self.takes_body = True
@@ -122,7 +124,8 @@ class SocketExchange(Exchange, asyncio.Protocol):
         if early and not self._over:
             self.received(early)
         if not self._over:
-            self._client.resume_reading()
+            if not self._paused:
+                self._client.resume_reading()
             if self._client.full:
                 transport.pause_reading()
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from gateway.errors import InvalidRequestError
 
-_LINE: Final = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
+# `strip` takes off the blanks around a value: a pattern would read a line of blanks again and again
+_LINE: Final = re.compile(rb"([A-Za-z0-9-]+):([\t\x20-\x7e\x80-\xff]*)")
 _NAME: Final = re.compile(rb"[A-Za-z0-9-]+")  # "_" and "." fold to "-" in CGI's and others' eyes
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _KEPT: Final = 4096  # lines; one more, and all are forgotten
@@ -19,19 +20,31 @@ ONCE: Final = frozenset({
     "proxy-authorization", "referer", "traceparent", "tracestate", "x-bookgate-time", "x-forwarded-for",
     "x-request-id",
 })  # fmt: skip
+# By these it is decided, and who says the same of them is answered alike: see plan.py.
+DECIDING: Final = frozenset({"connection", "host", "origin", "sec-fetch-site", "x-bookgate-book"})
+# seldom said, and each with rules of its own: what is decided where they are is not remembered
+_UNLIKE: Final = frozenset({
+    "authorization", "expect", "service-worker", "traceparent", "tracestate", "transfer-encoding", "upgrade",
+})  # fmt: skip
+UNLIKE: Final = "!"
+
 _SPELT: Final = {name.title(): name for name in ONCE} | {name: name for name in ONCE}  # as clients do
 
 Pair = tuple[str, str]
 Out = tuple[str, bytes]
-Field = tuple[tuple[str, tuple[str, ...]], Pair, Out]
+Mark = str | None
+Field = tuple[tuple[str, tuple[str, ...]], Pair, Out, Mark]
 
 
 def field(name: str, value: str) -> Field:
     """Name (in lower case) and value, with what is made of them.
 
-    First for an index, then as they are, then beside the name the line that a backend receives.
+    First for an index, then as they are, then beside the name the line that a backend receives; at last
+    what of it is decided by.
     """
-    return (name, (value,)), (name, value), (name, f"{name}: {value}\r\n".encode())
+    line = f"{name}: {value}\r\n"
+    mark = line if name in DECIDING else UNLIKE if name in _UNLIKE else None
+    return (name, (value,)), (name, value), (name, line.encode()), mark
 
 
 class Lines:
@@ -57,7 +70,7 @@ class Lines:
         found = _LINE.fullmatch(line)
         if found is None:
             raise InvalidRequestError("not a canonical line")
-        read = field(found[1].decode().lower(), found[2].decode())
+        read = field(found[1].decode().lower(), found[2].strip(b" \t").decode())
         if read[1][0] not in ONCE and len(line) <= _SHORT:
             if len(self.known) >= _KEPT:
                 self.known.clear()

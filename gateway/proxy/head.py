@@ -17,7 +17,7 @@ from gateway.errors import (
     MethodNotAllowedError,
     MisdirectedError,
 )
-from gateway.proxy.fields import Field, Lines, Out, Pair, field
+from gateway.proxy.fields import Field, Lines, Mark, Out, Pair, field
 from gateway.proxy.path import split_target
 from gateway.proxy.trace import said_trace
 
@@ -64,7 +64,7 @@ class Head(msgspec.Struct, frozen=True, eq=False):
     """A request's head that is understood, byte for byte what policy is matched on and what is forwarded.
 
     named: all lines of each name; who has no index of them leaves that to the first question.
-    outs: beside each name the line that a backend receives; the same.
+    outs: beside each name the line that a backend receives; the same. marks: of each line what is decided by.
     """
 
     method: str
@@ -76,6 +76,7 @@ class Head(msgspec.Struct, frozen=True, eq=False):
     http_1_0: bool = False
     named: Named | None = None
     outs: tuple[Out, ...] | None = None
+    marks: tuple[Mark, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Head) and self._said() == other._said()
@@ -185,7 +186,7 @@ def proved(
     version: tuple[int, int] = (1, 1),
 ) -> Head:
     """A head whose lines were read, if they agree with each other."""
-    items, headers, outs = zip(*read, strict=True) if read else ((), (), ())
+    items, headers, outs, marks = zip(*read, strict=True) if read else ((), (), (), ())
     named: Named = dict(items)
     if len(named) < len(read):
         named = index(headers)
@@ -193,8 +194,10 @@ def proved(
     length, chunked = None, False
     if "content-length" in named or "transfer-encoding" in named:
         length, chunked = _framing(named, version)
-    head = Head(method, path, query, headers, length, chunked, version == (1, 0), named, outs)
-    _check_host(named.get("host", ()), hosts)
+    head = Head(method, path, query, headers, length, chunked, version == (1, 0), named, outs, marks)
+    said = named.get("host", ())
+    if len(said) != 1 or said[0] not in hosts:
+        _check_host(said, hosts)
     if "expect" in named and head.expects_continue and named["expect"][0].lower() != "100-continue":
         raise ExpectationFailedError(close=True)
     return head
@@ -227,19 +230,19 @@ def rewrite(
     reserved: every name, in lower case, under which some backend reads an identity.
     ours: none of them has a name that a client's header keeps (`_passing`).
     """
-    names = _names(head, also, reserved)
+    names = passing(head, also, reserved)
     return (*[pair for pair in head.headers if pair[0] in names], *ours)
 
 
 def passed(head: Head, also: frozenset[str], reserved: frozenset[str]) -> list[bytes]:
     """The client's lines that `rewrite` keeps, as a backend receives them."""
-    names, outs = _names(head, also, reserved), head.outs
+    names, outs = passing(head, also, reserved), head.outs
     if outs is None:
         outs = tuple(field(name, value)[2] for name, value in head.headers)
     return [out for name, out in outs if name in names]
 
 
-def _names(head: Head, also: frozenset[str], reserved: frozenset[str]) -> frozenset[str]:
+def passing(head: Head, also: frozenset[str], reserved: frozenset[str]) -> frozenset[str]:
     """The names of the lines that pass."""
     names = _passing(also, reserved)
     lines = head.lines("connection")

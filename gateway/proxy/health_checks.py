@@ -8,6 +8,7 @@ from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.balance import checked
 from gateway.proxy.call import Call
 from gateway.proxy.connection import Connection
+from gateway.proxy.outbox import Outbox
 from gateway.proxy.pool import Pool
 from gateway.routes import Address, HealthRule, Timeouts
 
@@ -24,11 +25,13 @@ class HealthCheck:
         rule: HealthRule,
         timeouts: Timeouts,
         head: Callable[[Address], bytes],
+        outbox: Outbox,
         clock: Callable[[], float],
         turned: Callable[[str], None],
     ) -> None:
         patience = min(rule.every, timeouts.first_byte)
         self.timeouts = Timeouts(min(rule.every, timeouts.connect), patience, patience)
+        self.outbox = outbox
         self.clock = clock
         self.urls = 1
         self._pool = pool
@@ -45,7 +48,7 @@ class HealthCheck:
                 self._call.expired()
         elif self._due <= now:
             self._due = now + self._rule.every
-            self._call = Call(self, self, self._head, "GET")
+            self._call = Call(self, self, self._head, "GET", False, False, False)
             self._call.let_in()
 
     def close(self) -> None:
@@ -59,14 +62,16 @@ class HealthCheck:
 
     def let_go(self, index: int, well: bool | None) -> None: ...  # ruff: ignore[boolean-type-hint-positional-argument]
 
-    def over(self, _call: Call, kept: Connection | None) -> None:
+    def over(self, _call: Call, kept: Connection | None, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument, unused-method-argument]
         self._call = None
         if kept is not None:
             self._pool.keep(kept)
 
     def leave_queue(self, call: Call) -> None: ...
 
-    def leave_bulkhead(self) -> None: ...
+    def uploaded(self) -> None: ...
+
+    def leave_bulkhead(self, *, uploads: bool) -> None: ...
 
     # --- the receiver
 

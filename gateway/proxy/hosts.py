@@ -22,14 +22,14 @@ async def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class Hosts:
-    """clock: seconds, monotonic."""
+    """is_fixed: there is no name that could move. clock: seconds, monotonic."""
 
     def __init__(self, address: Address, clock: Callable[[], float], resolver: LookUp = look_up) -> None:
         self._address = address
         self._clock = clock
         self._resolver = resolver
-        self._is_fixed = address.unix is not None or _is_ip(address.host)
-        self._found: tuple[str, ...] = (address.host,) if self._is_fixed else ()
+        self.is_fixed = address.unix is not None or _is_ip(address.host)
+        self._found: tuple[str, ...] = (address.host,) if self.is_fixed else ()
         self._at = 0.0
         self._turn = 0
         self._looking: asyncio.Task[None] | None = None
@@ -43,11 +43,11 @@ class Hosts:
 
     def knows(self, peer: object) -> bool:
         """Whether a connection's other end is still one of them. peer: as a socket tells it."""
-        return self._is_fixed or (isinstance(peer, tuple) and peer[0] in self._found)
+        return self.is_fixed or (isinstance(peer, tuple) and peer[0] in self._found)
 
     def refresh(self, now: float) -> None:
         """Looks the name up again, beside whatever runs, where the last answer is old."""
-        if not self._is_fixed and self._at + EVERY <= now:
+        if not self.is_fixed and self._at + EVERY <= now:
             self._look()
 
     async def close(self) -> None:

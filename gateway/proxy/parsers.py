@@ -18,7 +18,7 @@ try:
 except ImportError:
     bookgate_fast = None
 
-EDITION: Final = 1  # one more with every change of what a parser takes or makes
+EDITION: Final = 2  # one more with every change of what a parser takes or makes
 
 
 def usable(found: ModuleType | None, environment: str) -> ModuleType | None:

@@ -36,7 +36,9 @@ class Pool:
         """Gives a call a connection: one that waits for it, or a new one."""
         while self._idle and not call.fresh:
             connection = self._idle.pop()
-            if connection.is_open:
+            if connection.has_news:
+                connection.abort()  # whoever asks next would be given what is somebody else's
+            elif connection.is_open:
                 call.use(self.address, connection)
                 return
         task = asyncio.create_task(self._connect_for(call))
@@ -45,7 +47,7 @@ class Pool:
         call.begin(self.address, task)
 
     def keep(self, connection: Connection) -> None:
-        if self._hosts.knows(connection.peer):
+        if self._hosts.is_fixed or self._hosts.knows(connection.peer):
             connection.is_reused = True
             connection.idle_since = self._clock()
             self._idle.append(connection)

@@ -18,14 +18,17 @@ def request_bytes(
 
 def header_lines(headers: Sequence[tuple[str, str]], framing: str = "") -> bytes:
     """The rest of a head: its lines, the one that frames the body, the empty one. Raises ValueError too."""
-    count = len(headers) + 1
-    end = "\r\n"
-    if framing:
-        count, end = count + 1, f"{framing}\r\n\r\n"
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers]) + end
+    end = f"{framing}\r\n\r\n" if framing else "\r\n"
+    return (header_text(headers) + end).encode()
+
+
+def header_text(headers: Sequence[tuple[str, str]]) -> str:
+    """Only its lines. Raises ValueError too."""
+    count = len(headers)
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != count or text.count("\r") != count or "\0" in text:
         raise ValueError("a line break within a header")
-    return text.encode()
+    return text
 
 
 def framing_line(method: str, length: int | None, *, chunked: bool) -> str:

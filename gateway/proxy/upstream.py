@@ -15,6 +15,7 @@ from gateway.proxy.bulkhead import Bulkhead
 from gateway.proxy.call import Call
 from gateway.proxy.connection import Connection
 from gateway.proxy.health_checks import HealthCheck
+from gateway.proxy.outbox import Outbox
 from gateway.proxy.pool import Pool
 from gateway.proxy.receiver import Receiver
 from gateway.proxy.reply import Reply
@@ -37,7 +38,7 @@ class Place:
 
     async def enter(self, now: float) -> None:
         """Raises BackendBusyError."""
-        if self._bulkhead.enter(self, now):
+        if self._bulkhead.enter(self, now, uploads=False):
             self._held = True
             return
         try:
@@ -59,16 +60,22 @@ class Place:
     def leave(self) -> None:
         if self._held:
             self._held = False
-            self._bulkhead.leave()
+            self._bulkhead.leave(uploads=False)
 
 
 class Upstream:
     """One backend, of one event loop. public: what its `Host` says with `host: public`; clock: monotonic."""
 
     def __init__(
-        self, backend: Backend, public: str, log: Log, clock: Callable[[], float] = time.monotonic
+        self,
+        backend: Backend,
+        public: str,
+        log: Log,
+        outbox: Outbox | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backend = backend
+        self.outbox = outbox or Outbox()
         self.timeouts = backend.timeouts
         self.clock = clock
         self.urls = len(backend.addresses)
@@ -109,12 +116,18 @@ class Upstream:
         chunked: how the body that `send` is given is framed; the head says so too. switches: whether the
         answer may be 101. Whatever goes wrong is told to the receiver, later.
         """
-        call = Call(self, receiver, head, method, has_body=has_body, chunked=chunked, switches=switches)
+        call = Call(self, receiver, head, method, has_body, chunked, switches)
         self._calls.add(call)
         if self._sweeping is None:
             self._sweep_soon()
+        bulkhead = self.bulkhead
+        if bulkhead.inside < bulkhead.most and not has_body:
+            bulkhead.inside += 1
+            call.inside = True
+            self.start(call)
+            return call
         try:
-            if self.bulkhead.enter(call, self.clock()):
+            if bulkhead.enter(call, self.clock(), uploads=has_body):
                 call.let_in()
         except BackendBusyError as busy:
             asyncio.get_running_loop().call_soon(call.turned_away, busy)
@@ -189,16 +202,22 @@ class Upstream:
         elif well and (standing.failures or standing.pauses):
             balance.answered(standing)
 
-    def over(self, call: Call, kept: Connection | None) -> None:
+    def over(self, call: Call, kept: Connection | None, well: bool | None) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         self._calls.discard(call)
+        self.let_go(call.index, well)
         if kept is not None:
             kept.pool.keep(kept)
+        call.leave_bulkhead()
 
     def leave_queue(self, call: Call) -> None:
+        self._calls.discard(call)
         self.bulkhead.give_up(call)
 
-    def leave_bulkhead(self) -> None:
-        self.bulkhead.leave()
+    def uploaded(self) -> None:
+        self.bulkhead.uploaded()
+
+    def leave_bulkhead(self, *, uploads: bool) -> None:
+        self.bulkhead.leave(uploads=uploads)
 
     # --- inside
 
@@ -240,7 +259,7 @@ class Upstream:
                 "backend", backend=self.backend.name, url=pool.address.index, state=state, detail=why
             )
 
-        return HealthCheck(pool, rule, self.timeouts, head, self.clock, turned)
+        return HealthCheck(pool, rule, self.timeouts, head, self.outbox, self.clock, turned)
 
     def _sweep(self) -> None:
         now = self.clock()
@@ -268,7 +287,10 @@ class Upstreams:
     """All backends by name. public: the site's host and port."""
 
     def __init__(self, routes: RouteTable, public: str, log: Log) -> None:
-        self._upstreams = {name: Upstream(backend, public, log) for name, backend in routes.backends.items()}
+        self.outbox = Outbox()
+        self._upstreams = {
+            name: Upstream(backend, public, log, self.outbox) for name, backend in routes.backends.items()
+        }
 
     def __getitem__(self, name: str) -> Upstream:
         return self._upstreams[name]

@@ -76,7 +76,7 @@ def identity_lines(
     if caller is None or known is None:
         return ()
     backend, parent = matched.backend, known.live.parent
-    signed = wiring.assertions.line_for(known, backend, matched.book, generation)
+    signed = wiring.assertions.line_for(known, backend, matched.book, generation).header
     token = () if provider_token is None else ((PROVIDER_TOKEN, provider_token),)
     if not backend.headers:
         return (signed, *token)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
+from gateway.proxy.client import Work
 from gateway.proxy.delivery import has_left, reset, undelivered
-from gateway.proxy.exchange import Work
 from gateway.proxy.fast import Aside, Fast
 from gateway.server.addresses import Addresses
 from gateway.server.connection import Connection
@@ -35,6 +35,7 @@ class Fronts:
         self, fast: Fast, max_head: int, addresses: Addresses | None, stock: Callable[[], Connection]
     ) -> None:
         self.fast = fast
+        self.outbox = fast.outbox
         self.addresses = addresses
         self.stock = stock
         self.max_head = max_head
@@ -89,8 +90,8 @@ class Front(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_crowded", "_ending", "_exchange", "_fronts", "_owed", "_transport", "_whose", "buffer", "due",
-        "full", "paused", "peer", "stock",
+        "_answers", "_crowded", "_ending", "_exchange", "_fronts", "_owed", "_transport", "_whose", "buffer",
+        "due", "full", "paused", "peer", "stock",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
@@ -102,6 +103,7 @@ class Front(asyncio.Protocol):
         # At the end: of bytes that the client has not taken.
         self._owed: int | None = 0
         self._ending = False
+        self._answers = b""  # that go out at the end of this turn
         self.paused = False  # nothing is read
         self.full = False  # the client takes nothing at the moment
         self.peer: str | None = None
@@ -114,7 +116,7 @@ class Front(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
-        self.peer = str(name[0]) if isinstance(name, tuple) else name
+        self.peer = str(name[0]) if isinstance(name, tuple) else None
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._fronts.open.add(self)
@@ -145,7 +147,7 @@ class Front(asyncio.Protocol):
         self._fronts.left(self)
         if self._fronts.addresses is not None:
             self._fronts.addresses.leave(self._whose)
-        self._ending = True
+        self._ending, self._answers = True, b""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
@@ -191,7 +193,8 @@ class Front(asyncio.Protocol):
             self.due = 0.0
             self._give(data, None if begun.body is None else end + begun.body)
             return
-        self._leave_stock()
+        if self.stock is not None:
+            self._leave_stock()
         self._exchange = begun
         self.due = 0.0
         if rest and begun.takes_body:
@@ -234,6 +237,7 @@ class Front(asyncio.Protocol):
     def _give(self, data: bytes, length: int | None) -> None:
         """To a stock handler. length: of the request that `data` begins with; None: nobody knows."""
         self._owed = _left(length, len(data))
+        self._write_answers()
         stock = self.stock
         if stock is None:
             stock = self.stock = self._fronts.stock()
@@ -264,9 +268,9 @@ class Front(asyncio.Protocol):
         self._exchange = None
         if keep:
             self.due = self._fronts.idle_until
-            if len(self.buffer) <= HELD:
+            if self.paused and len(self.buffer) <= HELD:
                 self.resume_reading()
-            if not self.full:
+            if self.buffer and not self.full:
                 self._next()
         elif left == 0:
             self.force_close()
@@ -305,10 +309,24 @@ class Front(asyncio.Protocol):
 
     @property
     def undelivered(self) -> int:
-        return undelivered(self._transport)
+        return undelivered(self._transport) + len(self._answers)
 
     def write(self, data: bytes) -> None:
+        if self._answers:
+            data, self._answers = self._answers + data, b""
         self._transport.write(data)
+
+    def write_whole(self, answer: bytes) -> None:
+        """One that is the last of its exchange: nothing depends on when it goes out in this turn."""
+        if self._answers:
+            self._answers += answer
+        else:
+            self._answers = answer
+            self._fronts.outbox.send(self._write_answers)
+
+    def _write_answers(self) -> None:
+        if self._answers:
+            self.write(b"")
 
     def pause_reading(self) -> None:
         if not self.paused:
@@ -323,6 +341,7 @@ class Front(asyncio.Protocol):
     def force_close(self) -> None:
         """Once all is written; who takes nothing of it is cut off."""
         self._ending = True
+        self._write_answers()
         self._owed = self.undelivered
         self.due = self._fronts.now + UNREAD
         self._transport.close()

@@ -342,7 +342,13 @@ def token(length: int) -> bytes:
 
 def fast_path(wiring: Wiring, sessions: Sessions) -> Fast:
     shared = Shared(wiring, lambda *_: None, AnswerBytes(secure=False, clock=time.time), make_log(Nowhere()))
-    return Fast(shared, sessions, Proofs(sessions), TABLE, TRUSTED_PROXIES, lambda: NOW, token)
+    return Fast(
+        shared,
+        sessions,
+        Proofs(sessions),
+        Reception(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: NOW, token),
+        lambda: NOW,
+    )
 
 
 def application(wiring: Wiring) -> web.Application:
