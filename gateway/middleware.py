@@ -5,7 +5,7 @@ errors and everything that a middleware cannot see.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -28,7 +28,7 @@ from gateway.proxy.trace import trace_id
 from gateway.reception import Reception
 from gateway.refusals import common_headers, json_body, json_headers, reason
 from gateway.request_context import ASKED, Asked
-from gateway.request_log import Ended, RequestLog
+from gateway.request_log import Ended, RequestLog, milliseconds
 from gateway.surfaces import check_target, surface_of
 from gateway.telemetry import AUDIT, Audit, Log
 
@@ -51,7 +51,8 @@ def _receive(reception: Reception, request: web.Request, surface: Surface) -> As
         table,
         reception.verdict(headers.getall("Origin", ()), table),
         surface,
-        reception.client(request.remote, headers.getall("X-Forwarded-For", ())),
+        # of a Unix socket asyncio says '', not None
+        reception.client(request.remote or None, headers.getall("X-Forwarded-For", ())),
     )
 
 
@@ -87,9 +88,9 @@ def _ended(method: str, asked: Asked, status: int, began: float) -> Ended:
         asked.verdict.origin,
         status,
         asked.reason,
-        round((now - began) * 1000, 1),
-        None if first is None else round((first - began) * 1000, 1),
-        None if first is None or relayed is None else round((first - relayed.asked) * 1000, 1),
+        milliseconds(now - began),
+        None if first is None else milliseconds(first - began),
+        None if first is None or relayed is None else milliseconds(first - relayed.asked),
         None if relayed is None else relayed.bytes_in,
         None if relayed is None else relayed.bytes_out,
         asked.person,
@@ -222,6 +223,12 @@ def cross_origin() -> Middleware:
     return handle
 
 
+def takes(method: str, target: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request is the entrance's. target: as it came."""
+    proxied = surface_of(target.partition("?")[0]) is Surface.PROXIED
+    return proxied and method != "OPTIONS" and "Upgrade" not in headers
+
+
 class Entrance:
     """What all of these do, for nearly all requests: those to backends, past the router.
 
@@ -242,14 +249,7 @@ class Entrance:
         self._requests = requests
         self._forward = forward
 
-    def handle(self, request: web.Request, rest: Handler) -> Awaitable[web.StreamResponse]:
-        """rest: the application's own."""
-        proxied = surface_of(request.raw_path.partition("?")[0]) is Surface.PROXIED
-        if proxied and request.method != "OPTIONS" and "Upgrade" not in request.headers:
-            return self._serve(request)
-        return rest(request)
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         began = time.perf_counter()
         asked = _receive(self._reception, request, Surface.PROXIED)
         status = 499

@@ -16,7 +16,8 @@ from gateway.request_context import Relayed
 
 SESSION_ENDED = 4401  # close code for private use (RFC 6455 section 7.4.2), after HTTP's 401
 RESTART = WSCloseCode.SERVICE_RESTART  # 1012 of IANA's registry: come again, another worker is there
-_UNSENDABLE = frozenset({1004, 1005, 1006, 1015})  # RFC 6455 section 7.4.1: never on the wire
+# RFC 6455 section 7.4.1: never on the wire; 0 is what aiohttp says where there was none
+_UNSENDABLE = frozenset({0, 1004, 1005, 1006, 1015})
 
 Socket = web.WebSocketResponse | ClientWebSocketResponse
 

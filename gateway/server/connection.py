@@ -1,29 +1,29 @@
 """aiohttp's server, but what is no HTTP gets no echo of itself and no version, and no bytes in a log.
 
-The only module that reads private attributes of aiohttp; `misfit` finds out whether they mean what they did.
+The only module that reads private attributes of aiohttp; misfit.py finds out whether they mean what they did.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-import aiohttp
 import orjson
 from aiohttp import web
+from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo  # ruff: ignore[import-private-name]  # as its queue has it
 
 from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
-from gateway.middleware import ENTRANCE, Entrance
+from gateway.middleware import ENTRANCE, Entrance, takes
 from gateway.proxy.delivery import has_left
 from gateway.request_context import ASKED
 from gateway.server.addresses import Addresses
 
 _LOOK: Final = 0.5  # seconds between two looks at a client that is not read from
-_TURNS: Final = 20  # of the event loop, that a request of the self-test may take; it takes 4
-
 
 Serving = Callable[[Any], Awaitable[web.StreamResponse]]  # of requests of whatever kind a server makes
 
@@ -102,6 +102,7 @@ class Runner(web.AppRunner):
             **made._kwargs,  # ruff: ignore[private-member-access]
         )
         server.app = self.app
+        server.at_once = None if entrance is None else entrance.serve
         if self._front is not None:
             server.front = self._front(server.stock)
         server.addresses = self._addresses
@@ -112,9 +113,10 @@ def _by(entrance: Entrance, rest: Serving) -> Serving:
     """rest: the application's own, which also tells who is crowded out."""
 
     def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
-        if isinstance(request.protocol, Connection) and request.protocol.crowded:
-            return rest(request)
-        return entrance.handle(request, rest)
+        crowded = isinstance(request.protocol, Connection) and request.protocol.crowded
+        if not crowded and takes(request.method, request.raw_path, request.headers):
+            return entrance.serve(request)
+        return rest(request)
 
     return handle
 
@@ -130,9 +132,13 @@ class Request(web.Request):
 
 
 class Server(web.Server):
-    """app: whose answers these are. front: takes the connections first; None: all are stock handlers'."""
+    """app: whose answers these are. at_once: serves requests to backends, past its router.
+
+    front: takes the connections first; None: all are stock handlers'.
+    """
 
     app: web.Application | None = None
+    at_once: Serving | None = None
     front: Front | None = None
     addresses: Addresses | None = None
 
@@ -164,7 +170,7 @@ class Connection(web.RequestHandler):
     than its address may have, and is told so.
     """
 
-    __slots__ = ("_watching", "_whose", "addresses", "crowded")
+    __slots__ = ("_asleep", "_at_once", "_serving", "_watching", "_whose", "addresses", "crowded")
 
     addresses: Addresses | None
     crowded: bool
@@ -174,6 +180,10 @@ class Connection(web.RequestHandler):
         self.addresses = None
         self.crowded = False
         self._whose: str | None = None
+        self._at_once = self._manager.at_once if isinstance(self._manager, Server) else None
+        # A request that is served past `start`, and what that waits for meanwhile.
+        self._serving: asyncio.Task[tuple[web.StreamResponse, bool]] | None = None
+        self._asleep: asyncio.Future[None] | None = None
         self._watching: asyncio.TimerHandle | None = None  # a client that is not read from
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -188,6 +198,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        if self._serving is not None:
+            self._serving.cancel()
         if self.addresses is not None:
             self.addresses.leave(self._whose)
             self._whose = None
@@ -198,15 +210,70 @@ class Connection(web.RequestHandler):
         What comes after it is nothing: counted as messages it would stop the reading, which hides a
         client's end.
         """
-        messages = self._messages
+        messages, waiter = self._messages, self._waiter
         if messages and isinstance(messages[-1][0], _ErrInfo):
             return
+        if waiter is None or messages or self._at_once is None:
+            super().data_received(data)
+            _end_with_upgrades(messages)
+            if messages and isinstance(messages[-1][0], _ErrInfo) and self._current_request is not None:
+                content = self._current_request.content
+                if not content.is_eof():
+                    content.set_exception(web.RequestPayloadError("framing"))
+                    content.feed_eof()  # the rest is not drained
+            return
+        self._waiter = None  # so that `start` is not woken
         super().data_received(data)
-        if messages and isinstance(messages[-1][0], _ErrInfo) and self._current_request is not None:
-            content = self._current_request.content
-            if not content.is_eof():
-                content.set_exception(web.RequestPayloadError("framing"))
-                content.feed_eof()  # the rest is not drained
+        self._waiter = waiter
+        _end_with_upgrades(messages)
+        if messages and not self._serve_at_once(self._at_once, *messages[0]) and not waiter.done():
+            waiter.set_result(None)
+
+    def _serve_at_once(self, serve: Serving, message: RawRequestMessage | _ErrInfo, payload: object) -> bool:
+        """A request without a body and for a backend needs none of what `start` does for all others."""
+        if isinstance(message, _ErrInfo) or payload is not EMPTY_PAYLOAD or self.crowded or self._close:
+            return False
+        if not takes(message.method, message.path, message.headers):
+            return False
+        parser, server, factory, task = self._parser, self._manager, self._request_factory, self._task_handler
+        if parser is None or server is None or factory is None or task is None:
+            return False
+        self._messages.popleft()
+        parser.message_consumed()
+        server.requests_count += 1
+        self._asleep, self._waiter = self._waiter, None
+        request = factory(message, EMPTY_PAYLOAD, self, StreamWriter(self, self._loop), task)
+        self._serving = self._loop.create_task(self._handle_request(request, None, serve))
+        self._serving.add_done_callback(self._served)
+        return True
+
+    def _served(self, task: "asyncio.Task[tuple[web.StreamResponse, bool]]") -> None:
+        """As `start` does after a request."""
+        self._serving = None
+        waiter, self._asleep = self._asleep, None
+        if task.cancelled():  # the connection is gone
+            return
+        failure = task.exception()
+        if failure is not None:
+            if not isinstance(failure, ConnectionError):
+                self.log_exception("Unhandled exception", exc_info=failure)
+            self.force_close()
+            return
+        response, has_left = task.result()
+        self._keepalive = not has_left and bool(response.keep_alive)
+        if not self._keepalive or self._close or self._force_close:
+            self._close = True
+            if self.transport is not None:
+                self.transport.close()
+            return
+        self._waiter = waiter
+        if self._messages and waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(
+                self._next_keepalive_close_time, self._process_keepalive
+            )
 
     def _pause_transport_reading(self) -> None:
         super()._pause_transport_reading()
@@ -268,66 +335,18 @@ class Connection(web.RequestHandler):
         return response
 
 
+def _end_with_upgrades(messages: deque[tuple[RawRequestMessage | _ErrInfo, Any]]) -> None:
+    """Makes what asks for an upgrade that nobody here knows the last request of its connection.
+
+    aiohttp drops what came with it and lay behind its head, and would take what comes next, perhaps the
+    middle of a body, for the beginning of a request.
+    """
+    for place, (message, payload) in enumerate(messages):
+        if isinstance(message, _ErrInfo) or "Upgrade" not in message.headers:
+            continue
+        if [line.lower() for line in message.headers.getall("Upgrade")] != ["websocket"]:
+            messages[place] = (message._replace(should_close=True), payload)
+
+
 def _is_too_long(error: BaseException | None) -> bool:
     return isinstance(error, LineTooLong)
-
-
-class _Memory(asyncio.Transport):
-    """A transport of the self-test: keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-
-async def misfit(kind: type[Connection] = Connection) -> str | None:
-    """Why connections cannot be handed over to aiohttp and taken back; None: they can.
-
-    Runs two requests through a handler of this kind, the first in two pieces, and looks when it is idle.
-    """
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(body=await request.read())
-
-    server, transport = Server(handle), _Memory()
-    handler = kind(server, loop=asyncio.get_running_loop())
-    try:
-        handler.connection_made(transport)
-        for said in (
-            [b"GET / HTTP/1.1\r\nHost: a", b"\r\n\r\n"],
-            [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"],
-        ):
-            if fault := await _ask(handler, transport, said):
-                return f"aiohttp {aiohttp.__version__}: {fault}"
-        handler.leave()
-        await asyncio.sleep(0)
-    except AttributeError as error:
-        return f"aiohttp {aiohttp.__version__}: {error}"
-    return "aiohttp closes what it was to leave" if transport.closed else None
-
-
-async def _ask(handler: Connection, transport: _Memory, said: Sequence[bytes]) -> str | None:
-    """One request; what was not as it should be."""
-    transport.written = b""
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
-    before = handler.is_done
-    for piece in said:
-        handler.data_received(piece)
-    meanwhile = handler.is_done
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
-        if handler.is_done and not transport.written.startswith(b"HTTP/1.1 200 "):
-            return "a handler seems to be idle before it has answered"
-    seen = (before, meanwhile, handler.is_done) == (True, False, True)
-    return None if seen else "whether a handler is idle cannot be seen"

@@ -36,13 +36,17 @@ async def misfit(kind: type[Connection] = Connection) -> str | None:
     Runs two requests through a handler of this kind, the first in two pieces and past `start`, and looks when
     it is idle.
     """
+    loop = asyncio.get_running_loop()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        later = loop.create_future()
+        loop.call_soon(later.set_result, None)
+        await later
         return web.Response(body=await request.read())
 
     server, transport = Server(handle), _Memory()
     server.at_once = handle
-    handler = kind(server, loop=asyncio.get_running_loop())
+    handler = kind(server, loop=loop)
     try:
         handler.connection_made(transport)
         for said in (

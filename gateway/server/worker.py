@@ -24,8 +24,8 @@ from gateway.config.watch import Origins
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
 from gateway.proxy.fast import Fast
 from gateway.server.addresses import Addresses
-from gateway.server.misfit import misfit
 from gateway.server.log_stream import LogStream
+from gateway.server.misfit import misfit
 from gateway.server.orders import (
     Begin,
     Failed,

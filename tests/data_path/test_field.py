@@ -159,8 +159,8 @@ POISON = [
     "Forwarded: host=evil.test;proto=http",
     "X-Forwarded-For: 6.6.6.6",
     "True-Client-IP: 6.6.6.6",
-    "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
 ]
+H2C = ("Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__")
 ELSEWHERE = (
     b"HTTP/1.1 302 Found\r\nLocation: /v1/next\r\nCache-Control: public, max-age=600\r\n"
     b"Content-Length: 0\r\n\r\n"
@@ -175,6 +175,38 @@ async def test_nothing_that_no_cache_keys_by_changes_an_answer(both: BothWays, l
         assert poisoned.heard == usual.heard
         ignored = {b"x-forwarded-for"} if line.startswith("X-Forwarded-For") else set()
         assert without(poisoned, ignored) == without(usual, ignored)
+
+
+async def test_an_upgrade_that_nobody_knows_changes_nothing_but_that_it_is_the_last_request(
+    both: BothWays,
+) -> None:
+    for target in ("/storage/x", "/public/x"):
+        usual = await both.same(Talk((get(target, "Connection: close"),)), always(ELSEWHERE))
+        poisoned = await both.same(Talk((get(target, *H2C),)), always(ELSEWHERE))
+        assert poisoned.heard == usual.heard
+        assert without(poisoned, set()) == without(usual, set())
+
+
+SMUGGLED = head("/storage/smuggled")
+
+
+@pytest.mark.parametrize(
+    "upgrade", ["h2c", "TLS/1.0", "tcp", "h2c, websocket", "websocket", "WebSocket", "x"]
+)
+@pytest.mark.parametrize("target", ["/storage/x", "/public/x", "/nothing"])
+async def test_a_body_behind_an_upgrade_that_is_not_taken_is_no_request(
+    both: BothWays, upgrade: str, target: str
+) -> None:
+    lines = (f"Upgrade: {upgrade}", "Connection: Upgrade")
+    work = head("/storage/x", f"Content-Length: {len(SMUGGLED)}", method="POST")
+    own = head(target, *lines, f"Content-Length: {len(SMUGGLED)}", method="POST")
+    for talk in (
+        Talk((head(target, *lines) + work, SMUGGLED), pipelined=True),
+        Talk((own, SMUGGLED), pipelined=True),
+        Talk((own + SMUGGLED, LAST), pipelined=True),
+    ):
+        seen = await both.same(talk)
+        assert not [one for one in seen.received if b"smuggled" in one.first]
 
 
 def without(seen: Seen, names: set[bytes]) -> list[tuple[bytes, ...]]:
