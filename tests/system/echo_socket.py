@@ -6,11 +6,14 @@ from hashlib import sha1
 from tests.system.recording_backend import Connection, Script
 
 
+def accept_for(key: str) -> str:
+    salted = f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()
+    return b64encode(sha1(salted, usedforsecurity=False).digest()).decode()
+
+
 async def handshake(connection: Connection, protocol: str | None = None, behind: bytes = b"") -> None:
     """behind: what is said in the same breath."""
-    key = connection.received.values("Sec-WebSocket-Key")[0]
-    salted = f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()
-    accept = b64encode(sha1(salted, usedforsecurity=False).digest())
+    accept = accept_for(connection.received.values("Sec-WebSocket-Key")[0]).encode()
     chosen = b"" if protocol is None else b"Sec-WebSocket-Protocol: " + protocol.encode() + b"\r\n"
     end = b"\r\n" + behind
     await connection.say(
