@@ -257,7 +257,6 @@ class Entrance:
             try:
                 _check_host(request, self._public_host)
                 _check_target(request)
-                admit(asked.verdict, Surface.PROXIED, request.method, request.headers.get("Sec-Fetch-Site"))
                 response = await self._forward(request, asked)
             except GatewayError as refusal:
                 request[ASKED] = asked  # for the headers that every answer has

@@ -6,6 +6,7 @@ Never lenient: what is not understood is not forwarded. Rewriting strips first a
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -262,7 +263,7 @@ def _has_port(authority: str) -> bool:
 def _size(method: str, target: str, pairs: Sequence[tuple[bytes, bytes]]) -> int:
     line = len(method) + len(target) + len("  HTTP/1.1\r\n")
     # a blank after a colon may be there or not: never more than what came, or the two paths would differ
-    return line + sum(len(name) + len(value) + 3 for name, value in pairs) + 2
+    return line + sum(map(len, chain.from_iterable(pairs))) + 3 * len(pairs) + 2
 
 
 def _check_single(named: Named) -> None:

@@ -65,7 +65,11 @@ class Passage:
             self.forward = identify(step, None if known is None else known.caller, wiring.sub_for_book)
             self._count(matched, known)
             if known is not None:
-                await self._go_as(known)
+                self.live, asked.person = known.live, known.person_hash
+                sign_in = self._asked_for_token(known)
+                token = None if sign_in is None else await self._provider_token(known.live, sign_in)
+                generation = asked.policies.generation
+                self._identity = identity_lines(wiring, self.forward, known, token, generation)
         else:
             self.forward = step
             self._count(matched, None)
@@ -128,15 +132,15 @@ class Passage:
                 self._wiring.budgets.refusals += 1  # here alone: the fast path hands them over
                 raise
 
-    async def _go_as(self, known: Known) -> None:
-        wiring, asked, sign_in, token = self._wiring, self.asked, known.sign_in, None
-        self.live, asked.person = known.live, known.person_hash
-        if sign_in is not None:
-            if self.forward.caller is None or self.forward.matched.backend.provider_token is None:
-                wiring.provider_tokens.seen(sign_in)
-            else:
-                token = await self._provider_token(known.live, sign_in)
-        self._identity = identity_lines(wiring, self.forward, known, token, asked.policies.generation)
+    def _asked_for_token(self, known: Known) -> LiveSignIn | None:
+        """The sign-in of whose provider the backend wants a token; any other is only seen."""
+        sign_in = known.sign_in
+        if sign_in is None:
+            return None
+        if self.forward.caller is not None and self.forward.matched.backend.provider_token is not None:
+            return sign_in
+        self._wiring.provider_tokens.seen(sign_in)
+        return None
 
     async def _provider_token(self, live: LiveBook, sign_in: LiveSignIn) -> str:
         """The access token that the backend asks for, of the person's own sign-in and no other."""

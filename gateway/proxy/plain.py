@@ -13,7 +13,6 @@ from gateway.proxy.body import Upload
 from gateway.proxy.passage import Passage
 from gateway.proxy.reply import Reply
 from gateway.proxy.streamed import Streamed
-from gateway.proxy.streams import Streams
 from gateway.proxy.websocket import relay_websocket
 from gateway.proxy.whole import WholeAnswer, whole_answer
 from gateway.proxy.wiring import Wiring
@@ -72,7 +71,7 @@ async def _forward(wiring: Wiring, passage: Passage, heads: AnswerBytes) -> web.
             upload.begin(reply.call, reply)
         found = await reply.head
         made = answer(passage.forward, wiring.site, found)
-        whole = _whole(wiring.streams, passage, reply, made, heads)
+        whole = _whole(wiring, passage, reply, made, heads)
         return await Streamed(wiring.streams, passage, reply).relay(made) if whole is None else whole
     finally:
         wiring.streams.leave(passage)
@@ -84,14 +83,15 @@ async def _forward(wiring: Wiring, passage: Passage, heads: AnswerBytes) -> web.
 
 
 def _whole(
-    streams: Streams, passage: Passage, reply: Reply, made: Answer, heads: AnswerBytes
+    wiring: Wiring, passage: Passage, reply: Reply, made: Answer, heads: AnswerBytes
 ) -> WholeAnswer | None:
     """Nearly always: the backend said it in one breath."""
     relayed, body = passage.relayed, reply.whole
     relayed.first_byte = time.perf_counter()
     if body is None:
         return None
-    whole = whole_answer(passage.request, passage.asked, made, body, heads, keep=streams.keeps)
+    outbox, keep = wiring.upstreams.outbox, wiring.streams.keeps
+    whole = whole_answer(passage.request, passage.asked, made, body, heads, outbox, keep=keep)
     if whole is not None:
         passage.spend(len(body))
         relayed.bytes_out = len(body)
