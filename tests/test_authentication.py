@@ -65,6 +65,28 @@ class TestCookie:
         found = await authenticator.authenticate(with_cookie(live), POLICY)
         assert found == live
 
+    async def test_one_that_was_looked_at_is_at_hand_for_its_origin_alone(self, parts: Parts) -> None:
+        sessions = parts.quick()
+        sessions.looks.fresh_until = float("inf")  # as if whoever tells of changes were heard
+        authenticator = Authenticator(sessions, parts.grants, parts.clock, parts.sealer)
+        live = await parts.book()
+        lines = with_cookie(live).cookie_lines
+        assert authenticator.at_hand(BOOK, POLICY, lines) is None
+        known = await authenticator.recognise(with_cookie(live), POLICY)
+        assert known is not None
+        beside = (f"a=b; {lines[0]}", "c=d")
+        for _ in range(2):  # what was found out the first time holds as long as the policy
+            assert authenticator.at_hand(BOOK, POLICY, lines) is known
+            assert authenticator.at_hand(BOOK, POLICY, beside) is known
+        other = "https://frame.book.example"
+        theirs = with_cookie(live, other).cookie_lines
+        assert authenticator.at_hand(other, POLICY, theirs) is None
+        for policy in (None, replace(POLICY, credentials=False), replace(POLICY, since=2**40)):
+            assert authenticator.at_hand(BOOK, policy, lines) is None
+        assert authenticator.at_hand(BOOK, POLICY, ()) is None
+        parts.clock.now = known.live.record.ends
+        assert authenticator.at_hand(BOOK, POLICY, lines) is None
+
     async def test_no_cookie_without_origin(self, parts: Parts, authenticator: Authenticator) -> None:
         facts = with_cookie(await parts.book())
         assert await authenticator.authenticate(replace(facts, origin=None), POLICY) is None
