@@ -22,6 +22,7 @@ from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import ListenerTls
 from gateway.config.watch import Origins
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
+from gateway.middleware import ENTRANCE
 from gateway.proxy.fast import Fast
 from gateway.server.addresses import Addresses
 from gateway.server.log_stream import LogStream
@@ -120,9 +121,10 @@ async def _serve(begin: Begin, line: Line, stream: LogStream) -> None:
 
 async def _fast(gateway: Gateway, log: Log) -> Fast | None:
     """The fast path; None: the settings do without, or this aiohttp has no place for it."""
-    fault = None if gateway.fast is None else await misfit()
+    fault = await misfit()
     if fault is not None:
         log.warning("data_path", path="plain", fault=fault)
+        gateway.public.pop(ENTRANCE)  # all goes by aiohttp's own router, as it is meant to
         return None
     return gateway.fast
 
