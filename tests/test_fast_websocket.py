@@ -12,6 +12,7 @@ import pytest
 
 from gateway.proxy.fast_websocket import GONE
 from gateway.proxy.frames import GOING_AWAY, PROTOCOL_ERROR
+from gateway.proxy.pace import PATIENCE
 from gateway.proxy.sockets import CLOSING, HEARTBEAT
 from gateway.proxy.websocket import RESTART, SESSION_ENDED
 from gateway.server import front as fronts_module
@@ -21,6 +22,7 @@ from tests.system.data_path import DataPath, backend, data_path, head
 from tests.system.echo_socket import handshake
 from tests.system.raw_client import RawClient
 from tests.system.recording_backend import Connection, RecordingBackend, recording_backend
+from tests.workers.gateway_process import until
 
 UPGRADE = head(
     "/storage/live",
@@ -221,6 +223,22 @@ async def test_silence_in_the_middle_of_a_frame_ends_without_a_word(socket: Talk
     socket.pass_time(1)
     socket.pass_time(GONE)
     await socket.ended(client=b"", backend=b"")
+
+
+async def test_who_reads_nothing_of_what_waits_for_it_is_cut_off(socket: Talk) -> None:
+    socket.client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
+    message = b"\x82\x7f" + (1 << 20).to_bytes(8) + bytes(1 << 20)
+    pouring = asyncio.create_task(socket.backend.say(message * 30))
+    await until(lambda: socket.front.full, 20)
+    for _ in range(4):
+        await socket.up(PONG_MASKED)  # that it speaks is not what it is asked for
+        socket.pass_time(PATIENCE / 4)
+    assert socket.front in socket.fronts.open
+    socket.pass_time(PATIENCE / 4 + 1)
+    with suppress(ConnectionError):
+        await asyncio.wait_for(pouring, 20)
+    await left(socket.backend.reader)
+    await until(lambda: socket.front not in socket.fronts.open, 20)
 
 
 # --- the session ends, the gateway stops

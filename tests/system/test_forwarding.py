@@ -271,6 +271,24 @@ async def test_an_existing_service_gets_its_own_headers(recorder: RecordingBacke
         assert b"me\r\n" not in recorder.last.head
 
 
+async def test_each_person_s_own_headers_whoever_asked_before(recorder: RecordingBackend) -> None:
+    recorder.clear()
+    grades = replace(backend(recorder.url), headers={"X-Forwarded-User": "campus.username"})
+    async with data_path(grades) as path:
+        for _ in range(3):
+            for person in ("ada", "ben"):
+                if person not in path.sessions.living:
+                    path.sign_in(person)
+                assert (await path.ask("/storage/x", person=person)).status == 200
+                assert recorder.last.values("X-Forwarded-User") == [person]
+        parent = path.sign_in("cleo").parent
+        assert parent is not None
+        del parent.claims["username"]
+        assert (await path.ask("/storage/x", person="cleo")).status == 403
+        assert (await path.ask("/storage/x", person="cleo")).status == 403
+        assert len(recorder.received) == 6
+
+
 async def test_a_named_host(recorder: RecordingBackend) -> None:
     async with data_path(replace(backend(recorder.url), host="grades.internal:8443")) as path:
         await path.ask("/public/x")
