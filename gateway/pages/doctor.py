@@ -48,9 +48,8 @@ def doctor_handler(parts: Parts, routes: RouteTable, clock: Callable[[], float])
             return parts.renderer.page("doctor.html", values, status=400, in_flow=False)
         found = diagnose(address, request[ASKED].policies, parts.today(), routes.backends)
         if (entry := found.decided_by) is not None and found.listed:
-            request[
-                ASKED
-            ].reason = f"doctor: {entry.file}:{entry.line}"  # for ops alone: the page names the request
+            # for ops alone: the page names the request
+            request[ASKED].reason = f"doctor: {entry.file}:{entry.line}"
         values["told"] = _told(parts, found, routes, request[ASKED].id)
         return parts.renderer.page("doctor.html", values, in_flow=False)
 
