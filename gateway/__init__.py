@@ -39,6 +39,7 @@ sessions           the front door: sign-in sessions and their children, the book
 grants             what is exchanged once or for a short time
 assertions         the signed identity and its keys
 quick_sessions     sessions as the data path asks for them
+token_bucket       how a budget is counted
 budgets            what an origin and a person may use
 leases             how workers share it through Redis
 directory/         people, approvals, the key ring: SQL

@@ -26,6 +26,7 @@ from gateway.routes import Backend, Subject
 from gateway.signing_keys import SigningKey, in_order, published, signing
 
 KEPT: Final = 20_000  # assertions in memory; beyond it the oldest go
+KEPT_FOR: Final = LIFE / 2 - 5  # seconds; for the other five a session in memory has it at hand
 _LINES: Final = 16  # of one session
 _SIGN: Final = ec.ECDSA(hashes.SHA256())
 
@@ -45,7 +46,7 @@ class Assertions:
         research_cap: int,
         subject: SubjectFor,
     ) -> None:
-        self._ring = in_order(keys)
+        self.ring = in_order(keys)
         self._issuer = issuer
         self._clock = clock
         self._token = token
@@ -57,9 +58,9 @@ class Assertions:
     def replace(self, keys: Sequence[SigningKey]) -> None:
         """Another ring from now on; there is at least one key in it."""
         ring = in_order(keys)
-        if [key.kid for key in ring] != [key.kid for key in self._ring]:
+        if [key.kid for key in ring] != [key.kid for key in self.ring]:
             # what was signed by a key that may have been removed is said no more
-            self._ring = ring
+            self.ring = ring
             self._heads.clear()
             self._made.clear()
 
@@ -74,7 +75,7 @@ class Assertions:
         line = known.lines.get(key)
         if now is None:
             now = self._clock()
-        if line is not None and line.ring is self._ring and 0 <= now - line.made < LIFE / 2:
+        if line is not None and line.ring is self.ring and 0 <= now - line.made < KEPT_FOR:
             return line
         if len(known.lines) >= _LINES:
             known.lines.clear()
@@ -83,7 +84,7 @@ class Assertions:
         identity = Identity(caller, subject, book or "")
         header = self.header_for(identity, backend, generation)
         made, _ = self._made[identity, backend.name, generation]
-        line = known.lines[key] = Line(made, self._ring, header, f"{header[0]}: {header[1]}\r\n")
+        line = known.lines[key] = Line(made, self.ring, header, f"{header[0]}: {header[1]}\r\n")
         return line
 
     def header_for(self, identity: Identity, backend: Backend, generation: str) -> Header:
@@ -94,7 +95,7 @@ class Assertions:
         key = (identity, backend.name, generation)
         now = self._clock()
         kept = self._made.get(key)
-        if kept is None or not 0 <= now - kept[0] < LIFE / 2:
+        if kept is None or not 0 <= now - kept[0] < KEPT_FOR:
             kept = (now, self._sign(identity, backend, int(now)))
             self._keep(key, kept)
         return assertion_header(backend.assertion, kept[1])
@@ -112,7 +113,7 @@ class Assertions:
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """RFC 7517: the keys to verify by now and soon, public halves only."""
-        return {"keys": [key.jwk() for key in published(self._ring, self._clock())]}
+        return {"keys": [key.jwk() for key in published(self.ring, self._clock())]}
 
     def _keep(self, key: tuple[Identity, str, str], made: tuple[float, str]) -> None:
         self._made.pop(key, None)  # to the end: insertion order is age
@@ -133,7 +134,7 @@ class Assertions:
         return self._signed(TYPE, said)
 
     def _signed(self, kind: str, said: Mapping[str, ClaimValue]) -> str:
-        key = signing(self._ring, self._clock())
+        key = signing(self.ring, self._clock())
         signed = f"{self._head(kind, key.kid)}.{_base64url(msgspec.json.encode(said))}"
         r, s = decode_dss_signature(key.private.sign(signed.encode(), _SIGN))
         return f"{signed}.{_base64url(r.to_bytes(32) + s.to_bytes(32))}"  # RFC 7518 section 3.4

@@ -31,5 +31,5 @@ class Leases:
         """Tells what was used and learns what is left, in one round trip (in a cluster: one a slot)."""
         told = self._budgets.untold()
         if told:
-            used = [Used(bucket.key, seconds, bucket.burst) for bucket, seconds in told]
+            used = [Used(bucket.key, seconds, bucket.terms.burst) for bucket, seconds in told]
             self._budgets.learn(told, await self._buckets.use(used))

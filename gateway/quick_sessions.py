@@ -31,9 +31,9 @@ _NEVER: Final = float("-inf")
 
 
 class _Entry(msgspec.Struct, eq=False):
-    """A session, opened. known: what it is if it was found alive, and until when that may be believed.
+    """A session, opened. known: what it is, if it was found alive.
 
-    sealed: what it was opened from. looked, until: by the loop's clock.
+    sealed: what it was opened from. looked: by the monotonic clock.
     """
 
     key: str
@@ -42,8 +42,12 @@ class _Entry(msgspec.Struct, eq=False):
     sealed: list[bytes | None]
     opened: Opened
     looked: float
-    until: float = _NEVER
     known: Known | None = None
+
+    def doubt(self) -> None:
+        """It is to be looked at again."""
+        if self.known is not None:
+            self.known.until = _NEVER
 
 
 class QuickSessions:
@@ -60,6 +64,7 @@ class QuickSessions:
         self.looks = looks
         self._marks = sessions.marks
         self.hits = self.misses = 0
+        self._served: dict[str, Known] = {}  # by cookie, what `kept` may answer with
         self._by_cookie: dict[str, _Entry] = {}
         self._by_key: dict[str, _Entry] = {}  # of those in token mode: opened, and looked at each time
         self._by_slot: dict[str, list[_Entry]] = {}
@@ -87,13 +92,13 @@ class QuickSessions:
 
         Whether it serves the origin that asks is for `access.admits` to say, its absolute end too.
         """
-        entry = self._by_cookie.get(cookie_value)
-        if entry is None:
+        known = self._served.get(cookie_value)
+        if known is None:
             return None
         now = self.time()
-        if now < entry.until and now < self.looks.fresh_until and self._sessions.marks is self._marks:
+        if now < known.until and now < self.looks.fresh_until and self._sessions.marks is self._marks:
             self.hits += 1
-            return entry.known
+            return known
         return None
 
     def ask(self, cookie_value: str, done: Done) -> None:
@@ -151,7 +156,7 @@ class QuickSessions:
     def forget_all(self) -> None:
         self.forgets += 1
         self._all_forgotten = self.forgets
-        self._by_cookie, self._by_key, self._by_slot = {}, {}, {}
+        self._served, self._by_cookie, self._by_key, self._by_slot = {}, {}, {}, {}
 
     async def look_again(self, names: frozenset[str] | None) -> None:
         """What was found ended in the directory; None: it may be anything."""
@@ -174,7 +179,7 @@ class QuickSessions:
             self._forgotten, self._all_forgotten = {}, self.forgets
         self._forgotten[slot] = self.forgets
         for entry in self._by_slot.get(slot, ()):
-            entry.until = _NEVER
+            entry.doubt()
 
     def forgot(self, key: str, since: int) -> bool:
         """Whether a session may have changed after so many were forgotten."""
@@ -208,8 +213,10 @@ class QuickSessions:
         if sessions.is_due(known.live, found):
             self._touch(known.live, found)
         may_be_kept = ask.cookie is not None and record.mode is Mode.COOKIE and ask.was_fresh
+        known.line_key = None
         if may_be_kept and not self.forgot(entry.key, ask.forgets):
-            entry.until = ask.asked + KEEP
+            known.until = ask.asked + KEEP
+            self._served[ask.cookie or ""] = known
         return known
 
     def _opened(self, ask: "_Ask", found: Sequence[Found]) -> _Entry | None:
@@ -219,11 +226,11 @@ class QuickSessions:
         entry = entries.pop(name, None)
         if entry is not None and entry.sealed == sealed:
             entry.looked = ask.asked
-            entry.until = _NEVER
+            entry.doubt()
             entries[name] = entry  # to the end: insertion order is age
             return entry
         if entry is not None:
-            self._unlink(entry)
+            self._unlink(name, entry)
         opened = self._sessions.open_book(ask.key, ask.parent_key, found)
         if opened is None:
             return None
@@ -240,10 +247,11 @@ class QuickSessions:
             if len(entries) < MOST and oldest.looked + LINGER >= now:
                 return
             del entries[name]
-            self._unlink(oldest)
+            self._unlink(name, oldest)
 
-    def _unlink(self, entry: _Entry) -> None:
-        """Those in token mode are not there."""
+    def _unlink(self, name: str, entry: _Entry) -> None:
+        """Those in token mode are in none of these."""
+        self._served.pop(name, None)
         slot = slot_of(entry.key)
         mates = self._by_slot.get(slot, [])
         if entry in mates:

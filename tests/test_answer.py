@@ -6,7 +6,7 @@ from msgspec import structs
 from gateway.errors import BackendBrokenError
 from gateway.proxy.answer import Answer, answer, public_location
 from gateway.proxy.answer_head import Line, read_answer
-from gateway.proxy.decide import Forward, Matched, decide
+from gateway.proxy.decide import Matched, decide
 from gateway.proxy.head import Head
 from gateway.routes import Address
 from tests.test_decide import GRANTED, SITE, STORAGE
@@ -24,7 +24,7 @@ def made(
     *lines: str, path: str = "/public/x", status: int = 200, minor: int = 1, **changed: object
 ) -> Answer:
     head = "".join(f"{line}\r\n" for line in (f"HTTP/1.{minor} {status} Word", *lines, ""))
-    return answer(Forward(matched(path, **changed), None), SITE, read_answer(head.encode("latin-1")))
+    return answer(matched(path, **changed), SITE, read_answer(head.encode("latin-1")))
 
 
 def test_an_answer_as_it_goes_on() -> None:

@@ -76,7 +76,7 @@ def test_an_assertion_is_kept_for_half_of_its_life() -> None:
     clock = Clock()
     made = signer(clock)
     first = made.header_for(ADA, backend(), "g1")
-    clock.now += 29.9
+    clock.now += 24.9
     assert made.header_for(ADA, backend(), "g1") == first
     clock.now += 0.2
     assert made.header_for(ADA, backend(), "g1") != first

@@ -3,9 +3,10 @@ import random
 import pytest
 
 from gateway import budgets
-from gateway.budgets import PART, Budgets
+from gateway.budgets import Budgets
 from gateway.errors import TooManyRequestsError
 from gateway.origins import Limits, Rate
+from gateway.token_bucket import PART
 
 BOOK, OTHER = "https://book.example", "https://other.example"
 
@@ -132,7 +133,7 @@ def test_made_up_origins_take_no_memory_and_let_nobody_off(monkeypatch: pytest.M
         assert refused(asked, limits, None, f"https://{number}.example") is None
         assert refused(asked, Limits(per_origin=Rate(2, 10)), f"p{number % 2}", OTHER) in {None, 5}
     assert len(asked._origins) <= 8  # ruff: ignore[private-member-access]
-    assert len(asked._uses) <= 8  # ruff: ignore[private-member-access]
+    assert len(asked._people) <= 8  # ruff: ignore[private-member-access]
 
 
 class Shared:

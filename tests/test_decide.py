@@ -294,7 +294,7 @@ IDENTITY = (("X-Id", "ada"),)
 def sent(*lines: tuple[str, str], client: str | None = "203.0.113.9", **changed: object) -> dict[str, str]:
     one = matched(*lines)
     one = structs.replace(one, backend=replace(STORAGE, **changed))  # type: ignore[arg-type]  # names of its fields
-    headers = outgoing(Forward(one, ADA), SITE, client=client, request_id="r", trace=TRACE, identity=IDENTITY)
+    headers = outgoing(one, SITE, client=client, request_id="r", trace=TRACE, identity=IDENTITY)
     assert headers[-1] == ("X-Id", "ada")
     return dict(headers)
 
@@ -316,7 +316,7 @@ def test_what_a_backend_receives() -> None:
 
 def test_a_client_may_say_which_trace_it_is() -> None:
     one = matched(("traceparent", TRACE))
-    headers = outgoing(Forward(one, ADA), SITE, client=None, request_id="r", trace=TRACE, identity=IDENTITY)
+    headers = outgoing(one, SITE, client=None, request_id="r", trace=TRACE, identity=IDENTITY)
     assert [value for name, value in headers if name == "traceparent"] == [TRACE]
 
 
@@ -337,5 +337,5 @@ def test_what_a_backend_may_be_sent_besides(field: str, value: object, header: t
 def test_without_an_origin_there_is_none_to_send_and_no_policy_to_add_names() -> None:
     one = matched(("x-partner", "p"), path="/public/x", verdict=NONE)
     one = structs.replace(one, backend=replace(STORAGE, origin="send"))
-    headers = outgoing(Forward(one, None), SITE, client=None, request_id="r", trace=TRACE, identity=())
+    headers = outgoing(one, SITE, client=None, request_id="r", trace=TRACE, identity=())
     assert dict(headers) == {name: value for name, value in ALWAYS.items() if name != "X-Id"}

@@ -26,6 +26,7 @@ ROWS = (
         "redis_address",
     ),
     ("identity", "limits", "session_ids", "devices"),
+    ("token_bucket",),
     ("cookies", "cors", "grant_rules", "dpop", "signing_keys", "known", "refusals"),
     ("access", "authorize_rules", "doctor_rules", "verdicts", "surfaces"),
     ("forms", "request_context", "expectation", "reception"),
@@ -94,6 +95,7 @@ PURE = (
     "session_ids",
     "session_limits",
     "surfaces",
+    "token_bucket",
     "verdicts",
 )
 ACTING = frozenset(

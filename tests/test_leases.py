@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.budgets import PART, Budgets
+from gateway.budgets import Budgets
 from gateway.errors import StoreUnavailableError, TooManyRequestsError
 from gateway.leases import EVERY, Leases
 from gateway.origins import Limits, Rate
 from gateway.store.buckets import Buckets
 from gateway.store.connection import Connection
+from gateway.token_bucket import PART
 from tests.redis_kinds import KINDS, RedisKinds
 from tests.redis_server import RedisServer
 from tests.test_budgets import BOOK, Clock

@@ -108,7 +108,7 @@ def kept(plans: Plans, head: Head, rules: Site = SITE) -> None:
     plans.find(head, TABLE.current, NOW)
     step = decided(head, rules)
     assert step is not None
-    plans.keep(step, verdict(head))
+    plans.keep(step, verdict(head), TABLE.current)
 
 
 @given(_ASKED, _ASKED, st.sampled_from([SITE, SENDS]))
@@ -121,7 +121,7 @@ def test_as_it_would_be_decided(first: Asked, second: Asked, rules: Site) -> Non
         if plan is not None and (head.length or 0) <= plan.backend.max_body:
             same(plan, head, step, rules)
         if step is not None:
-            plans.keep(step, verdict(head))
+            plans.keep(step, verdict(head), TABLE.current)
             own = plans.find(head, TABLE.current, NOW)
             if own is not None:
                 same(own, head, step, rules)
@@ -134,7 +134,7 @@ def same(plan: Plan, head: Head, step: Forward | NeedSession | None, rules: Site
     assert plan.verdict == verdict(head)
     identity = (("X-Bookgate-Assertion", "x.y.z"),)
     expected = request_head(
-        Forward(step.matched, None),
+        step.matched,
         rules,
         ADDRESS,
         client="::1",
@@ -170,7 +170,7 @@ def test_who_is_not_told_of_the_client() -> None:
     assert plan is not None
     assert step is not None
     expected = request_head(
-        Forward(step.matched, None), SITE, ADDRESS, client=None, request_id="r", trace=TRACE, identity=()
+        step.matched, SITE, ADDRESS, client=None, request_id="r", trace=TRACE, identity=()
     )
     assert plan.request_head(head, ADDRESS.authority, None, "r", TRACE, "") == expected
 

@@ -9,13 +9,13 @@ from msgspec import structs
 
 from gateway.cors import Standing, Verdict
 from gateway.errors import GatewayError
-from gateway.proxy.decide import Forward, decide, outgoing, request_head
+from gateway.proxy.decide import Matched, decide, outgoing, request_head
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 from gateway.proxy.request_bytes import framing_line, request_bytes
 from gateway.routes import Address
 from tests.system.data_path import TRUSTED
-from tests.test_decide import ADA, BOOK, SITE, STORAGE, TRACE, matched
+from tests.test_decide import BOOK, SITE, STORAGE, TRACE, matched
 
 ADDRESS = Address.of("http://10.0.0.5:8001/base/")
 PARTNER = Verdict(Standing.GRANTED, BOOK, replace(TRUSTED, request_headers=frozenset({"x-partner"})))
@@ -28,11 +28,11 @@ _VALUES = ("a", "b; c=d", "keep-alive", "accept, x-partner", "100-continue", "ä
 _FRAMING = ((), (("Content-Length", "3"),), (("Content-Length", "0"),), (("Transfer-Encoding", "chunked"),))
 
 
-def both(forward: Forward, identity: tuple[tuple[str, str], ...] = ()) -> tuple[bytes, bytes]:
+def both(one: Matched, identity: tuple[tuple[str, str], ...] = ()) -> tuple[bytes, bytes]:
     """As bytes, and as bytes of what goes out."""
-    head = forward.matched.head
-    found = request_head(forward, SITE, ADDRESS, client="::1", request_id="r", trace=TRACE, identity=identity)
-    headers = outgoing(forward, SITE, client="::1", request_id="r", trace=TRACE, identity=identity)
+    head = one.head
+    found = request_head(one, SITE, ADDRESS, client="::1", request_id="r", trace=TRACE, identity=identity)
+    headers = outgoing(one, SITE, client="::1", request_id="r", trace=TRACE, identity=identity)
     line = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)
     query = "" if head.query is None else f"?{head.query}"
     return found, request_bytes(head.method, f"/base/x{query}", headers, ADDRESS, line)
@@ -42,7 +42,7 @@ def both(forward: Forward, identity: tuple[tuple[str, str], ...] = ()) -> tuple[
 def test_who_is_asked(host: str) -> None:
     one = matched(("accept", "a"), ("cookie", "a=1; b=2"))
     kept = replace(STORAGE, host=host, origin="send", request_cookies=frozenset({"b"}))
-    found, expected = both(Forward(structs.replace(one, backend=kept), ADA), (("X-Id", "ada"),))
+    found, expected = both(structs.replace(one, backend=kept), (("X-Id", "ada"),))
     assert found == expected
     assert found.endswith(b"X-Id: ada\r\n\r\n")
 
@@ -50,7 +50,7 @@ def test_who_is_asked(host: str) -> None:
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\rb", "a\nb", "a\0b"])
 def test_no_identity_begins_a_line_of_its_own(value: str) -> None:
     with pytest.raises(ValueError, match="line break"):
-        both(Forward(matched(), ADA), (("X-Id", value),))
+        both(matched(), (("X-Id", value),))
 
 
 @given(
@@ -71,5 +71,5 @@ def test_whatever_a_client_says(
         return
     unread = Head(head.method, head.path, head.query, head.headers, head.length, head.chunked)
     for each in (head, unread):
-        found, expected = both(Forward(structs.replace(one, head=each), None))
+        found, expected = both(structs.replace(one, head=each))
         assert found == expected

@@ -75,7 +75,7 @@ def make_fast(core: Core, wiring: Wiring) -> Fast:
     requests = core.requests
 
     def note(exchange: Exchange, status: int, why: str | None) -> None:
-        matched, began, first = exchange.forward.matched, exchange.began, exchange.first_byte
+        matched, began, first = exchange.matched, exchange.began, exchange.first_byte
         requests.note(
             Ended(
                 exchange.request_id,

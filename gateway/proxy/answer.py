@@ -18,7 +18,7 @@ from gateway.proxy.answer_head import (
     AnswerHead,
     Line,
 )
-from gateway.proxy.decide import Forward, Matched, Site
+from gateway.proxy.decide import Matched, Site
 from gateway.routes import SignInNeed
 
 Headers = tuple[tuple[str, str], ...]
@@ -48,26 +48,25 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         return (*[(line.name, line.value) for line in self.lines], *self.ours)
 
 
-def answer(forward: Forward, site: Site, head: AnswerHead) -> Answer:
+def answer(matched: Matched, site: Site, head: AnswerHead) -> Answer:
     """What is no sound answer is a BackendBrokenError."""
     if not 200 <= head.status <= 599:
         raise BackendBrokenError(f"status {head.status}")
-    private = forward.matched.route.sign_in is not SignInNeed.NONE
+    private = matched.route.sign_in is not SignInNeed.NONE
     ours = _SANDBOXED if not private else _NOT_STORED if head.caching == NO_STORE else _STORED
     lines, is_event_stream = head.lines, False
     if head.caching and private:
         lines = tuple([line for line in lines if line.kind not in _FOR_CACHES])
     if not head.plain:
-        lines = tuple(_passed(lines, head.options, forward, site))
+        lines = tuple(_passed(lines, head.options, matched, site))
         is_event_stream = any(line.kind == EVENTS for line in lines)
     return Answer(head.status, lines, ours, head.length, is_event_stream)
 
 
 def _passed(
-    lines: Sequence[Line], options: frozenset[str], forward: Forward, site: Site
+    lines: Sequence[Line], options: frozenset[str], matched: Matched, site: Site
 ) -> Generator[Line, None, None]:
     """Those that may go on. options: of `Connection`, names of headers among them."""
-    matched = forward.matched
     for line in lines:
         kind = line.kind
         if kind == UPGRADE or line.low in options:

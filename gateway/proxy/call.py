@@ -80,8 +80,7 @@ class Call:
         if self._upload_paused:
             return
         if self._state == _ASKED:
-            # the client's turn now: its own time-outs hold, and the backend's answer may wait for the rest
-            self.deadline = inf
+            self.deadline = inf  # the client's turn now: the backend's answer may wait for the rest
         elif self._state == _ANSWERING and self._is_reading:
             self.deadline = self._owner.clock() + self._owner.timeouts.idle
 
@@ -94,6 +93,8 @@ class Call:
             self._write(LAST)
         if self.inside:
             self._owner.uploaded()
+        elif self._state == _WAITING:
+            self._owner.whole(self)
         if self._state == _ASKED:
             self.deadline = self._owner.clock() + self._owner.timeouts.first_byte
 
@@ -128,12 +129,10 @@ class Call:
     def let_in(self) -> None:
         """It has a place at the bulkhead."""
         self.inside = True
-        if self._has_body and self._uploaded:
-            self._owner.uploaded()
         self._owner.start(self)
 
     def turned_away(self, error: GatewayError) -> None:
-        if self._state != _OVER:
+        if self._state == _WAITING:
             self._fail(error)
 
     def begin(self, address: Address, connecting: asyncio.Task[None]) -> None:
@@ -221,8 +220,8 @@ class Call:
             left_over = self._connection.left_over()  # an early answer, and a reset that a write ran into
             if left_over:
                 self.received(left_over)
-        if self._state == _OVER:
-            return
+        if self._state == _OVER or self._connection is None:
+            return  # or what came was not for us, and it is asked elsewhere
         if self._may_try_again():
             self.fresh = True
             self._again(None)

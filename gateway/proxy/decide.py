@@ -130,7 +130,7 @@ def target(matched: Matched) -> str:
 
 
 def outgoing(
-    forward: Forward,
+    matched: Matched,
     site: Site,
     *,
     client: str | None,
@@ -143,7 +143,6 @@ def outgoing(
     trace: the `traceparent`, the client's own or one that was made.
     identity: under names that the site reserves, so that nothing else has them.
     """
-    matched = forward.matched
     host = host_for(matched, site, None)
     first = () if host is None else (("Host", host),)
     ours = _ours(matched, site, client, request_id, trace)
@@ -151,7 +150,7 @@ def outgoing(
 
 
 def request_head(
-    forward: Forward,
+    matched: Matched,
     site: Site,
     address: Address,
     *,
@@ -161,7 +160,6 @@ def request_head(
     identity: Headers,
 ) -> bytes:
     """The same as bytes, for one of the backend's URLs. Raises ValueError as `request_bytes` does."""
-    matched = forward.matched
     head = matched.head
     host = host_for(matched, site, address.authority)
     framing = framing_line(head.method, head.length if head.has_body else None, chunked=head.chunked)

@@ -19,10 +19,9 @@ from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.call import Call
 from gateway.proxy.chunked import LAST, ChunkedError, Decoder, chunk
 from gateway.proxy.client import Client
-from gateway.proxy.decide import Forward, request_head
+from gateway.proxy.decide import Matched, request_head
 from gateway.proxy.pace import Pace
 from gateway.proxy.wiring import Wiring
-from gateway.records import LiveBook
 from gateway.refusals import json_body, json_headers, reason
 from gateway.routes import Address
 from gateway.telemetry import Log
@@ -56,7 +55,7 @@ class Exchange:
     __slots__ = (
         "_call", "_chunked", "_client", "_counts", "_decoder", "_endless", "_identity", "_keep", "_left",
         "_moved", "_over", "_pace", "_paused", "_shared", "_status", "_turn", "_wiring", "address", "asked",
-        "began", "bytes_in", "bytes_out", "first_byte", "forward", "live", "person", "request_id",
+        "began", "bytes_in", "bytes_out", "first_byte", "known", "matched", "person", "request_id",
         "takes_body", "trace", "verdict",
     )  # fmt: skip
 
@@ -66,7 +65,7 @@ class Exchange:
         self,
         shared: Shared,
         client: Client,
-        forward: Forward,
+        matched: Matched,
         verdict: Verdict,
         known: Known | None,
         identity: Headers,
@@ -76,13 +75,13 @@ class Exchange:
         began: float,
     ) -> None:
         """address: the client's, as trusted proxies tell it. began: when its head was here."""
-        head = forward.matched.head
+        head = matched.head
         self._shared = shared
         self._wiring = shared.wiring
         self._client = client
-        self.forward = forward
+        self.matched = matched
         self.verdict = verdict
-        self.live: LiveBook | None = None if known is None else known.live
+        self.known = known
         self.person = None if known is None else known.person_hash
         self._identity = identity
         self.address = address
@@ -97,7 +96,7 @@ class Exchange:
         self._endless = False
         self._over = False
         self._paused = False  # the backend takes no more of the body for now
-        policy = forward.matched.policy
+        policy = matched.policy
         self._counts = policy is not None and policy.limits.bytes is not None
         self._pace: Pace | None = None  # the client's, while it is its turn
         self._turn = _WAITS
@@ -115,12 +114,12 @@ class Exchange:
 
     def begin(self) -> Self:
         """Ask the backend."""
-        matched = self.forward.matched
+        matched = self.matched
         head = matched.head
         has_body = self.takes_body and not self.switches
         try:
-            if self.live is not None:
-                self._wiring.streams.enter(self, self.live)
+            if self.known is not None:
+                self._wiring.streams.enter(self, self.known)
             if has_body and head.expects_continue:
                 self._client.write(_CONTINUE)
             self._call: Call = self._wiring.upstreams[matched.backend.name].call(
@@ -139,7 +138,7 @@ class Exchange:
 
     def _request_head(self, address: Address) -> bytes:
         return request_head(
-            self.forward,
+            self.matched,
             self._wiring.site,
             address,
             client=self.address,
@@ -167,7 +166,7 @@ class Exchange:
         if payload:
             self.bytes_in += len(payload)
             self._spend(len(payload))
-            if self.bytes_in > self.forward.matched.backend.max_body:
+            if self.bytes_in > self.matched.backend.max_body:
                 self._refuse(PayloadTooLargeError(f"{self.bytes_in} bytes and more", close=True))
                 return b""
             self._call.send(payload)
@@ -217,9 +216,9 @@ class Exchange:
     def answer_head(self, head: AnswerHead, data: bytes, ended: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         if self._over:
             return
-        matched = self.forward.matched
+        matched = self.matched
         try:
-            made = answer(self.forward, self._wiring.site, head)
+            made = answer(self.matched, self._wiring.site, head)
         except BackendBrokenError as error:
             self._call.cancel()
             self.answer_failed(error)
@@ -308,7 +307,7 @@ class Exchange:
     def _may_keep(self) -> bool:
         if self.takes_body or self._client.closing:
             return False
-        head = self.forward.matched.head
+        head = self.matched.head
         said = head.lines("connection")
         return not said or said == _KEEP_ALIVE or "close" not in head.connection
 
@@ -323,7 +322,7 @@ class Exchange:
         body = json_body(error, self.request_id)
         ours = json_headers(error, self._wiring.site.public_url)
         made = Answer(error.status, (), ours, len(body), is_event_stream=False)
-        bodiless = self.forward.matched.head.method == "HEAD"
+        bodiless = self.matched.head.method == "HEAD"
         self._client.write(self._head_bytes(made, bodiless=bodiless) + (b"" if bodiless else body))
         self._end(error.status, reason(error))
         self._client.done(keep=self._keep, left=self._left_over())
@@ -341,19 +340,19 @@ class Exchange:
 
     def _end(self, status: int, why: str | None) -> None:
         self._over = True
-        if self.live is not None:
+        if self.known is not None:
             self._wiring.streams.leave(self)
         if self._endless:
             self._wiring.streams.go(self)
         self._shared.note(self, status, why)
 
     def _head_bytes(self, made: Answer, *, bodiless: bool) -> bytes:
-        embed = self.forward.matched.route.embed
+        embed = self.matched.route.embed
         return self._shared.bytes.head(
             made, self.verdict, self.request_id, embed=embed, bodiless=bodiless, close=not self._keep
         )
 
     def _spend(self, size: int) -> None:
-        matched = self.forward.matched
+        matched = self.matched
         if matched.policy is not None and matched.origin is not None:
             self._wiring.budgets.spend(matched.policy.limits, matched.origin, size)

@@ -29,8 +29,6 @@ from gateway.proxy.wiring import facts, identity_lines
 from gateway.reception import Reception
 from gateway.surfaces import surface_of
 
-_TOLD: Final = 1.0  # seconds in which one sign of life is enough
-
 
 class Aside(NamedTuple):
     """Not this path's. body: its bytes; None: nobody knows."""
@@ -102,21 +100,14 @@ class Fast:
         plan = self._plans.find(head, table, now)
         if plan is None or (head.length or 0) > plan.backend.max_body:
             return None
-        known, person, identity, wiring = None, None, "", self._wiring
+        known, identity, wiring = None, "", self._wiring
         if plan.needs_session:
             known = self._at_hand(plan, head, now)
             if known is None:
                 return None
-            person = known.caller.person
-            if plan.backend.headers:
-                forward = Forward(plan.matched(head), known.caller)
-                lines = identity_lines(wiring, forward, known, None, table.generation)
-                identity = header_text(lines)
-            else:
-                identity = wiring.assertions.line_for(
-                    known, plan.backend, plan.book, table.generation, now
-                ).text
-        wiring.budgets.admit(plan.policy.limits, plan.origin, person)
+            same = known.line_key is plan.identity and known.line_ring is wiring.assertions.ring
+            identity = known.line if same else self._identity(plan, head, known, table.generation, now)
+        wiring.budgets.admit(plan.policy.limits, plan.origin, None, known)
         exchange = PlannedExchange(
             self._shared,
             client,
@@ -142,24 +133,28 @@ class Fast:
                 return None
             value = values[0]
         known = self._sessions.kept(value)
-        if known is None:
+        if known is None or known.admitted is not plan.policy or known.is_guest:
             return None
-        record = known.live.record
-        if known.admitted is not plan.policy or record.origin != plan.origin or now >= record.ends:
+        if known.origin != plan.origin or now >= known.ends or head.lines("x-bookgate-person"):
             return None
-        if known.caller.is_guest or head.lines("x-bookgate-person"):
-            return None
-        if known.sign_in is not None and now >= known.told:
-            known.told = now + _TOLD
-            self._wiring.provider_tokens.seen(known.sign_in)
         return known
+
+    def _identity(self, plan: Plan, head: Head, known: Known, generation: str, now: float) -> str:
+        """The lines that tell a backend who asks, and kept at hand for the next request."""
+        assertions = self._wiring.assertions
+        line = assertions.line_for(known, plan.backend, plan.book, generation, now).text
+        if plan.backend.headers:
+            forward = Forward(plan.matched(head), known.caller)
+            line = header_text(identity_lines(self._wiring, forward, known, None, generation))
+        known.line_key, known.line_ring, known.line = plan.identity, assertions.ring, line
+        return line
 
     def _begin(self, client: Client, data: bytes, head: Head) -> Work | None:
         """None, or a GatewayError: the plain path's."""
         began, table = time.perf_counter(), self._reception.policies.current
         verdict = self._reception.verdict(head.lines("origin"), table)
         step = decide(head, verdict, self._site)
-        self._plans.keep(step, verdict)
+        self._plans.keep(step, verdict, table)
         request = Request(client, data, head, verdict, table.generation, began)
         if isinstance(step, Forward):
             return self._admitted(request, step, None).begin()
@@ -209,8 +204,8 @@ class Fast:
         origin, policy, record, now = verdict.origin, verdict.policy, known.live.record, int(self._clock())
         if origin is None or policy is None:
             return False
-        if known.admitted is policy and record.origin == origin:
-            return now < record.ends  # all else that `admits` asks stays as it is
+        if known.admitted is policy and known.origin == origin:
+            return now < known.ends  # all else that `admits` asks stays as it is
         if not admits(record, origin, policy, now):
             return False
         known.admitted = policy
@@ -229,13 +224,12 @@ class Fast:
         matched = forward.matched
         identity = identity_lines(self._wiring, forward, known, None, request.generation)
         if matched.policy is not None and matched.origin is not None:
-            person = None if known is None else known.caller.person
-            self._wiring.budgets.admit(matched.policy.limits, matched.origin, person)
+            self._wiring.budgets.admit(matched.policy.limits, matched.origin, None, known)
         exchange = SocketExchange if request.head.lines("upgrade") else Exchange  # see _is_plain
         return exchange(
             self._shared,
             request.client,
-            forward,
+            matched,
             request.verdict,
             known,
             identity,

@@ -72,9 +72,9 @@ class SocketExchange(Exchange, asyncio.Protocol):
         return self
 
     def _request_head(self, address: Address) -> bytes:
-        matched = self.forward.matched
+        matched = self.matched
         headers = outgoing(
-            self.forward,
+            self.matched,
             self._wiring.site,
             client=self.address,
             request_id=self.request_id,
@@ -105,7 +105,7 @@ class SocketExchange(Exchange, asyncio.Protocol):
             transport.abort()
             return
         try:
-            made = _switching(head, self.forward.matched)
+            made = _switching(head, self.matched)
         except BackendBrokenError as error:
             transport.abort()
             self.answer_failed(error)

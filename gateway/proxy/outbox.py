@@ -30,11 +30,13 @@ class Outbox:
 
     def _end(self) -> None:
         self.is_open = False
-        waiting, self._waiting = iter(self._waiting), []
-        try:
-            for write in waiting:
+        waiting, self._waiting = self._waiting, []
+        for place, write in enumerate(waiting, 1):
+            try:
                 write()
-        except Exception:
-            for write in waiting:  # one that fails is not to take the others with it
-                self.send(write)
-            raise
+            except Exception:
+                # one that fails is not to take the others with it
+                self._waiting += waiting[place:]
+                self.is_open = True
+                self._loop.call_soon(self._end)
+                raise

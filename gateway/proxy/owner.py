@@ -30,6 +30,9 @@ class Owner(Protocol[Called]):
     def leave_queue(self, call: Called) -> None:
         """It is over, and waits for a place no more."""
 
+    def whole(self, call: Called) -> None:
+        """It waits for a place, and its body is there."""
+
     def uploaded(self) -> None:
         """All of a call's body is there."""
 

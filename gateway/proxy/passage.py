@@ -91,7 +91,7 @@ class Passage:
     def head_for(self, address: Address) -> bytes:
         """The whole head for one of the backend's URLs."""
         return request_head(
-            self.forward,
+            self.forward.matched,
             self._wiring.site,
             address,
             client=self.asked.client,
@@ -103,7 +103,7 @@ class Passage:
     def headers(self) -> Headers:
         """The same for who makes a head of it."""
         return outgoing(
-            self.forward,
+            self.forward.matched,
             self._wiring.site,
             client=self.asked.client,
             request_id=self.asked.id,

@@ -70,7 +70,7 @@ async def _forward(wiring: Wiring, passage: Passage, heads: AnswerBytes) -> web.
         if upload is not None:
             upload.begin(reply.call, reply)
         found = await reply.head
-        made = answer(passage.forward, wiring.site, found)
+        made = answer(passage.forward.matched, wiring.site, found)
         whole = _whole(wiring, passage, reply, made, heads)
         return await Streamed(wiring.streams, passage, reply).relay(made) if whole is None else whole
     finally:

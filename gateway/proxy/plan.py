@@ -4,6 +4,7 @@
 nor is anything of a session, a path or a length: those are asked of each request.
 """
 
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -27,8 +28,9 @@ Key = tuple[str, str, tuple[str | None, ...]]
 class Plan(msgspec.Struct, frozen=True, eq=False):
     """A kind of requests that an origin may make of a route.
 
-    cookie: how the line begins that names a session. names: of the lines that pass. told: our lines that are
-    the same for all of them. base, cut: what the backend's path begins with, in place of so many characters.
+    cookie: how the line begins that names a session. identity: what the line that tells who asks is for.
+    names: of the lines that pass. told: our lines that are the same for all of them. base, cut: what the
+    backend's path begins with, in place of so many characters.
     """
 
     verdict: Verdict
@@ -39,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     book: str | None
     needs_session: bool
     cookie: str
+    identity: tuple[str, str | None, str]
     names: frozenset[str]
     host: str | None  # None: of the URL that is asked
     told: str
@@ -82,13 +85,14 @@ class Plans:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._found: dict[Key, Plan] = {}
+        self._identities: dict[tuple[str, str | None, str], tuple[str, str | None, str]] = {}
         self._table: PolicyTable | None = None
         self._from = self._until = 0.0
 
     def find(self, head: Head, table: PolicyTable, now: float) -> Plan | None:
         """What was decided of such a request; None: it is to be decided. now: Unix seconds."""
         if table is not self._table or not self._from <= now < self._until:
-            self._found.clear()
+            self._forget()
             self._table, self._from = table, now // _DAY * _DAY
             self._until = self._from + _DAY
         path = head.path
@@ -97,7 +101,7 @@ class Plans:
         route = self._site.routes.find(path)
         return None if route is None else self._found.get((head.method, route.path, head.marks))
 
-    def keep(self, step: Forward | NeedSession, verdict: Verdict) -> None:
+    def keep(self, step: Forward | NeedSession, verdict: Verdict, table: PolicyTable) -> None:
         """Remembers what was just decided, where it can be told of others by what they say."""
         matched = step.matched
         head, origin, policy, backend = matched.head, matched.origin, matched.policy, matched.backend
@@ -106,17 +110,18 @@ class Plans:
         if backend.request_cookies or backend.provider_token is not None:
             return
         if len(self._found) >= MOST:
-            self._found.clear()
+            self._forget()
         also = policy.request_headers
         self._found[head.method, matched.route.path, head.marks] = Plan(
             verdict=verdict,
             route=matched.route,
             backend=backend,
             policy=policy,
-            origin=origin,
+            origin=intern(origin),
             book=matched.book,
             needs_session=isinstance(step, NeedSession),
             cookie=f"{book_name(origin)}=",
+            identity=self._same((backend.name, matched.book, table.generation)),
             names=passing(head, also, self._site.reserved),
             host=host_for(matched, self._site, None),
             told="".join([f"{name}: {value}\r\n" for name, value in self._site.forwarded]),
@@ -124,3 +129,11 @@ class Plans:
             base=backend.base,
             cut=len(matched.route.path) if matched.route.strip else 1,
         )
+
+    def _same(self, key: tuple[str, str | None, str]) -> tuple[str, str | None, str]:
+        """One object for all plans: told apart from others without a look into it."""
+        return self._identities.setdefault(key, key)
+
+    def _forget(self) -> None:
+        self._found.clear()
+        self._identities.clear()

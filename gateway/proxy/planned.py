@@ -2,7 +2,6 @@
 
 from gateway.known import Known
 from gateway.proxy.client import Client
-from gateway.proxy.decide import Forward
 from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.head import Head
 from gateway.proxy.plan import Plan
@@ -27,14 +26,14 @@ class PlannedExchange(Exchange):
         trace: str,
         began: float,
     ) -> None:
-        forward = Forward(plan.matched(head), None if known is None else known.caller)
-        super().__init__(shared, client, forward, plan.verdict, known, (), address, request_id, trace, began)
+        matched = plan.matched(head)
+        super().__init__(shared, client, matched, plan.verdict, known, (), address, request_id, trace, began)
         self._plan = plan
         self._told = identity
 
     def _request_head(self, address: Address) -> bytes:
         return self._plan.request_head(
-            self.forward.matched.head,
+            self.matched.head,
             address.authority,
             self.address,
             self.request_id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gateway.errors import StoreUnavailableError
+from gateway.known import Known
 from gateway.records import LiveBook
 
 EVERY: Final = 1.0  # seconds between two looks at every open stream's session
@@ -58,16 +59,16 @@ class Streams:
         self._every = every
         # Nearly all that is opened ends before anybody asks for it: only what is asked for finds its way
         # into the index.
-        self._fresh: dict[Stream, LiveBook] = {}
+        self._fresh: dict[Stream, LiveBook | Known] = {}
         self._kept: dict[Stream, _Kept] = {}
         self._by_key: dict[str, set[Stream]] = {}
         self._endless: set[Endless] = set()
         self._ended = False
         self.keeps = True  # connections, after their requests
 
-    def enter(self, stream: Stream, live: LiveBook) -> None:
+    def enter(self, stream: Stream, session: LiveBook | Known) -> None:
         """Registers what is opened in a session's name, until it leaves."""
-        self._fresh[stream] = live
+        self._fresh[stream] = session
 
     def leave(self, stream: Stream) -> None:
         """Harmless when it was never there."""
@@ -177,7 +178,8 @@ class Streams:
 
     def _settle(self) -> None:
         """What is fresh can be found by its keys from now on."""
-        for stream, live in self._fresh.items():
+        for stream, session in self._fresh.items():
+            live = session.live if isinstance(session, Known) else session
             self._kept[stream] = _Kept(live)
             for key in live.ended_by:
                 self._by_key.setdefault(key, set()).add(stream)

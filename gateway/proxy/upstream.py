@@ -126,11 +126,7 @@ class Upstream:
             call.inside = True
             self.start(call)
             return call
-        try:
-            if bulkhead.enter(call, self.clock(), uploads=has_body):
-                call.let_in()
-        except BackendBusyError as busy:
-            asyncio.get_running_loop().call_soon(call.turned_away, busy)
+        self._enter(call, uploads=has_body)
         return call
 
     def ask(self, head: Callable[[Address], bytes], *, method: str, has_body: bool, chunked: bool) -> Reply:
@@ -212,6 +208,17 @@ class Upstream:
     def leave_queue(self, call: Call) -> None:
         self._calls.discard(call)
         self.bulkhead.give_up(call)
+
+    def whole(self, call: Call) -> None:
+        self.bulkhead.give_up(call)
+        self._enter(call, uploads=False)
+
+    def _enter(self, call: Call, *, uploads: bool) -> None:
+        try:
+            if self.bulkhead.enter(call, self.clock(), uploads=uploads):
+                call.let_in()
+        except BackendBusyError as busy:
+            asyncio.get_running_loop().call_soon(call.turned_away, busy)
 
     def uploaded(self) -> None:
         self.bulkhead.uploaded()

@@ -14,6 +14,7 @@ from typing import Final, cast
 from gateway.proxy.client import Work
 from gateway.proxy.delivery import has_left, reset, undelivered
 from gateway.proxy.fast import Aside, Fast
+from gateway.proxy.pace import RATE
 from gateway.server.addresses import Addresses
 from gateway.server.connection import Connection
 from gateway.server.times import KEEP_ALIVE
@@ -22,7 +23,7 @@ TICK: Final = 0.5  # seconds between two looks at all connections
 HELD: Final = 1 << 16  # bytes of further requests that wait for the one before
 LINGER: Final = 5.0  # seconds in which a client that was answered early may notice
 LINGERING: Final = 1 << 20  # bytes of its body that are read and dropped meanwhile
-UNREAD: Final = 30.0  # seconds in which a client takes something of what it asked for
+UNREAD: Final = 30.0  # seconds between two looks at what a client has taken of what it asked for
 
 # What no canonical head has, whatever follows: it need not be waited for.
 _HOPELESS: Final = re.compile(rb"\r[^\n]|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -380,7 +381,7 @@ class Front(asyncio.Protocol):
             self.force_close()
             return
         left = self.undelivered
-        if left >= (self._owed or 0):
+        if left > max(0, (self._owed or 0) - int(RATE * UNREAD)):
             self.reset()
         self._owed = left
         self.due = self._fronts.now + UNREAD

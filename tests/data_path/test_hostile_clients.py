@@ -13,8 +13,8 @@ from gateway.errors import BackendBrokenError
 from gateway.proxy.answer_head import read_answer
 from gateway.proxy.canonical import read_request
 from gateway.proxy.fields import Lines
-from tests.data_path.both_ways import WAYS
-from tests.data_path.talk import LIMIT
+from tests.data_path.both_ways import WAYS, BothWays
+from tests.data_path.talk import LIMIT, Talk
 from tests.system.data_path import backend, data_path, head
 from tests.system.echo_socket import handshake
 from tests.system.raw_client import RawClient
@@ -106,8 +106,9 @@ def test_a_line_of_blanks_costs_no_more_than_another(line: bytes) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("method", "body"), [("GET", b""), ("POST", b"work")])
 async def test_nobody_s_bodies_that_never_come_leave_room_for_others(
-    recorder: RecordingBackend, way: str
+    recorder: RecordingBackend, way: str, method: str, body: bytes
 ) -> None:
     """No session, no origin, so no budget counts them; each may stall for half a minute."""
     async with data_path(backend(recorder.url), way=way) as path, asyncio.timeout(LIMIT):
@@ -117,7 +118,28 @@ async def test_nobody_s_bodies_that_never_come_leave_room_for_others(
         for client in crowd:
             await client.send(stalled)
         await asyncio.sleep(0.5)
-        answer = await path.ask()
+        answer = await path.ask("/storage/x", f"Content-Length: {len(body)}", method=method, body=body)
         for client in crowd:
             client.reset()
     assert answer.status == 200
+
+
+SMUGGLED = head("/storage/smuggled")
+UPGRADES = ["h2c", "TLS/1.0", "tcp", "h2c, websocket", "websocket", "WebSocket", "x"]
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
+@pytest.mark.parametrize("target", ["/storage/x", "/public/x", "/nothing"])
+async def test_a_body_behind_an_upgrade_that_is_not_taken_is_no_request(
+    both: BothWays, upgrade: str, target: str
+) -> None:
+    lines = (f"Upgrade: {upgrade}", "Connection: Upgrade")
+    work = head("/storage/x", f"Content-Length: {len(SMUGGLED)}", method="POST")
+    own = head(target, *lines, f"Content-Length: {len(SMUGGLED)}", method="POST")
+    for talk in (
+        Talk((head(target, *lines) + work, SMUGGLED), pipelined=True),
+        Talk((own, SMUGGLED), pipelined=True),
+        Talk((own + SMUGGLED, LAST), pipelined=True),
+    ):
+        seen = await both.same(talk)
+        assert not [one for one in seen.received if b"smuggled" in one.first]
