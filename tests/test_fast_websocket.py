@@ -35,6 +35,7 @@ NO_MASK = bytes(4)
 PING, PING_MASKED = b"\x89\x00", b"\x89\x80" + NO_MASK
 PONG, PONG_MASKED = b"\x8a\x00", b"\x8a\x80" + NO_MASK
 ASKS, ANSWERS = b"\x81\x82mask\x05\x06", b"\x81\x02ok"  # a frame of the client's, one of the backend's
+LONG = b"\x82\x7e" + (1000).to_bytes(2)  # the head of a long frame of the backend's
 BEGINS = b"\x01\x02ok"  # the first frame of a message
 
 
@@ -239,6 +240,35 @@ async def test_who_reads_nothing_of_what_waits_for_it_is_cut_off(socket: Talk) -
         await asyncio.wait_for(pouring, 20)
     await left(socket.backend.reader)
     await until(lambda: socket.front not in socket.fronts.open, 20)
+
+
+async def test_who_takes_a_long_message_is_there_though_there_is_no_place_for_a_ping(socket: Talk) -> None:
+    await socket.down(LONG)
+    for _ in range(5):
+        socket.pass_time(HEARTBEAT - 1)
+        await socket.down(b"x" * 200)
+    socket.pass_time(1)
+    await socket.reached_client(PING)
+    socket.pass_time(GONE - HEARTBEAT - 1)
+    await socket.down(ANSWERS)
+    socket.pass_time(1)
+    await socket.ended(client=goodbye(GOING_AWAY), backend=AWAY)
+
+
+async def test_who_is_not_read_from_is_not_silent(socket: Talk) -> None:
+    transport = socket.backend.writer.transport
+    transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
+    message = b"\x82\xff" + (1 << 21).to_bytes(8) + bytes(4 + (1 << 21))
+    sending = asyncio.create_task(socket.client.send(message * 20))
+    await until(lambda: socket.front.paused, 20)
+    for _ in range(5):
+        socket.pass_time(HEARTBEAT - 1)
+        await socket.down(ANSWERS)
+    assert not sending.done()
+    transport.resume_reading()  # type: ignore[attr-defined]
+    for _ in range(20):
+        await socket.reached_backend(message)
+    await sending
 
 
 # --- the session ends, the gateway stops

@@ -66,6 +66,7 @@ def test_borders_are_found_wherever_the_bytes_were_cut(frames: list[bytes], step
     for first in range(0, len(data), step):
         followed.feed(data[first : first + step])
         position = min(first + step, len(data))
+        assert followed.within is (position not in ends)
         closed = frames[-1][0] & 15 == CLOSE and position > len(data) - len(frames[-1])
         if not closed:
             assert followed.at_border is (position in ends)

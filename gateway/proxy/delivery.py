@@ -22,7 +22,7 @@ def undelivered(transport: asyncio.Transport) -> int:
     The socket's own buffer may be megabytes: what it takes says little, and late (tcp(7), SIOCOUTQ).
     """
     left = transport.get_write_buffer_size()
-    with suppress(OSError):  # it is closed, or no socket of a kind that tells
+    with suppress(OSError, ValueError):  # it is closed, or no socket of a kind that tells
         queued = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
         left += int.from_bytes(queued, "little")
     return left

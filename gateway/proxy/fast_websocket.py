@@ -30,14 +30,14 @@ _RESTARTS: Final = b"the gateway restarts"
 
 
 class _End:
-    """One end of a socket, as `look` sees it. heard: when it said something, by the loop's clock."""
+    """One end of a socket, as `look` sees it. heard, pinged: when, by the loop's clock."""
 
     __slots__ = ("bytes", "heard", "pinged")
 
     def __init__(self) -> None:
         self.bytes = -1  # that had come from it at the last look
         self.heard = 0.0
-        self.pinged = False
+        self.pinged: float | None = None
 
 
 class SocketExchange(Exchange, asyncio.Protocol):
@@ -272,14 +272,21 @@ class SocketExchange(Exchange, asyncio.Protocol):
             self._spend(size)
 
     def _look_at_silence(self, now: float) -> None:
-        ends = ((self._client_end, self.bytes_in), (self._backend_end, self.bytes_out))
-        for end, size in ends:
-            if end.bytes != size:
-                end.bytes, end.heard, end.pinged = size, now, False
-            elif now - end.heard >= GONE:
+        """An end is asked whether it is there, where there is a place; within its own frame it owes the rest.
+
+        Who is not read from is not silent, and who takes a long message is left to its pace.
+        """
+        ends = (
+            (self._client_end, self.bytes_in, self._paused, self._said),
+            (self._backend_end, self.bytes_out, self._client.full, self._told),
+        )
+        for end, size, is_paused, frames in ends:
+            if end.bytes != size or is_paused:
+                end.bytes, end.heard, end.pinged = size, now, None
+            elif now - end.heard >= GONE and (frames.within or _is_unanswered(end, now)):
                 self._part(GOING_AWAY, b"", "silent")
-            elif now - end.heard >= HEARTBEAT and not end.pinged:
-                end.pinged = self._ping(end)
+            elif now - end.heard >= HEARTBEAT and end.pinged is None and self._ping(end):
+                end.pinged = now
 
     def _ping(self, end: _End) -> bool:
         """Between two frames that it is told; False: there is no place now."""
@@ -296,6 +303,10 @@ class SocketExchange(Exchange, asyncio.Protocol):
     def _stalled(self, turn: int) -> None:
         self._close_backend(self._farewell())
         super()._stalled(turn)
+
+
+def _is_unanswered(end: _End, now: float) -> bool:
+    return end.pinged is not None and now - end.pinged >= GONE - HEARTBEAT
 
 
 def _key(matched: Matched) -> str:

@@ -48,6 +48,11 @@ class Frames:
         return not self._left and not self._head and not self.closed
 
     @property
+    def within(self) -> bool:
+        """Whether a frame has begun that has not ended."""
+        return bool(self._left or self._head)
+
+    @property
     def ended(self) -> bool:
         return self.closed and not self._left
 

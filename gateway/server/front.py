@@ -225,6 +225,9 @@ class Front(asyncio.Protocol):
         self.resume_reading()
         if held and (rest := work.received(held)):
             self.buffer = rest + self.buffer
+        elif work.takes_body and self.buffer:  # of a socket that is to be: it has no body, and yet goes on
+            data, self.buffer = self.buffer, b""
+            self.buffer = work.received(data)
 
     def hand_over(self, data: bytes, length: int | None) -> None:
         """An exchange that came to nothing: its bytes go to aiohttp, with all that came behind.

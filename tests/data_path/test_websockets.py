@@ -217,9 +217,10 @@ async def test_what_is_said_with_the_answer_arrives() -> None:
     assert seen.client.messages == ((TEXT, b"at once"), (TEXT, b"then"))
 
 
-async def test_what_is_said_before_the_answer_arrives() -> None:
+@pytest.mark.parametrize("target", ["/storage/live", "/public/live"])
+async def test_what_is_said_before_the_answer_arrives(target: str) -> None:
     early = frame(TEXT, b"early", masked=True)
-    meeting = Meeting(says("client", (TEXT, b"then")), early=early, target="/public/live")
+    meeting = Meeting(says("client", (TEXT, b"then")), early=early, target=target)
     seen = await same(meeting, lambda outcome: (outcome.client, outcome.backend))
     assert seen.backend.messages == ((TEXT, b"early"), (TEXT, b"then"))
 
