@@ -334,6 +334,26 @@ async def test_what_comes_after_the_end_goes_nowhere(socket: Talk) -> None:
 # --- goodbyes
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param((b"\x88\x82" + NO_MASK + (4401).to_bytes(2),), id="a goodbye"),
+        pytest.param((b"\x88\x82" + NO_MASK, (4401).to_bytes(2)), id="in two halves"),
+        pytest.param((ASKS + b"\x88\x80" + NO_MASK,), id="after a last message"),
+        pytest.param((b"\xff\x00",), id="what is no frame"),
+    ],
+)
+async def test_who_was_told_goodbye_and_says_it_too_waits_for_nobody(
+    socket: Talk, answer: tuple[bytes, ...]
+) -> None:
+    socket.end_session()
+    await socket.reached_client(ENDED)
+    for part in answer:
+        await socket.client.send(part)
+        await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(left(socket.client.reader), 2) == b""  # LINGER would be five seconds
+
+
 async def test_two_goodbyes_end_both_connections(socket: Talk) -> None:
     await socket.up(b"\x88\x82" + NO_MASK + (4000).to_bytes(2))
     await socket.down(goodbye(4000))

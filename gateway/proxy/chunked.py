@@ -1,6 +1,7 @@
 """Chunked framing (RFC 9112 section 7.1): read strictly, written plainly."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 LAST: Final = b"0\r\n\r\n"
@@ -9,6 +10,9 @@ _TRAILERS: Final = 1 << 14  # bytes of all trailers
 _TRAILER: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e\x80-\xff]*")
 # bare CR is what splits messages between two readers; extensions are dropped, so their form does not matter
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n\x00]*)?")
+
+
+_SHORT: Final = 18  # bytes of a size line without extensions
 
 
 class ChunkedError(Exception):
@@ -34,6 +38,12 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """The payload in these bytes; raises ChunkedError. Not to be called after the end."""
+        if not self._left and not self._held and self._trailers < 0:
+            end = data.find(b"\r\n", 0, _SHORT)
+            size = _size(data[:end]) if end > 0 else 0
+            if size and len(data) == end + size + 4 and data.endswith(b"\r\n"):
+                self.rest = b""
+                return data[end + 2 : -2]  # nearly always: a backend writes chunk by chunk
         if self._held:
             data, self._held = self._held + data, b""
         at, size, found = 0, len(data), []
@@ -77,11 +87,11 @@ class Decoder:
         return end + 1
 
     def _take_size(self, line: bytes) -> None:
-        size = _SIZE.fullmatch(line)
+        size = _size(line)
         if size is None:
             raise ChunkedError(f"size {line[:64]!r}")
-        if count := int(size[1], 16):
-            self._left = count + 2
+        if size:
+            self._left = size + 2
         else:
             self._trailers = 0
 
@@ -94,3 +104,10 @@ class Decoder:
             raise ChunkedError("long trailers")
         if _TRAILER.fullmatch(line) is None:
             raise ChunkedError(f"trailer {line[:64]!r}")
+
+
+@lru_cache(maxsize=1024)
+def _size(line: bytes) -> int | None:
+    """What a size line says; None: it is none."""
+    found = _SIZE.fullmatch(line)
+    return None if found is None else int(found[1], 16)

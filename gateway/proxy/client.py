@@ -1,5 +1,6 @@
 """The connection that a request came on, and what it is busy with, as they see each other."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -27,8 +28,11 @@ class Client(Protocol):
     def reset(self) -> None:
         """The same to a client that does not read."""
 
-    def done(self, *, keep: bool, left: int | None) -> None:
-        """The exchange is over. left: bytes of its body that did not come; None: nobody knows."""
+    def done(self, *, keep: bool, left: int | None, hears_end: Callable[[bytes], bool] | None = None) -> None:
+        """The exchange is over. left: bytes of its body that did not come; None: nobody knows.
+
+        hears_end: told what still comes, whether that is all.
+        """
 
     def go_on(self, work: "Work", held: bytes) -> None:
         """What was asked about is forwarded. held: what came of its body."""

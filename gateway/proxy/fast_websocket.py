@@ -213,9 +213,17 @@ class SocketExchange(Exchange, asyncio.Protocol):
         if to_client:
             self._client.write(close_frame(code, reason, masked=False))
         if to_client or self._told.ended:
-            self._client.done(keep=False, left=None)
+            self._client.done(keep=False, left=None, hears_end=self._hears_goodbye)
         else:
             self._client.abort()  # in the middle of a frame there is no word to say
+
+    def _hears_goodbye(self, data: bytes) -> bool:
+        """Whether both have said it: its client waits for the end then (RFC 6455 section 7.1.1)."""
+        try:
+            self._said.feed(data)
+        except FrameError:
+            return True
+        return self._said.ended
 
     def _end(self, status: int, why: str | None) -> None:
         self._spend_since()

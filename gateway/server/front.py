@@ -91,8 +91,8 @@ class Front(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_answers", "_crowded", "_ending", "_exchange", "_fronts", "_owed", "_transport", "_whose", "buffer",
-        "due", "full", "paused", "peer", "stock",
+        "_answers", "_crowded", "_ending", "_exchange", "_fronts", "_hears_end", "_owed", "_transport",
+        "_whose", "buffer", "due", "full", "paused", "peer", "stock",
     )  # fmt: skip
 
     def __init__(self, fronts: Fronts) -> None:
@@ -104,6 +104,7 @@ class Front(asyncio.Protocol):
         # At the end: of bytes that the client has not taken.
         self._owed: int | None = 0
         self._ending = False
+        self._hears_end: Callable[[bytes], bool] | None = None
         self._answers = b""  # that go out at the end of this turn
         self.paused = False  # nothing is read
         self.full = False  # the client takes nothing at the moment
@@ -136,7 +137,7 @@ class Front(asyncio.Protocol):
             if data:
                 self._hold(data)
         elif self._ending:
-            self._drop(len(data))
+            self._drop(data)
         elif self.stock is not None and not self._is_done(self.stock):
             self._feed(self.stock, data)
         elif self.full:
@@ -267,8 +268,10 @@ class Front(asyncio.Protocol):
             self.stock.leave()
             self.stock = None
 
-    def done(self, *, keep: bool, left: int | None = 0) -> None:
-        """The exchange has ended. left: bytes of its body that did not come yet; None: nobody knows."""
+    def done(
+        self, *, keep: bool, left: int | None = 0, hears_end: Callable[[bytes], bool] | None = None
+    ) -> None:
+        """The exchange has ended: see `Client`."""
         self._exchange = None
         if keep:
             self.due = self._fronts.idle_until
@@ -282,6 +285,7 @@ class Front(asyncio.Protocol):
             # closed under what is still sent, the connection would be reset, and the answer lost with it
             self._ending, self.buffer = True, b""
             self.resume_reading()
+            self._hears_end = hears_end
             self._owed = LINGERING if left is None else min(left, LINGERING)
             self.due = self._fronts.now + LINGER
 
@@ -292,9 +296,9 @@ class Front(asyncio.Protocol):
             self.resume_reading()
             self._read(data, 0)
 
-    def _drop(self, size: int) -> None:
-        self._owed = (self._owed or 0) - size
-        if self._owed <= 0:
+    def _drop(self, data: bytes) -> None:
+        self._owed = (self._owed or 0) - len(data)
+        if self._owed <= 0 or (self._hears_end is not None and self._hears_end(data)):
             self.force_close()
 
     # --- what an exchange asks of it, and who ends the gateway
