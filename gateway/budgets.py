@@ -140,8 +140,6 @@ class Budgets:
         if found is None:
             _halve(self._origins)
             found = self._origins[origin] = _Origin(limits)
-        elif found.limits is limits:
-            return found
         found.limits = limits
         requests = limits.per_origin or self._defaults.per_origin
         found.requests = None if requests is None else _bucket("origin", origin, requests, found.requests)

@@ -74,6 +74,14 @@ def test_named_cookies_pass() -> None:
     assert headers == (("Set-Cookie", "a = 1; Path=/"), SANDBOX)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"), [("/base/v1/x", "/storage/v1/x"), ("http://10.0.0.5:8001/elsewhere", None)]
+)
+def test_its_own_addresses_are_told_in_public_terms(said: str, told: str | None) -> None:
+    headers = made(f"Location: {said}", path="/storage/x", rewrite_location=True).headers
+    assert dict(headers).get("Location") == told
+
+
 def test_a_backend_s_own_policy_stays_beside_ours() -> None:
     assert made("Content-Security-Policy: default-src 'none'").headers == (
         ("Content-Security-Policy", "default-src 'none'"),

@@ -6,7 +6,7 @@ from gateway import budgets
 from gateway.budgets import Budgets
 from gateway.errors import TooManyRequestsError
 from gateway.origins import Limits, Rate
-from gateway.token_bucket import PART
+from gateway.token_bucket import PART, Bucket
 
 BOOK, OTHER = "https://book.example", "https://other.example"
 
@@ -49,6 +49,29 @@ def test_ten_seconds_worth_at_once_then_by_the_rate() -> None:
     clock.now += 0.2
     assert refused(asked, limits, "ada") is None
     assert refused(asked, limits, "ada") == 1
+
+
+class Seat:
+    """Of a person at an origin."""
+
+    def __init__(self, person: str) -> None:
+        self.person = person
+        self.bucket: Bucket | None = None
+        self.limits: Limits | None = None
+
+
+def test_a_person_with_the_bucket_at_hand_has_no_other() -> None:
+    asked, limits, seat = Budgets(Limits(), Clock()), Limits(per_person=Rate(5, 1)), Seat("ada")
+    for number in range(50):
+        if number % 2:
+            asked.admit(limits, BOOK, "ada")
+        else:
+            asked.admit(limits, BOOK, None, seat)
+    for each in (seat, Seat("ada")):
+        with pytest.raises(TooManyRequestsError):
+            asked.admit(limits, BOOK, None, each)
+    asked.admit(limits, BOOK, None, Seat("bob"))
+    asked.admit(Limits(), BOOK, None, seat)  # by another policy
 
 
 def test_a_long_window_is_the_burst() -> None:

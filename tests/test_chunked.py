@@ -23,6 +23,7 @@ def decoded(*pieces: bytes) -> tuple[bytes, bool, bytes]:
         pytest.param(b"000A\r\n0123456789\r\n0\r\n\r\nHTTP", b"0123456789", True, b"HTTP", id="what follows"),
         pytest.param(b"4;a=b\r\nwork\r\n0;x\r\n\r\n", b"work", True, b"", id="extensions"),
         pytest.param(b"1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\n", b"x", True, b"", id="trailers"),
+        pytest.param(b"4\r\nwork\r\n", b"work", False, b"", id="one whole chunk"),
         pytest.param(b"4\r\nwo", b"wo", False, b"", id="not yet"),
         pytest.param(b"4\r\nwork", b"work", False, b"", id="without its end"),
         pytest.param(b"4", b"", False, b"", id="half a line"),
