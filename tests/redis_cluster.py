@@ -8,7 +8,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Self
 
-from tests.redis_server import RedisServer, free_ports
+from tests.ports import free_ports
+from tests.redis_server import RedisServer
 
 _SLOTS = ("0-5460", "5461-10922", "10923-16383")
 _QUICK = ("repl-diskless-sync-delay 0", "repl-ping-replica-period 1", "cluster-node-timeout 1000")

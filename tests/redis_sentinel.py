@@ -7,7 +7,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Self
 
-from tests.redis_server import RedisServer, free_ports
+from tests.ports import free_ports
+from tests.redis_server import RedisServer
 
 _SERVICE = "main"
 _WORD = "redis-word"

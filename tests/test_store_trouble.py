@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 
 from gateway.errors import StoreUnavailableError
 from gateway.store import CONNECTIONS, Store
+from tests.ports import free_ports
 from tests.redis_kinds import tls_settings
-from tests.redis_server import RedisServer, free_ports
+from tests.redis_server import RedisServer
 from tests.tcp_proxy import TcpProxy, tcp_proxy
 
 ANSWER = 1.0  # seconds: the rule for every answer; the deadline is a quarter of it

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from tests.browser.names import (
     SHELF,
     TRUSTED,
 )
+from tests.ports import free_port, free_ports
 from tests.providers_fixture import IndependentProvider, ServerOfItsOwn, independent_provider
 from tests.redis_server import RedisServer
 
@@ -100,12 +100,6 @@ class House:
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 class Program:
@@ -209,7 +203,7 @@ def _start(
     redis: RedisServer,
     books: BookServer,
 ) -> dict[str, Program]:
-    private, storage, analytics, live = (free_port() for _ in range(4))
+    private, storage, analytics, live = free_ports(4)
     gateway = f"https://{GATEWAY}:{port}"
     site = Site(
         public_url=gateway,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests import dev_process
 from tests.browser.conftest import NewReader
-from tests.system.house import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "examples" / "book"

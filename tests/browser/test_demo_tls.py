@@ -9,7 +9,7 @@ from tests.browser.chromium import Chromium
 from tests.browser.reader import Browser, Reader
 from tests.browser.setting import Engine, Setting
 from tests.browser.webkit import WebKit
-from tests.system.house import free_port
+from tests.ports import free_port
 
 BOOK = Path(__file__).parents[2] / "examples" / "book"
 

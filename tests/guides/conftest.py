@@ -14,7 +14,7 @@ import pytest
 from tests import dev_process
 from tests.browser.conftest import certificates, hosts, new_reader, screen, setting
 from tests.guides.books import EXAMPLES, Book, build
-from tests.system.house import free_port
+from tests.ports import free_port
 
 __all__ = ["certificates", "hosts", "new_reader", "screen", "setting"]
 

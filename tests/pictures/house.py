@@ -1,8 +1,7 @@
 """What the pictures show: a gateway, a provider and the demo book on loopback; every kind of origin."""
 
-import socket
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from secrets import token_hex
 
 from tests.browser.book_server import ROOT
 from tests.browser.house import process
+from tests.ports import free_ports
 from tests.redis_server import RedisServer
 
 TRUSTED = "https://books.example.edu"
@@ -111,18 +111,11 @@ class House:
                 connection.execute("ROLLBACK")
 
 
-def _free_ports(names: Sequence[str]) -> dict[str, int]:
-    """All held until each has its own."""
-    with ExitStack() as probes:
-        held = {name: probes.enter_context(socket.create_server(("127.0.0.1", 0))) for name in names}
-        return {name: int(probe.getsockname()[1]) for name, probe in held.items()}
-
-
 @contextmanager
 def open_house(folder: Path) -> Generator[House]:
     """Everything started, on free ports, with its files in `folder`; all of it ends with the block."""
     names = ("port", "private", "provider", "book", "storage", "analytics", "nobody")
-    ports = _free_ports(names)
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     gateway, provider = (f"http://127.0.0.1:{ports[name]}" for name in ("port", "provider"))
     book, ready = f"http://localhost:{ports['book']}", f"http://127.0.0.1:{ports['private']}/health/ready"
     for name in ("root", "people", "research"):

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import socket
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -24,6 +23,7 @@ from gateway.server.run import public_runner
 from gateway.signing_keys import Rotation
 from gateway.telemetry import make_log
 from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
+from tests.ports import free_port
 from tests.system.data_path import DEFAULT
 from tests.system.reader import Reader
 from tests.system.recording_backend import Received, RecordingBackend, recording_backend
@@ -150,13 +150,6 @@ def subject(received: Received) -> str:
     found = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
     assert isinstance(found, str)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-        assert isinstance(port, int)
-        return port
 
 
 @asynccontextmanager

@@ -23,7 +23,8 @@ from backends.storage.internal_api import InternalApi
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 from gateway.telemetry import make_log
-from tests.system.house import CONSENT, MIRROR, TRUSTED, House, free_port, open_house
+from tests.ports import free_port
+from tests.system.house import CONSENT, MIRROR, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader, refused
 
 EVENT = {

@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.system.guests import ITEM, begin, sign_in
-from tests.system.house import TRUSTED, House, free_port, open_house
+from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
 from tests.system.test_books_calls import storage_at
 

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from tests.ports import free_port
 from tests.providers_fixture import IndependentProvider, independent_provider
 from tests.providers_fixture import Visitor as AtProvider
-from tests.system.house import TRUSTED, House, free_port, open_house
+from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Flow, Reader
 
 ITEM = "/storage/v1/items/a"

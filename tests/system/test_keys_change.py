@@ -15,10 +15,11 @@ from gateway.config import key_file
 from gateway.sealing import key_id
 from gateway.signing_keys import Rotation
 from tests.lying_provider import SECRET
+from tests.ports import free_port
 from tests.reliability.traffic import Traffic, traffic
 from tests.reliability.workers import Workers, open_workers
 from tests.system.guests import ITEM
-from tests.system.house import TRUSTED, House, free_port, open_house
+from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Flow, Reader
 from tests.system.test_books_calls import storage_at
 

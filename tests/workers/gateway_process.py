@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 
 from tests.lying_provider import CLIENT_ID, SECRET, LyingProvider, lying_provider
-from tests.system.house import ORIGINS, free_port
+from tests.ports import free_port
+from tests.system.house import ORIGINS
 from tests.system.reader import Reader
 from tests.system.recording_backend import RecordingBackend, recording_backend
 
