@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from gateway import devices
 from gateway.authorize_rules import parameters, parse_client_id
 from gateway.errors import (
     CrossSiteRefusedError,
@@ -16,6 +15,7 @@ from gateway.errors import (
     ProviderUnavailableError,
 )
 from gateway.forms import read_form
+from gateway.pages.arrivals import Arrival, begin_session, go_on
 from gateway.pages.authorize import Handler
 from gateway.pages.flow import (
     Parts,
@@ -23,21 +23,17 @@ from gateway.pages.flow import (
     ask_who,
     declined,
     policy_of,
-    proceed,
     sign_in_page,
     start_login,
     unavailable,
     ways_in,
 )
-from gateway.pages.shell import has_dead_cookie, old_cookie, replace_session
+from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
 from gateway.providers import Expected
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import ASKED
 from gateway.session_ids import provider_session
-from gateway.telemetry import AUDIT, Audited
-
-ACCOUNT = "/auth/account"
 
 
 def login_handler(parts: Parts) -> Handler:
@@ -170,28 +166,17 @@ def continue_handler(parts: Parts) -> Handler:
         person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
         await parts.grants.limit("person", person.id, parts.limits.per_person)
         await parts.transactions.take(Continuation, transaction, request)
-        live = await parts.sessions.begin_sign_in(
-            person.id,
-            person.name,
-            known.provider,
-            known.auth_time,
-            claims=known.claims,
+        arrival = Arrival(
+            person=person,
+            way=known.provider,
+            auth_time=known.auth_time,
             own_device=known.own_device,
-            replaces=await old_cookie(request),
-            device=devices.name_of(request.headers.get("User-Agent")),
+            claims=known.claims,
             provider_session=known.provider_session,
+            tokens=known.tokens,
         )
-        request[AUDIT].note(Audited.SIGN_IN, who=person.id, provider=known.provider, session=live.key)
-        await replace_session(request, live)
-        if known.tokens is not None:
-            await parts.provider_tokens.keep(live, known.tokens)
-        if known.authorization is None:
-            response = web.Response(status=303, headers={"Location": ACCOUNT, "Cache-Control": "no-store"})
-        else:
-            asked = await parts.transactions.take(Authorization, known.authorization, request)
-            asked = msgspec.structs.replace(asked, not_you=False)
-            response = await proceed(request, parts, asked, live)
-            forget(response, known.authorization)
+        live = await begin_session(request, parts, arrival)
+        response = await go_on(request, parts, live, known.authorization)
         forget(response, transaction)
         return response
 

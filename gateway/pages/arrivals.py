@@ -1,0 +1,63 @@
+"""Whoever has proved who they are, by whatever way in, gets a session and goes on where they were going."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from aiohttp import web
+
+from gateway import devices
+from gateway.directory import Person
+from gateway.pages.flow import Parts, proceed
+from gateway.pages.shell import old_cookie, replace_session
+from gateway.pages.transactions import forget
+from gateway.records import Authorization, KeptTokens
+from gateway.sessions import LiveSignIn
+from gateway.telemetry import AUDIT, Audited
+
+ACCOUNT = "/auth/account"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who came in. way: id of the way in, as origins name it. auth_time: Unix seconds."""
+
+    person: Person
+    way: str
+    auth_time: int
+    own_device: bool
+    claims: Mapping[str, str] = field(default_factory=dict)
+    provider_session: str | None = None
+    tokens: KeptTokens | None = None
+
+
+async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) -> LiveSignIn:
+    """The person's session, under a new id; whatever the browser held before has ended."""
+    live = await parts.sessions.begin_sign_in(
+        arrival.person.id,
+        arrival.person.name,
+        arrival.way,
+        arrival.auth_time,
+        claims=dict(arrival.claims),
+        own_device=arrival.own_device,
+        replaces=await old_cookie(request),
+        device=devices.name_of(request.headers.get("User-Agent")),
+        provider_session=arrival.provider_session,
+    )
+    request[AUDIT].note(Audited.SIGN_IN, who=arrival.person.id, provider=arrival.way, session=live.key)
+    await replace_session(request, live)
+    if arrival.tokens is not None:
+        await parts.provider_tokens.keep(live, arrival.tokens)
+    return live
+
+
+async def go_on(
+    request: web.Request, parts: Parts, live: LiveSignIn, authorization: str | None
+) -> web.StreamResponse:
+    """To what the book asked (the id of its transaction), or to the account page."""
+    if authorization is None:
+        return web.Response(status=303, headers={"Location": ACCOUNT, "Cache-Control": "no-store"})
+    asked = await parts.transactions.take(Authorization, authorization, request)
+    response = await proceed(request, parts, msgspec.structs.replace(asked, not_you=False), live)
+    forget(response, authorization)
+    return response
