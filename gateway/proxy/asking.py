@@ -9,6 +9,7 @@ from gateway.known import Known
 from gateway.proxy.client import Client, Work
 from gateway.proxy.decide import NeedSession
 from gateway.proxy.head import Head
+from gateway.proxy.plan import Plan
 
 HELD: Final = 1 << 16  # bytes of a body that wait for the answer
 
@@ -34,7 +35,7 @@ class Decider(Protocol):
     """Who goes on with it."""
 
     def serves(self, known: Known, verdict: Verdict) -> bool: ...
-    def go_on(self, request: Request, need: NeedSession, known: Known | None) -> Work | None:
+    def go_on(self, request: Request, need: NeedSession | Plan, known: Known | None) -> Work | None:
         """None: the plain path's."""
 
 
@@ -47,7 +48,7 @@ class Asking:
         self,
         decider: Decider,
         request: Request,
-        need: NeedSession,
+        need: NeedSession | Plan,
         questions: Sequence[Question],
         *,
         nobody: bool,

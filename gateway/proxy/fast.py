@@ -82,7 +82,7 @@ class Fast:
         if head is None:
             return _UNKNOWN
         try:
-            work: Work | None = self._planned(client, head)
+            work = self._planned(client, data, head)
             if work is None and _is_plain(head):
                 work = self._begin(client, data, head)
         except GatewayError:
@@ -94,19 +94,40 @@ class Fast:
             return work
         return _UNKNOWN if head.chunked else _NO_BODY if not head.length else Aside(head.length)
 
-    def _planned(self, client: Client, head: Head) -> Exchange | None:
-        """Where its like was decided before, and its session is at hand; None: it is to be decided."""
+    def _planned(self, client: Client, data: bytes, head: Head) -> Work | None:
+        """Where its like was decided before; None: it is to be decided."""
         began, now, table = time.perf_counter(), self._clock(), self._reception.policies.current
         plan = self._plans.find(head, table, now)
         if plan is None or (head.length or 0) > plan.backend.max_body:
             return None
-        known, identity, wiring = None, "", self._wiring
+        known = None
         if plan.needs_session:
-            known = self._at_hand(plan, head, now)
-            if known is None:
+            value = _only_cookie(plan, head)
+            if value is None or head.lines("x-bookgate-person"):
                 return None
+            known = self._sessions.kept(value)
+            if known is None:
+                request = Request(client, data, head, plan.verdict, table.generation, began)
+                return Asking(self, request, plan, [partial(self._sessions.ask, value)], nobody=True)
+            if not _fits(plan, known, now):
+                return None
+        return self._by_plan(client, head, plan, known, table.generation, began, now)
+
+    def _by_plan(
+        self,
+        client: Client,
+        head: Head,
+        plan: Plan,
+        known: Known | None,
+        generation: str,
+        began: float,
+        now: float,
+    ) -> Work:
+        """known: who fits; None: the plan needs nobody. now: Unix seconds."""
+        identity, wiring = "", self._wiring
+        if known is not None:
             same = known.line_key is plan.identity and known.line_ring is wiring.assertions.ring
-            identity = known.line if same else self._identity(plan, head, known, table.generation, now)
+            identity = known.line if same else self._identity(plan, head, known, generation, now)
         wiring.budgets.admit(plan.policy.limits, plan.origin, None, known)
         exchange = PlannedExchange(
             self._shared,
@@ -121,23 +142,6 @@ class Fast:
             began,
         )
         return exchange.begin()
-
-    def _at_hand(self, plan: Plan, head: Head, now: float) -> Known | None:
-        """The session that serves the request, if nothing is to be asked, nor refused. now: Unix seconds."""
-        lines, begins = head.lines("cookie"), plan.cookie
-        if len(lines) == 1 and lines[0].startswith(begins) and ";" not in lines[0]:
-            value = lines[0][len(begins) :]
-        else:
-            values = cookie_values(plan.origin, lines)
-            if not values:
-                return None
-            value = values[0]
-        known = self._sessions.kept(value)
-        if known is None or known.admitted is not plan.policy or known.is_guest:
-            return None
-        if known.origin != plan.origin or now >= known.ends or head.lines("x-bookgate-person"):
-            return None
-        return known
 
     def _identity(self, plan: Plan, head: Head, known: Known, generation: str, now: float) -> str:
         """The lines that tell a backend who asks, and kept at hand for the next request."""
@@ -160,10 +164,18 @@ class Fast:
             return self._admitted(request, step, None).begin()
         return self._look(request, step)
 
-    def go_on(self, request: Request, need: NeedSession, known: Known | None) -> Work | None:
+    def go_on(self, request: Request, need: NeedSession | Plan, known: Known | None) -> Work | None:
         """The same, with the session that Redis has told."""
         try:
-            return self._identified(request, need, known)
+            if isinstance(need, NeedSession):
+                return self._identified(request, need, known)
+            now = self._clock()
+            if known is not None and _fits(need, known, now):
+                if known.sign_in is not None:
+                    self._wiring.provider_tokens.seen(known.sign_in)
+                client, head, generation = request.client, request.head, request.generation
+                return self._by_plan(client, head, need, known, generation, request.began, now)
+            return self._identified(request, NeedSession(need.matched(request.head)), known)
         except GatewayError:
             return None
         except Exception:
@@ -246,4 +258,23 @@ def _is_plain(head: Head) -> bool:
         head.method != "OPTIONS"
         and (not head.lines("upgrade") or head.is_websocket)
         and surface_of(head.path) is Surface.PROXIED  # which has one spelling: see path.py
+    )
+
+
+def _only_cookie(plan: Plan, head: Head) -> str | None:
+    """The one value that may name the session; None: there is none, or another one beside it."""
+    lines, begins = head.lines("cookie"), plan.cookie
+    if len(lines) == 1 and lines[0].startswith(begins) and ";" not in lines[0]:
+        return lines[0][len(begins) :]  # nearly always
+    values = cookie_values(plan.origin, lines)
+    return values[0] if len(values) == 1 else None
+
+
+def _fits(plan: Plan, known: Known, now: float) -> bool:
+    """Whether the session serves what the plan is for and nothing more is to be asked. now: Unix seconds."""
+    return (
+        known.admitted is plan.policy
+        and not known.is_guest
+        and known.origin == plan.origin
+        and now < known.ends
     )
