@@ -191,6 +191,15 @@ class BookSessions(SessionEnds):
             return None
         return self._book(opened.book, found[0], person, opened.sign_in, now)
 
+    def goes_on(self, live: LiveBook, found: Sequence[Found]) -> bool:
+        """Whether what was judged alive is so still, where all that was judged but its age is the same."""
+        now, parent = self._now(), live.parent
+        if parent is not None and not (
+            found[1].age < self._sign_in_life(own_device=parent.own_device).idle and now < parent.ends
+        ):
+            return False
+        return found[0].age < self._life_of(live.record).idle and now < live.record.ends
+
     def token_lives(self, found: Sequence[Found]) -> bool:
         """Whether the token that was asked for is there and has not ended."""
         return _seconds(found[0].field) > self._now()

@@ -20,6 +20,7 @@ from gateway.session_ids import parse_book_id, slot_of
 from gateway.session_life import person_of
 from gateway.sessions import Sessions
 from gateway.store import Found, Looked, Looks, Question
+from gateway.store import Marks as PersonMarks
 
 Done = Callable[[Known | GatewayError | None], None]
 
@@ -31,7 +32,7 @@ _NEVER: Final = float("-inf")
 
 
 class _Entry(msgspec.Struct, eq=False):
-    """A session, opened. known: what it is, if it was found alive.
+    """A session, opened. known: what it is, if it was found alive; person: by which marks of the person.
 
     sealed: what it was opened from. looked: by the monotonic clock.
     """
@@ -43,6 +44,7 @@ class _Entry(msgspec.Struct, eq=False):
     opened: Opened
     looked: float
     known: Known | None = None
+    person: PersonMarks | None = None
 
     def doubt(self) -> None:
         """It is to be looked at again."""
@@ -196,20 +198,15 @@ class QuickSessions:
             self.forget_all()
         found, person = answer
         entry = self._opened(ask, found)
-        sessions = self._sessions
-        record = None if entry is None else sessions.judge_book(entry.opened, found, person)
-        if entry is None or record is None:
+        known = None if entry is None else self._alive(entry, ask.cookie, found, person)
+        if entry is None or known is None:
             return None
+        record, sessions = known.live.record, self._sessions
         if ask.cookie is None:
             if ask.token is not None and not sessions.token_lives(found):
                 return None
         elif record.mode is Mode.DPOP:
             return None
-        known = entry.known
-        if known is None:
-            live = LiveBook(ask.cookie, entry.key, record, entry.opened.sign_in)
-            known = Known(live, caller_of(live), self._sealer.name_for_logs(record.person))
-            entry.known = known
         if sessions.is_due(known.live, found):
             self._touch(known.live, found)
         may_be_kept = ask.cookie is not None and record.mode is Mode.COOKIE and ask.was_fresh
@@ -217,6 +214,22 @@ class QuickSessions:
         if may_be_kept and not self.forgot(entry.key, ask.forgets):
             known.until = ask.asked + KEEP
             self._served[ask.cookie or ""] = known
+        return known
+
+    def _alive(
+        self, entry: _Entry, cookie: str | None, found: Sequence[Found], person: PersonMarks | None
+    ) -> Known | None:
+        """What is opened, if it is alive; what was judged before is only asked its age."""
+        sessions, known = self._sessions, entry.known
+        if known is not None and person == entry.person and sessions.goes_on(known.live, found):
+            return known
+        record = sessions.judge_book(entry.opened, found, person)
+        if record is None:
+            return None
+        if known is None:
+            live = LiveBook(cookie, entry.key, record, entry.opened.sign_in)
+            known = Known(live, caller_of(live), self._sealer.name_for_logs(record.person))
+        entry.known, entry.person = known, person
         return known
 
     def _opened(self, ask: "_Ask", found: Sequence[Found]) -> _Entry | None:

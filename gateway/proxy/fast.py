@@ -167,20 +167,22 @@ class Fast:
     def go_on(self, request: Request, need: NeedSession | Plan, known: Known | None) -> Work | None:
         """The same, with the session that Redis has told."""
         try:
-            if isinstance(need, NeedSession):
-                return self._identified(request, need, known)
-            now = self._clock()
-            if known is not None and _fits(need, known, now):
-                if known.sign_in is not None:
-                    self._wiring.provider_tokens.seen(known.sign_in)
-                client, head, generation = request.client, request.head, request.generation
-                return self._by_plan(client, head, need, known, generation, request.began, now)
-            return self._identified(request, NeedSession(need.matched(request.head)), known)
+            if isinstance(need, Plan):
+                return self._told(request, need, known)
+            return self._identified(request, need, known)
         except GatewayError:
             return None
         except Exception:
             self._shared.log.exception("unforeseen", path="fast")
             return None
+
+    def _told(self, request: Request, plan: Plan, known: Known | None) -> Work | None:
+        head, now = request.head, self._clock()
+        if known is None or not _fits(plan, known, now):
+            return self._identified(request, NeedSession(plan.matched(head)), known)
+        if known.sign_in is not None:
+            self._wiring.provider_tokens.seen(known.sign_in)
+        return self._by_plan(request.client, head, plan, known, request.generation, request.began, now)
 
     def _look(self, request: Request, need: NeedSession) -> Work | None:
         head, origin = request.head, need.matched.origin
