@@ -195,6 +195,28 @@ async def test_a_session_ends_though_it_was_let_in_before(path: DataPath) -> Non
     assert not fast.serves(ended(ada), verdict(BOOK, TRUSTED))
 
 
+@pytest.mark.parametrize("where", ["at hand", "in Redis"])
+async def test_a_session_ends_though_its_like_was_planned(
+    path: DataPath,
+    client: RawClient,
+    recorder: RecordingBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    for _ in range(2):
+        await client.send(head("/storage/a"))
+        assert (await client.answer()).status == 200
+    over, asked = ended(known()), Asked(path, monkeypatch)
+    if where == "at hand":
+        monkeypatch.setattr(path.sessions, "kept", lambda _: over)
+    await client.send(head("/storage/a"))
+    if where == "in Redis":
+        (await asked.question())(over)
+    path.sessions.living.clear()  # the plain path, which refuses, asks for itself
+    assert (await client.answer()).status == 401
+    assert len(recorder.received) == 2
+
+
 # --- while Redis is asked
 
 

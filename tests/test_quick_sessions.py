@@ -54,6 +54,25 @@ async def test_an_ask_finds_who_it_is(parts: Parts) -> None:
     assert await asked(quick, "x") is None
 
 
+@pytest.mark.parametrize("what", ["the book session idle", "its parent idle", "at the latest"])
+async def test_what_was_judged_alive_is_asked_its_age_again(parts: Parts, what: str) -> None:
+    """Also while Redis still has it."""
+    parent = await parts.signed_in()
+    live, quick = await parts.book(parent), parts.quick()
+    assert live.id is not None
+    assert await asked(quick, live.id) is not None
+    assert await asked(quick, live.id) is not None
+    if what == "at the latest":
+        parts.clock.now = live.record.ends
+    else:
+        place, idle = place_of("b", live.key), LIMITS.book.idle
+        if what == "its parent idle":
+            place, idle = place_of("s", parent.key), LIMITS.sign_in.idle
+        seen = f"{parts.prefix}{place.record}", "seen", -idle
+        await parts.store.connection.do(lambda redis: redis.hincrby(*seen))
+    assert await asked(quick, live.id) is None
+
+
 async def test_nothing_is_kept_where_nobody_tells_of_changes(parts: Parts) -> None:
     live = await parts.book()
     assert live.id is not None
