@@ -36,6 +36,12 @@ def frame(
     )
 
 
+def goodbye(code: int, reason: int = 0) -> bytes:
+    """A client's, with a reason of so many bytes."""
+    masked = bytes(a ^ b for a, b in zip(code.to_bytes(2), b"ma", strict=True))
+    return bytes((0x80 | CLOSE, 0x80 | (2 + reason))) + b"mask" + masked + b"x" * reason
+
+
 @pytest.mark.parametrize(
     "frames",
     [
@@ -50,7 +56,8 @@ def frame(
             id="a ping in the middle",
         ),
         pytest.param([frame(PONG, 125)], id="a pong that nobody asked for"),
-        pytest.param([frame(TEXT, 1), frame(CLOSE, 2)], id="and a close"),
+        pytest.param([frame(TEXT, 1), goodbye(1000)], id="and a close"),
+        pytest.param([frame(TEXT, 1), goodbye(4999, 123)], id="and a close with a long reason"),
         pytest.param([frame(CLOSE, 0)], id="a close without a word"),
     ],
 )
@@ -90,10 +97,14 @@ def test_borders_are_found_wherever_the_bytes_were_cut(frames: list[bytes], step
         pytest.param(frame(CLOSE, 1), PROTOCOL_ERROR, id="half a close code"),
         pytest.param(frame(TEXT, 5, form=2), PROTOCOL_ERROR, id="a length in more bytes than it needs"),
         pytest.param(frame(TEXT, 200, form=8), PROTOCOL_ERROR, id="in many more"),
-        pytest.param(frame(BINARY, MESSAGE + 1), TOO_BIG, id="a huge message"),
+        pytest.param(frame(BINARY, MESSAGE), TOO_BIG, id="a huge message"),
         pytest.param(bytes([0x82, 0xFF]) + b"\xff" * 8 + b"mask", TOO_BIG, id="the longest of all"),
-        pytest.param(frame(CLOSE, 2) + frame(TEXT, 5), PROTOCOL_ERROR, id="more after a close"),
+        pytest.param(goodbye(1000) + frame(TEXT, 5), PROTOCOL_ERROR, id="more after a close"),
         pytest.param(frame(CLOSE, 0) + frame(CLOSE, 0), PROTOCOL_ERROR, id="a second close"),
+        *(
+            pytest.param(goodbye(code), PROTOCOL_ERROR, id=f"a close with {code}")
+            for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
+        ),
     ],
 )
 def test_what_is_no_frame(data: bytes, code: int) -> None:
@@ -104,7 +115,7 @@ def test_what_is_no_frame(data: bytes, code: int) -> None:
 
 def test_a_text_after_a_close_that_came_alone() -> None:
     followed = Frames(masked=True)
-    followed.feed(frame(CLOSE, 2))
+    followed.feed(goodbye(1000))
     with pytest.raises(FrameError):
         followed.feed(frame(TEXT, 5))
 
@@ -116,8 +127,8 @@ def test_a_server_s_with_a_mask() -> None:
 
 def test_a_message_is_as_long_as_its_frames_together() -> None:
     followed = Frames(masked=False)
-    followed.feed(b"\x02\x7f" + MESSAGE.to_bytes(8))
-    followed.feed(b"x" * MESSAGE)
+    followed.feed(b"\x02\x7f" + (MESSAGE - 1).to_bytes(8))
+    followed.feed(b"x" * (MESSAGE - 1))
     with pytest.raises(FrameError) as caught:
         followed.feed(b"\x80\x01x")
     assert caught.value.code == TOO_BIG
@@ -126,7 +137,7 @@ def test_a_message_is_as_long_as_its_frames_together() -> None:
 def test_the_next_message_begins_anew() -> None:
     followed = Frames(masked=False)
     for _ in range(3):
-        followed.feed(b"\x82\x7f" + MESSAGE.to_bytes(8) + b"x" * MESSAGE)
+        followed.feed(b"\x82\x7f" + (MESSAGE - 1).to_bytes(8) + b"x" * (MESSAGE - 1))
         assert followed.at_border
 
 
@@ -137,6 +148,20 @@ def test_what_the_gateway_says_is_a_frame_too(*, masked: bool) -> None:
     assert followed.at_border
     followed.feed(close_frame(GOING_AWAY, b"bye", masked=masked))
     assert followed.ended
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_code_is_asked_wherever_it_was_cut(*, masked: bool) -> None:
+    bad, good = close_frame(1005, b"why", masked=masked), close_frame(3000, b"why", masked=masked)
+    for cut in range(1, len(bad)):
+        followed = Frames(masked=masked)
+        followed.feed(good[:cut])
+        followed.feed(good[cut:])
+        assert followed.ended
+        followed = Frames(masked=masked)
+        with pytest.raises(FrameError):  # ruff: ignore[pytest-raises-with-multiple-statements]
+            for part in (bad[:cut], bad[cut:]):
+                followed.feed(part)
 
 
 def test_the_word_of_a_close() -> None:

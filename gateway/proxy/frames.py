@@ -2,7 +2,7 @@
 
 from typing import Final
 
-MESSAGE: Final = 4 << 20  # bytes of one message
+MESSAGE: Final = 4 << 20  # bytes; every message is shorter
 PROTOCOL_ERROR: Final = 1002  # close codes: RFC 6455 section 7.4.1
 GOING_AWAY: Final = 1001
 TOO_BIG: Final = 1009
@@ -11,6 +11,8 @@ _WHOLE: Final = frozenset({0x81, 0x82})  # final, text or binary
 _DATA: Final = frozenset({0, 1, 2})  # opcodes
 _CLOSE: Final = 8
 _CONTROL: Final = frozenset({_CLOSE, 9, 10})
+# Close codes that may be said (section 7.4.1 and IANA's registry), and those that are free (section 7.4.2)
+_SAYABLE: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 _EXTENDED: Final = {126: 2, 127: 8}  # bytes of a length that does not fit
 _LEAST: Final = {0: 0, 2: 126, 8: 1 << 16}  # section 5.2: the shortest form that fits
 _NO_MASK: Final = b"\x00\x00\x00\x00"  # what it hides is ours, and nobody's choice (section 10.3)
@@ -87,7 +89,10 @@ class Frames:
                 self._head = head
                 return
             self._head = b""
-            at += size - known
+            if size < known:  # of a goodbye's code something had come, too
+                self._left -= known - size
+            else:
+                at += size - known
 
     def _read(self, head: bytes) -> int:
         """Bytes of this frame's head; 0: not all of it is there."""
@@ -109,18 +114,34 @@ class Frames:
         if opcode in _CONTROL:
             if not final or extended or (opcode == _CLOSE and length == 1):  # section 5.5
                 raise FrameError(PROTOCOL_ERROR)
+            if (
+                opcode == _CLOSE
+                and length
+                and not self._is_sayable(head[size : size + 2], head[size - 4 : size])
+            ):
+                return 0
             self.closed = opcode == _CLOSE
         else:
             self._begin(opcode, length, final=final)
         self._left = length
         return size
 
+    def _is_sayable(self, code: bytes, mask: bytes) -> bool:
+        """Whether the code of a goodbye may be said; False: not all of it is there."""
+        if len(code) < 2:
+            return False
+        if self._masked:
+            code = bytes((code[0] ^ mask[0], code[1] ^ mask[1]))
+        if int.from_bytes(code) not in _SAYABLE:
+            raise FrameError(PROTOCOL_ERROR)
+        return True
+
     def _begin(self, opcode: int, length: int, *, final: bool) -> None:
         """Data: the first frame of a message, or one that goes on with it (section 5.4)."""
         if opcode not in _DATA or (opcode == 0) is not self._in_message:
             raise FrameError(PROTOCOL_ERROR)
         self._size = self._size + length if self._in_message else length
-        if self._size > MESSAGE:
+        if self._size >= MESSAGE:
             raise FrameError(TOO_BIG)
         self._in_message = not final
 

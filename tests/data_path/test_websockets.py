@@ -318,6 +318,8 @@ def broken(*, masked: bool) -> dict[str, tuple[bytes, int]]:
         "a long ping": (made(PING, b"x" * 126), 1002),
         "half a ping": (made(PING, final=False), 1002),
         "half a code": (made(CLOSE), 1002),
+        **{f"the code {code}": (made(CLOSE, goodbye(code)), 1002) for code in (0, 999, 1005, 1015, 2999)},
+        "a message of 4 MiB": (made(BINARY, b"x" * (4 << 20)), 1009),
         "nothing to go on with": (made(GOES_ON), 1002),
         "a message within a message": (made(TEXT, final=False) + made(TEXT), 1002),
         "a message that is too long": (long(5 << 20), 1009),
