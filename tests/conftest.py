@@ -11,6 +11,7 @@ from gateway.store import Store
 from tests.redis_kinds import RedisKinds
 from tests.redis_server import RedisServer
 from tests.sessions_parts import Parts
+from tests.system.recording_backend import RecordingBackend, recording_backend
 
 # These books are built by tools that `make test-real-books` and `make test-guides` install.
 TOOLS = {"real_books": "REAL_BOOKS_TOOLS", "guides": "GUIDES_TOOLS"}
@@ -76,3 +77,10 @@ async def store(redis_url: str, prefix: str) -> AsyncIterator[Store]:
 def parts(store: Store) -> Parts:
     """Sessions and grants with a clock of their own."""
     return Parts.on(store)
+
+
+@pytest.fixture(scope="module")
+async def recorder() -> AsyncIterator[RecordingBackend]:
+    """A backend that keeps what it received, for one file of tests."""
+    async with recording_backend() as started:
+        yield started

@@ -15,8 +15,6 @@ from gateway.proxy.asking import HELD, Done
 from gateway.proxy.client import Work
 from gateway.proxy.fast import Aside, Fast
 from gateway.routes import SignInNeed
-from gateway.server.connection import Server
-from gateway.server.front import Front, Fronts
 from tests.policies import POLICY
 from tests.system.data_path import (
     BOOK,
@@ -57,14 +55,8 @@ async def client(path: DataPath) -> AsyncIterator[RawClient]:
     found.close()
 
 
-def fronts_of(path: DataPath) -> Fronts:
-    assert isinstance(path.runner.server, Server)
-    assert isinstance(path.runner.server.front, Fronts)
-    return path.runner.server.front
-
-
 def fast_of(path: DataPath) -> Fast:
-    return fronts_of(path).fast
+    return path.fronts.fast
 
 
 class Nobody:
@@ -253,10 +245,10 @@ async def test_more_is_not_read_than_may_be_held(
     asked = Asked(path, monkeypatch)
     await client.send(head("/storage/a", "Content-Length: 90000", method="POST") + b"a" * 80_000)
     done = await asked.question()
-    await until(lambda: front_of(path).paused, 10)
+    await until(lambda: path.front.paused, 10)
     assert HELD < 80_000
     done(known())
-    await until(lambda: not front_of(path).paused, 10)
+    await until(lambda: not path.front.paused, 10)
     await client.send(b"a" * 10_000)
     assert (await client.answer()).status == 200
 
@@ -268,7 +260,7 @@ async def test_nothing_is_forwarded_for_who_left_meanwhile(
     await client.send(head("/storage/a"))
     done = await asked.question()
     client.reset()
-    await until(lambda: not fronts_of(path).open, 10)
+    await until(lambda: not path.fronts.open, 10)
     done(known())
     assert (await path.ask("/public", person=None)).status == 200
     assert [one.target for one in recorder.received] == ["/public"]
@@ -309,11 +301,6 @@ async def test_who_cannot_be_told_apart_is_not_served_as_nobody(
     recorder.assert_identity("ada")
 
 
-def front_of(path: DataPath) -> Front:
-    (found,) = fronts_of(path).open
-    return found
-
-
 # --- exchanges
 
 
@@ -346,12 +333,12 @@ async def test_who_does_not_read_is_not_read_for(
     recorder.script = much
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
     await client.send(head("/storage/a"))
-    await until(lambda: front_of(path).full, 10)
+    await until(lambda: path.front.full, 10)
     before = -1
     while before != sent:
         before = sent
         await asyncio.sleep(0.3)
     assert sent < 20_000_000
-    assert front_of(path).undelivered < 8_000_000
+    assert path.front.undelivered < 8_000_000
     client.reset()
     await asyncio.wait_for(recorder.left.wait(), 10)

@@ -40,48 +40,36 @@ async def client(fast: DataPath) -> AsyncIterator[RawClient]:
     found.close()
 
 
-def fronts(path: DataPath) -> set[Front]:
-    """The connections that are open."""
-    assert isinstance(path.runner.server, Server)
-    assert isinstance(path.runner.server.front, Fronts)
-    return path.runner.server.front.open
-
-
-def front_of(path: DataPath) -> Front:
-    (found,) = fronts(path)
-    return found
-
-
 async def test_a_request_of_the_plain_path_gives_the_connection_back(
     fast: DataPath, client: RawClient, recorder: RecordingBackend
 ) -> None:
     await client.send(OURS)
     assert (await client.answer()).status == 401
-    stock = front_of(fast).stock
+    stock = fast.front.stock
     assert stock is not None
     await client.send(head("/storage/a"))
     assert (await client.answer()).status == 200
-    assert front_of(fast).stock is None
+    assert fast.front.stock is None
     assert stock.transport is None
     await client.send(OURS)
     assert (await client.answer()).status == 401
-    assert front_of(fast).stock is not stock
+    assert fast.front.stock is not stock
     assert len(recorder.received) == 1
 
 
 async def test_a_stock_handler_that_is_idle_is_not_kept(fast: DataPath, client: RawClient) -> None:
     await client.send(OURS)
     await client.answer()
-    await until(lambda: front_of(fast).stock is None)
+    await until(lambda: fast.front.stock is None)
 
 
 async def test_a_handler_stays_for_the_next_of_its_kind(fast: DataPath, client: RawClient) -> None:
     await client.send(OURS)
     await client.answer()
-    stock = front_of(fast).stock
+    stock = fast.front.stock
     await client.send(OURS)
     await client.answer()
-    assert front_of(fast).stock is stock or stock is None
+    assert fast.front.stock is stock or stock is None
 
 
 @pytest.mark.parametrize(
@@ -100,13 +88,13 @@ async def test_whoever_was_given_more_than_one_request_keeps_the_connection(
 ) -> None:
     await client.send(first)
     await client.answer()
-    stock = [front.stock for front in fronts(fast)]
+    stock = [front.stock for front in fast.fronts.open]
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         if first == OURS + OURS:
             await client.answer()
         await client.send(head("/storage/a"))
         assert (await client.answer()).status == 200
-    assert [front.stock for front in fronts(fast)] in (stock, [])
+    assert [front.stock for front in fast.fronts.open] in (stock, [])
 
 
 async def test_what_comes_while_aiohttp_works_waits_its_turn(
@@ -177,7 +165,7 @@ async def test_who_dribbles_a_head_is_closed_though_bytes_come(
         dribbling.cancel()
         for one in (slow, silent, idle):
             one.close()
-        await until(lambda: not fronts(fast))
+        await until(lambda: not fast.fronts.open)
 
 
 async def dribble(client: RawClient) -> None:
@@ -200,10 +188,10 @@ async def test_what_waits_behind_a_request_is_bounded(
     await client.send(head("/storage/a"))
     await asyncio.wait_for(asked.wait(), 10)
     sending = asyncio.create_task(client.send(head("/storage/b") * 200_000))
-    await until(lambda: front_of(fast).paused)
-    assert len(front_of(fast).buffer) <= HELD + (1 << 18)
+    await until(lambda: fast.front.paused)
+    assert len(fast.front.buffer) <= HELD + (1 << 18)
     client.reset()
-    await until(lambda: not fronts(fast), 10)  # though what it sent hides that it is gone
+    await until(lambda: not fast.fronts.open, 10)  # though what it sent hides that it is gone
     sending.cancel()
     await asyncio.wait_for(recorder.left.wait(), 10)
 
@@ -215,7 +203,7 @@ async def test_who_asks_on_and_does_not_read_is_not_answered_on(
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
     for _ in range(2):
         await client.send(head("/storage/a") * 100)
-        await until(lambda: front_of(fast).full, 30)
+        await until(lambda: fast.front.full, 30)
     before = -1
     while before != len(recorder.received):
         before = len(recorder.received)
@@ -239,7 +227,7 @@ async def test_a_slow_head_gains_no_time_by_a_handler_that_is_left(
         await client.send(OURS)
         await client.answer()
         await client.send(b"GET /storage/a HTTP/1.1\r\n")
-        front = front_of(fast)
+        front = fast.front
         await until(lambda: front.buffer, 10)
         assert front.stock is not None
         front.look(front.due)
@@ -285,13 +273,13 @@ async def test_who_takes_nothing_of_what_was_left_is_cut_off(fast: DataPath) -> 
 async def test_an_idle_connection_is_small(fast: DataPath) -> None:
     """10,000 of them are a bound of the design; here fewer, and the bytes that Python counts."""
     clients = [socket.create_connection(("127.0.0.1", fast.port)) for _ in range(50)]
-    await until(lambda: len(fronts(fast)) == 50)
-    front = next(iter(fronts(fast)))
+    await until(lambda: len(fast.fronts.open) == 50)
+    front = next(iter(fast.fronts.open))
     assert front.__sizeof__() < 200
     assert not hasattr(front, "__dict__")
     for one in clients:
         one.close()
-    await until(lambda: not fronts(fast))
+    await until(lambda: not fast.fronts.open)
 
 
 # --- the self-test

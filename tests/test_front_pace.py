@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.server.connection import Server
-from gateway.server.front import Front, Fronts
 from tests.system.data_path import DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
 from tests.system.recording_backend import Connection, RecordingBackend, recording_backend, saying
@@ -35,20 +33,13 @@ async def client(fast: DataPath) -> AsyncIterator[RawClient]:
     found.close()
 
 
-def front_of(path: DataPath) -> Front:
-    assert isinstance(path.runner.server, Server)
-    assert isinstance(path.runner.server.front, Fronts)
-    (found,) = path.runner.server.front.open
-    return found
-
-
 async def test_what_is_aiohttp_s_waits_too_for_a_client_that_does_not_read(
     fast: DataPath, client: RawClient, recorder: RecordingBackend
 ) -> None:
     recorder.script = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"a" * 60_000)
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
     await client.send((head("/storage/a") + OURS) * 100)
-    await until(lambda: front_of(fast).full, 30)
+    await until(lambda: fast.front.full, 30)
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
     for _ in range(100):
         assert [(await client.answer()).status for _ in range(2)] == [200, 401]
@@ -62,8 +53,8 @@ async def test_a_long_answer_of_aiohttp_s_arrives_though_its_reader_pauses(
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of asyncio's Transport
     once = ("Authorization: DPoP ada", "DPoP: x", "Content-Length: 0")
     await client.send(head("/storage/1", *once, method="POST", person=None) + head("/storage/2"))
-    await until(lambda: front_of(fast).full, 30)
-    assert front_of(fast).stock is not None
+    await until(lambda: fast.front.full, 30)
+    assert fast.front.stock is not None
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
     for _ in range(2):
         answer = await client.answer()

@@ -15,19 +15,12 @@ from tests.system.recording_backend import (
     RecordingBackend,
     Script,
     closing,
-    recording_backend,
     saying,
 )
 from tests.upstream_parts import Asking, asking, eventually
 
 LONG = Timeouts(connect=20, first_byte=20, idle=20)
 SHORT = Timeouts(connect=0.5, first_byte=0.5, idle=0.5)
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture

@@ -12,16 +12,10 @@ import trustme
 from gateway.errors import BackendBrokenError, BackendTimeoutError
 from gateway.routes import BackendTls, InFlight, Timeouts
 from tests.system.data_path import backend
-from tests.system.recording_backend import Connection, RecordingBackend, recording_backend
+from tests.system.recording_backend import Connection, RecordingBackend
 from tests.upstream_parts import PATIENCE, Asking, asking
 
 LONG = Timeouts(connect=20, first_byte=20, idle=20)
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture

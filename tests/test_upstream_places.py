@@ -14,16 +14,10 @@ from gateway.errors import BackendBusyError, BackendTimeoutError
 from gateway.proxy.connection import BUFFER
 from gateway.routes import InFlight, Timeouts
 from tests.system.data_path import backend
-from tests.system.recording_backend import OK, Connection, RecordingBackend, recording_backend, saying
+from tests.system.recording_backend import OK, Connection, RecordingBackend, saying
 from tests.upstream_parts import PATIENCE, Asking, Told, asking, eventually
 
 LONG = Timeouts(connect=20, first_byte=20, idle=20)
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture

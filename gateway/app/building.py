@@ -27,7 +27,6 @@ from gateway.providers import open_session
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding
 from gateway.proxy.upstream import Upstreams
-from gateway.reception import Reception
 from gateway.telemetry import Log
 
 
@@ -104,12 +103,11 @@ def _application(core: Core, renderer: Renderer) -> tuple[web.Application, Calla
     """And what makes its entrance, where it is known how requests are forwarded."""
     settings = core.settings
     public_host = settings.public_url.partition("://")[2]
-    reception = Reception(core.origins, settings.public_url, settings.trusted_proxies, core.clock, core.token)
     refusals = Refusals(renderer, settings.public_url, core.log)
     app = web.Application(
         middlewares=[
             # the id and the verdict on Origin, which every later refusal's answer needs
-            facts(reception, core.log, core.requests),
+            facts(core.reception, core.log, core.requests),
             # outside all that may refuse
             errors(refusals),
             # before anything is done for a name that is not ours
@@ -120,4 +118,4 @@ def _application(core: Core, renderer: Renderer) -> tuple[web.Application, Calla
         client_max_size=0,
     )
     app.on_response_prepare.append(on_prepare(settings.public_url))
-    return app, partial(Entrance, reception, refusals, public_host, core.requests)
+    return app, partial(Entrance, core.reception, refusals, public_host, core.requests)

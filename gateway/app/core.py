@@ -22,6 +22,7 @@ from gateway.metrics import Metrics
 from gateway.opening import open_sessions
 from gateway.origin_history import OriginHistory
 from gateway.quick_sessions import QuickSessions
+from gateway.reception import Reception
 from gateway.request_log import RequestLog
 from gateway.revocations import Revocations
 from gateway.routes import Subject
@@ -41,6 +42,7 @@ class Core:
 
     settings: Settings
     origins: Origins
+    reception: Reception
     log: Log
     requests: RequestLog
     metrics: Metrics
@@ -92,6 +94,7 @@ async def open_core(
     return Core(
         settings=settings,
         origins=origins,
+        reception=Reception(origins, settings.public_url, settings.trusted_proxies, clock, token),
         log=log,
         requests=_request_log(stack, log, metrics, settings.telemetry.requests),
         metrics=metrics,

@@ -23,7 +23,6 @@ from gateway.proxy.streams import Streams
 from gateway.proxy.trace import trace_id
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
-from gateway.reception import Reception
 from gateway.records import LiveBook
 from gateway.request_log import Ended, milliseconds
 from gateway.store.buckets import Buckets
@@ -97,12 +96,4 @@ def make_fast(core: Core, wiring: Wiring) -> Fast:
 
     secure = core.settings.public_url.startswith("https://")
     shared = Shared(wiring, note, AnswerBytes(secure=secure, clock=time.time), core.log)
-    return Fast(
-        shared,
-        core.quick,
-        core.authenticator,
-        Reception(
-            core.origins, core.settings.public_url, core.settings.trusted_proxies, core.clock, core.token
-        ),
-        core.clock,
-    )
+    return Fast(shared, core.quick, core.authenticator, core.reception, core.clock)

@@ -14,15 +14,9 @@ from tests.data_path.both_ways import WAYS
 from tests.data_path.talk import LIMIT
 from tests.system.data_path import TIMEOUTS, DataPath, backend, data_path, head
 from tests.system.raw_client import RawAnswer, RawClient
-from tests.system.recording_backend import OK, Connection, RecordingBackend, Script, recording_backend, saying
+from tests.system.recording_backend import OK, Connection, RecordingBackend, Script, saying
 
 pytestmark = pytest.mark.parametrize("way", WAYS)
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture

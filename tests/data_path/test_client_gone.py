@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
@@ -20,7 +20,7 @@ from tests.data_path.talk import LIMIT
 from tests.system.data_path import DataPath, Sessions, backend, data_path, head
 from tests.system.echo_socket import echoing
 from tests.system.raw_client import RawClient
-from tests.system.recording_backend import Connection, RecordingBackend, recording_backend
+from tests.system.recording_backend import Connection, RecordingBackend
 from tests.system.test_websockets import KEY, SHAKE
 
 RULE = 1.0  # seconds, in which a backend request ends whose client has left
@@ -87,12 +87,6 @@ async def scene(recorder: RecordingBackend, way: str, one: Backend | None = None
     async with data_path(storage, sessions=sessions, way=way) as path:
         path.sign_in("ada")
         yield Scene(path, sessions, recorder)
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 async def silent(connection: Connection) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,20 +12,13 @@ from gateway.errors import BackendBrokenError
 from gateway.proxy.answer_head import read_answer
 from gateway.proxy.canonical import read_request
 from gateway.proxy.fields import Lines
-from tests.data_path.both_ways import WAYS, BothWays
-from tests.data_path.talk import LIMIT, Talk
+from tests.data_path.both_ways import WAYS
+from tests.data_path.talk import LIMIT
 from tests.system.data_path import backend, data_path, head
 from tests.system.echo_socket import handshake
 from tests.system.raw_client import RawClient
-from tests.system.recording_backend import OK, Connection, RecordingBackend, recording_backend, saying
+from tests.system.recording_backend import OK, Connection, RecordingBackend, saying
 from tests.system.test_websockets import KEY, SHAKE
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
-
 
 MB = 1 << 20
 LAST = head("/storage/last", "Connection: close")
@@ -122,24 +114,3 @@ async def test_nobody_s_bodies_that_never_come_leave_room_for_others(
         for client in crowd:
             client.reset()
     assert answer.status == 200
-
-
-SMUGGLED = head("/storage/smuggled")
-UPGRADES = ["h2c", "TLS/1.0", "tcp", "h2c, websocket", "websocket", "WebSocket", "x"]
-
-
-@pytest.mark.parametrize("upgrade", UPGRADES)
-@pytest.mark.parametrize("target", ["/storage/x", "/public/x", "/nothing"])
-async def test_a_body_behind_an_upgrade_that_is_not_taken_is_no_request(
-    both: BothWays, upgrade: str, target: str
-) -> None:
-    lines = (f"Upgrade: {upgrade}", "Connection: Upgrade")
-    work = head("/storage/x", f"Content-Length: {len(SMUGGLED)}", method="POST")
-    own = head(target, *lines, f"Content-Length: {len(SMUGGLED)}", method="POST")
-    for talk in (
-        Talk((head(target, *lines) + work, SMUGGLED), pipelined=True),
-        Talk((own, SMUGGLED), pipelined=True),
-        Talk((own + SMUGGLED, LAST), pipelined=True),
-    ):
-        seen = await both.same(talk)
-        assert not [one for one in seen.received if b"smuggled" in one.first]

@@ -13,7 +13,6 @@ import pytest
 from gateway.routes import Timeouts
 from tests.system.data_path import backend, data_path, head
 from tests.system.recording_backend import Connection, recording_backend
-from tests.test_fast import fronts_of
 from tests.workers.gateway_process import until
 
 SIZE: Final = 200_000  # bytes
@@ -39,8 +38,8 @@ async def test_who_sips_the_end_of_an_answer_is_cut(every: float, *, cut: bool) 
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
                 client.setblocking(False)
                 await loop.sock_connect(client, ("127.0.0.1", path.port))
-                await until(lambda: fronts_of(path).open, 10)
-                (front,) = fronts_of(path).open
+                await until(lambda: path.fronts.open, 10)
+                (front,) = path.fronts.open
                 own = front._transport.get_extra_info("socket")  # ruff: ignore[private-member-access]
                 own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TAKES)
                 await loop.sock_sendall(client, head("/storage/x"))

@@ -12,7 +12,7 @@ from gateway.routes import Subject
 from tests.system.data_path import BOOK, CONSENT, DEFAULT, READER, TWO_BOOKS, DataPath, backend, data_path
 from tests.system.house import House, open_house
 from tests.system.raw_client import HEARD
-from tests.system.recording_backend import RecordingBackend, recording_backend
+from tests.system.recording_backend import RecordingBackend
 from tests.system.transcripts import Transcripts
 
 PEOPLE = {"ada": BOOK, "ben": BOOK, "cleo": TWO_BOOKS, "dan": CONSENT, "eve": READER}
@@ -60,12 +60,6 @@ def house(request: pytest.FixtureRequest, way: str) -> Generator[House]:
     yield running
     running.storage.assert_sound()
     running.analytics.assert_sound()
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,8 @@ from gateway.routes import (
     Subject,
     Timeouts,
 )
-from gateway.server.connection import Runner
+from gateway.server.connection import Runner, Server
+from gateway.server.front import Front, Fronts
 from gateway.server.run import public_runner
 from gateway.signing_keys import SigningKey
 from gateway.telemetry import make_log
@@ -251,6 +252,19 @@ class DataPath:
     app: web.Application
     upstreams: Upstreams
     runner: Runner
+
+    @property
+    def fronts(self) -> Fronts:
+        """Of the fast path: its connections."""
+        assert isinstance(self.runner.server, Server)
+        assert isinstance(self.runner.server.front, Fronts)
+        return self.runner.server.front
+
+    @property
+    def front(self) -> Front:
+        """The only connection that is open."""
+        (found,) = self.fronts.open
+        return found
 
     def sign_in(self, person: str, origin: str = BOOK) -> LiveBook:
         self.sessions.living[person] = live(person, origin)

@@ -19,15 +19,8 @@ from tests.system.recording_backend import (
     Connection,
     RecordingBackend,
     closing,
-    recording_backend,
     saying,
 )
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture

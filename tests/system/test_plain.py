@@ -7,15 +7,9 @@ import pytest
 
 from tests.system.data_path import DataPath, backend, data_path, head
 from tests.system.raw_client import RawClient
-from tests.system.recording_backend import OK, RecordingBackend, recording_backend, saying
+from tests.system.recording_backend import OK, RecordingBackend, saying
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwork\r\n0\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture

@@ -12,16 +12,10 @@ from gateway.cookies import book_name
 from tests.system.data_path import BOOK, CONSENT, READER, STRANGER, DataPath, backend, data_path, head
 from tests.system.echo_socket import echoing, frame, handshake
 from tests.system.raw_client import RawClient
-from tests.system.recording_backend import Connection, RecordingBackend, recording_backend, saying
+from tests.system.recording_backend import Connection, RecordingBackend, saying
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 SHAKE = ("Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
-
-
-@pytest.fixture(scope="module")
-async def recorder() -> AsyncIterator[RecordingBackend]:
-    async with recording_backend() as started:
-        yield started
 
 
 @pytest.fixture
