@@ -178,6 +178,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authorization: str | None  # transaction to go on with afterwards; None: to the account page
     own_device: bool
     browser: str = ""
+    back: str | None = None  # without an authorization: a page of ours to go on to
 
 
 class KeptTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -209,6 +210,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     browser: str = ""
     provider_session: str | None = None  # hash of the issuer and its `sid`
     tokens: KeptTokens | None = None
+    back: str | None = None  # as in the login
 
 
 class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 ROWS = (
     ("errors",),
     (
+        "client_keys",
         "origins",
+        "provider_presets",
         "routes",
         "records",
         "revocation_rules",
@@ -68,6 +70,7 @@ PURE = (
     "identity",
     "origins",
     "pages.account_view",
+    "pages.back",
     "providers.logout_token",
     "providers.signed_token",
     "provider_tokens.rules",

@@ -52,11 +52,11 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
 
 
 async def go_on(
-    request: web.Request, parts: Parts, live: LiveSignIn, authorization: str | None
+    request: web.Request, parts: Parts, live: LiveSignIn, authorization: str | None, back: str | None = None
 ) -> web.StreamResponse:
-    """To what the book asked (the id of its transaction), or to the account page."""
+    """To what the book asked (the id of its transaction); without one to `back`, or to the account page."""
     if authorization is None:
-        return web.Response(status=303, headers={"Location": ACCOUNT, "Cache-Control": "no-store"})
+        return web.Response(status=303, headers={"Location": back or ACCOUNT, "Cache-Control": "no-store"})
     asked = await parts.transactions.take(Authorization, authorization, request)
     response = await proceed(request, parts, msgspec.structs.replace(asked, not_you=False), live)
     forget(response, authorization)

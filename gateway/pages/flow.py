@@ -228,8 +228,11 @@ async def start_login(
     *,
     select_account: bool,
     own_device: bool,
+    back: str | None = None,
 ) -> web.Response:
     """Off to the provider, with a transaction that only this browser can finish.
+
+    back: without a book, the page of ours to go on to.
 
     TooManyRequestsError: too many from this address, or for one request of a book.
     """
@@ -244,6 +247,7 @@ async def start_login(
         verifier=parts.secret(),
         authorization=transaction,
         own_device=own_device,
+        back=back,
     )
     begun = await parts.transactions.begin(record, request)
     url = await way.provider.begin(

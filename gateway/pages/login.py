@@ -17,6 +17,7 @@ from gateway.errors import (
 from gateway.forms import read_form
 from gateway.pages.arrivals import Arrival, begin_session, go_on
 from gateway.pages.authorize import Handler
+from gateway.pages.back import parse_back
 from gateway.pages.flow import (
     Parts,
     Way,
@@ -73,10 +74,12 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise CrossSiteRefusedError("login without a transaction from another site")
     way = _way(parts, params.get("provider", ""), list(parts.ways.values()))
-    select = await has_dead_cookie(request)
-    own_device = params.get("own_device") == "1"
+    select = await has_dead_cookie(request) or params.get("not_you") == "1"
+    own_device, back = params.get("own_device") == "1", parse_back(params.get("back"))
     try:
-        return await start_login(request, parts, way, None, select_account=select, own_device=own_device)
+        return await start_login(
+            request, parts, way, None, select_account=select, own_device=own_device, back=back
+        )
     except ProviderUnavailableError as error:
         request[ASKED].reason = f"{error.code}: {error.detail}"
         return sign_in_page(
@@ -125,6 +128,7 @@ def callback_handler(parts: Parts) -> Handler:
             own_device=login.own_device,
             provider_session=identity.session and provider_session(identity.issuer, identity.session),
             tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
+            back=login.back,
         )
         begun = await parts.transactions.begin(continuation, request)
         # A navigation of its own, where the SameSite=Lax cookie is visible again.
@@ -176,7 +180,7 @@ def continue_handler(parts: Parts) -> Handler:
             tokens=known.tokens,
         )
         live = await begin_session(request, parts, arrival)
-        response = await go_on(request, parts, live, known.authorization)
+        response = await go_on(request, parts, live, known.authorization, known.back)
         forget(response, transaction)
         return response
 
