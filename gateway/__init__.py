@@ -4,6 +4,8 @@ errors             every refusal, with status and stable code
 origins            an origin and its policy
 routes             backends and the paths that lead to them
 limits             how often one may try
+client_keys        the keys by which we prove to a provider which client we are
+provider_presets   identity providers as data: what ops need not write, where each differs
 identity           who a request is made as, and how backends are told
 records            what Redis holds, as values
 revocation_rules   what ends sessions, as values
@@ -17,6 +19,7 @@ cors               what an origin may ask and read
 cookies            our cookies, read and written
 dpop               proofs of a key (RFC 9449)
 signing_keys       which key signs assertions when, which are published, when the next is made
+classes_rules      what a class may be: who makes one, its name, its book, its code
 grant_rules        what a book may ask for when it signs a person in
 authorize_rules    what an authorization request means and what follows from it
 doctor_rules       what an author is told about a book's address
