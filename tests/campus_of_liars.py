@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from secrets import token_urlsafe
 from types import MappingProxyType
 
 import pytest
@@ -66,7 +67,7 @@ class Campus:
             keeps_tokens=keeps_tokens,
             asks_consent=asks_consent,
         )
-        return OidcProvider(block, self._transport, self.clock)
+        return OidcProvider(block, self._transport, self.clock, lambda: token_urlsafe(16))
 
     async def sign_in(self, provider: OidcProvider | None = None) -> ProviderIdentity:
         provider = provider or self.provider

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from gateway.client_keys import ClientKeys
 from gateway.limits import SignInLimits
 from gateway.origins import Limits, Rate
+from gateway.provider_presets import Dialect
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
 from gateway.signing_keys import Rotation
@@ -76,9 +78,12 @@ class Allow:
     email_domains: frozenset[str] = frozenset()
 
 
+_STANDARD = Dialect()
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One `providers:` block: an OIDC issuer."""
+    """One `providers:` block. issuer: who vouches for people; it may stand for many organisations."""
 
     id: str
     issuer: str
@@ -91,6 +96,9 @@ class ProviderSettings:
     scopes: tuple[str, ...] | None = None  # None: the usual ones
     keeps_tokens: bool = False  # the block says so, or a backend asks for them
     asks_consent: bool = False  # prompt=consent
+    preset: str = "oidc"
+    client_keys: ClientKeys | None = None
+    dialect: Dialect = _STANDARD
 
 
 _A_SCHOOL = Rate(1000, 3600)  # may have one address

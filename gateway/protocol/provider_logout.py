@@ -14,7 +14,7 @@ from gateway.forms import read_form, required
 from gateway.grants import Grants
 from gateway.origins import Rate
 from gateway.protocol.token import Handler
-from gateway.providers import LogoutToken, Provider
+from gateway.providers import LogoutToken, Provider, is_issuer
 from gateway.request_context import ASKED
 from gateway.session_ids import provider_session
 from gateway.sessions import Sessions
@@ -102,9 +102,10 @@ def front_channel_handler(parts: ProviderLogout) -> Handler:
         await _limit(request, parts, "front-channel")
         params = parameters(request.query.items())
         session = params.get("sid", "")
-        if params.get("iss") != provider.issuer or not session:
+        issuer = params.get("iss", "")
+        if not is_issuer(provider.issuer, issuer) or not session:
             raise InvalidRequestError("front-channel logout without our provider's iss and a sid")
-        ended = provider_session(provider.issuer, session)
+        ended = provider_session(issuer, session)
         request[AUDIT].note(
             Audited.SIGN_OUT_PROVIDER, provider=request.match_info["provider"], provider_session=ended
         )

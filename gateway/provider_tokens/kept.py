@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.providers import ProviderIdentity, TokenSet
+from gateway.providers import ProviderIdentity, TokenSet, is_issuer
 from gateway.records import KeptTokens, LiveSignIn
 from gateway.sealing import Sealer
 from gateway.session_ids import store_key
@@ -67,7 +67,7 @@ class KeptValues:
         if value is None or keeping is None:
             return None
         kept = self.sealer.open_record(_PURPOSE, key, value, KeptTokens)
-        return kept if kept is not None and kept.issuer == keeping.issuer else None
+        return kept if kept is not None and is_issuer(keeping.issuer, kept.issuer) else None
 
 
 def place(key: str) -> Place:

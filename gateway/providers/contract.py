@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.client_keys import ClientKeys
 from gateway.errors import ProviderRefusedError
+from gateway.provider_presets import Dialect
 from gateway.providers.logout_token import LogoutToken
 
 
@@ -40,17 +42,28 @@ class Block(Protocol):
     def keeps_tokens(self) -> bool: ...
     @property
     def asks_consent(self) -> bool: ...
+    @property
+    def client_keys(self) -> ClientKeys | None: ...
+    @property
+    def dialect(self) -> Dialect: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """A login that begins; state, nonce and verifier are fresh and random."""
+    """A login that begins; state, nonce and verifier are fresh and random.
+
+    again: they prove who they are once more, also where the provider's own session goes on. max_age: seconds
+    since they last did, at most. acr_values: how, one of these (Core section 3.1.2.1).
+    """
 
     state: str
     nonce: str
     verifier: str  # RFC 7636 section 4.1
     redirect_uri: str
     select_account: bool = False
+    again: bool = False
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,8 @@ class Expected:
     nonce: str
     verifier: str
     redirect_uri: str
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,10 @@ class SubjectChangedError(ProviderRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class ProviderIdentity:
-    """Who signed in, as the provider vouches for it. A person is (issuer, subject), nothing else."""
+    """Who signed in, as the provider vouches for it. A person is (issuer, subject), nothing else.
+
+    auth_time: when they came back, where the provider does not tell. id_token: None: it has none.
+    """
 
     issuer: str
     subject: str
@@ -96,8 +114,9 @@ class ProviderIdentity:
     email: str | None  # only one that the provider verified
     claims: Mapping[str, str]  # our names, as the block maps them
     auth_time: int
-    id_token: str  # a hint for signing out, no credential
+    id_token: str | None  # a hint for signing out, no credential
     tokens: TokenSet
+    acr: str | None = None  # how they proved it (Core section 2)
     session: str | None = None  # the claim `sid`: by it the provider says that this session ended there
 
 

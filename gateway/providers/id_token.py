@@ -7,10 +7,12 @@ from authlib.oidc.core import CodeIDToken
 from joserfc.errors import JoseError
 
 from gateway.errors import ProviderRefusedError
+from gateway.providers.contract import Expected
 from gateway.providers.keys import SigningKeys
 from gateway.providers.signed_token import SKEW, is_identifier, opened, party_fault, time_fault
 
 _TYPES = frozenset({"JWT"})
+_ON_THE_WAY = 600  # seconds that a person may take there: as long as a login may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,23 @@ def verify(token: str, keys: SigningKeys, wanted: Wanted) -> Mapping[str, object
     found = opened(token, keys, "ID token", _TYPES)
     _check(found.claims, found.header, wanted)
     return found.claims
+
+
+def authentication_fault(
+    claims: Mapping[str, object], expected: Expected, now: int, *, told: bool
+) -> str | None:
+    """What is wrong with when and how somebody proved who they are; None: it is as it was asked for.
+
+    now: Unix seconds. told: whether this provider says when.
+    """
+    if expected.max_age is not None and told:
+        # Core section 3.1.2.1: with max_age the time is there; a provider that did not ask shows an old one.
+        auth_time = claims.get("auth_time")
+        if not isinstance(auth_time, int | float) or now - auth_time > expected.max_age + _ON_THE_WAY:
+            return f"auth_time {auth_time!r:.40}, wanted at most {expected.max_age} seconds ago"
+    if expected.acr_values and claims.get("acr") not in expected.acr_values:
+        return f"acr {claims.get('acr')!r:.100}"
+    return None
 
 
 def session_of(claims: Mapping[str, object]) -> str | None:

@@ -31,12 +31,13 @@ _RSA_BYTES = range(256, 1025)  # modulus: 2048 to 8192 bits
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A public key. kind: a curve's name, or RSA."""
+    """A public key. kind: a curve's name, or RSA. issuer: the only one that it signs for; None: not said."""
 
     kid: str | None
     alg: str | None
     kind: str
     key: RSAKey | ECKey
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,13 @@ def _signing_key(entry: Mapping[str, object]) -> SigningKey | None:
         return None
     if found is None:
         return None
-    kid, alg = entry.get("kid"), entry.get("alg")
-    return SigningKey(kid if isinstance(kid, str) else None, alg if isinstance(alg, str) else None, *found)
+    # A set that many organisations share says whose each key is (learn.microsoft.com, "Claims validation").
+    kid, alg, issuer = (_text(entry.get(name)) for name in ("kid", "alg", "issuer"))
+    return SigningKey(kid, alg, *found, issuer)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _public_key(entry: Mapping[str, object]) -> tuple[str, RSAKey | ECKey] | None:

@@ -39,7 +39,9 @@ def verify(token: str, keys: SigningKeys, issuer: str, client_id: str, now: int)
     )
     if fault is not None:
         raise ProviderRefusedError(f"logout token: {fault}")
-    return LogoutToken(issuer, _text(claims.get("sub")), _text(claims.get("sid")), str(claims["jti"]))
+    return LogoutToken(
+        str(claims["iss"]), _text(claims.get("sub")), _text(claims.get("sid")), str(claims["jti"])
+    )
 
 
 def _text(claim: object) -> str | None:

@@ -23,7 +23,7 @@ class Metadata:
 
 
 def well_known(issuer: str) -> str:
-    """Where the metadata lies (OpenID Connect Discovery section 4)."""
+    """Where the metadata lies (OpenID Connect Discovery section 4). issuer: or what stands in its place."""
     return issuer.rstrip("/") + "/.well-known/openid-configuration"
 
 

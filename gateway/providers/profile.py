@@ -1,6 +1,6 @@
 """What a provider tells about a person, in our words, and whether such a person is let in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 
@@ -24,6 +24,33 @@ def verified_email(told: Mapping[str, object]) -> str | None:
     if told.get("email_verified") is not True or not isinstance(email, str):
         return None
     return email if email.count("@") == 1 and len(email) <= 254 and email.isprintable() else None
+
+
+def primary_email(addresses: Iterable[object]) -> Mapping[str, object]:
+    """The address that a list marks as verified and as the first one; none where no entry is both."""
+    for entry in addresses:
+        match entry:
+            case {"email": str(email), "verified": True, "primary": True}:
+                return {"email": email, "email_verified": True}
+            case _:
+                continue
+    return {}
+
+
+def told_in_form(user: str | None) -> Mapping[str, object]:
+    """The name of a callback's `user`: what Apple says of a person, once; nobody signed it.
+
+    It is a name to show and no more: the address that stands there is not read.
+    """
+    try:
+        said = orjson.loads(user or "{}")
+    except orjson.JSONDecodeError:
+        return {}
+    match said:
+        case {"name": {**parts}}:
+            return {"given_name": parts.get("firstName"), "family_name": parts.get("lastName")}
+        case _:
+            return {}
 
 
 def mapped(told: Mapping[str, object], names: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from gateway.errors import ProviderRefusedError
+from gateway.providers.issuers import is_issuer, tenant_of
 from gateway.providers.keys import ALGORITHMS, SigningKey, SigningKeys
 
 LONGEST = 64 * 1024  # characters of a token
@@ -50,7 +51,11 @@ def opened(token: str, keys: SigningKeys, kind: str, types: frozenset[str]) -> O
     fitting = keys.fitting(kid if isinstance(kid, str) else None, alg)
     if not fitting:
         raise UnknownKeyError(f"{kind}: no key {kid!r:.100} for {alg}")
-    return Opened(header, _claims(_payload(token, fitting, alg, kind), kind))
+    key, payload = _payload(token, fitting, alg, kind)
+    claims = _claims(payload, kind)
+    if key.issuer is not None and not is_issuer(key.issuer, claims.get("iss")):
+        raise ProviderRefusedError(f"{kind}: the key is another issuer's")
+    return Opened(header, claims)
 
 
 def _header(token: str, kind: str) -> Mapping[str, object]:
@@ -65,14 +70,16 @@ def _header(token: str, kind: str) -> Mapping[str, object]:
     return header
 
 
-def _payload(token: str, fitting: list[SigningKey], alg: str, kind: str) -> bytes:
+def _payload(token: str, fitting: list[SigningKey], alg: str, kind: str) -> tuple[SigningKey, bytes]:
     registry = jws.JWSRegistry(algorithms=[alg], strict_check_header=False)
     registry.max_header_length = registry.max_payload_length = LONGEST  # theirs is 512 bytes
     for each in fitting:
         try:
-            return jws.deserialize_compact(token.encode(), each.key, registry=registry).payload or b""
+            signed = jws.deserialize_compact(token.encode(), each.key, registry=registry)
         except (JoseError, ValueError) as error:
             failure = error
+        else:
+            return each, signed.payload or b""
     raise ProviderRefusedError(f"{kind}: {failure!r:.200}") from failure
 
 
@@ -88,8 +95,12 @@ def _claims(payload: bytes, kind: str) -> Mapping[str, object]:
 
 def party_fault(claims: Mapping[str, object], issuer: str, client_id: str) -> str | None:
     """Whose token it is and for whom; None: this issuer's, for us alone."""
-    if claims.get("iss") != issuer:
-        return f"iss {claims.get('iss')!r:.200}"
+    said = claims.get("iss")
+    if not is_issuer(issuer, said):
+        return f"iss {said!r:.200}"
+    tenant = tenant_of(issuer, str(said))
+    if tenant is not None and claims.get("tid") != tenant:
+        return f"tid {claims.get('tid')!r:.100} of {tenant}"
     # More audiences than us are not trusted (Core section 3.1.3.7, rule 3).
     if claims.get("aud") not in (client_id, [client_id]):
         return f"aud {claims.get('aud')!r:.200}"

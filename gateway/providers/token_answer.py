@@ -19,7 +19,10 @@ _REFRESH: Final = re.compile(rf"[ -~]{{1,{LONGEST}}}", re.ASCII)  # RFC 6749 app
 _TROUBLE: Final = frozenset({
     "server_error", "temporarily_unavailable", "invalid_client", "unauthorized_client",
     "unsupported_grant_type",
+    # docs.github.com, "Troubleshooting OAuth app access token request errors"
+    "incorrect_client_credentials", "redirect_uri_mismatch",
 })  # fmt: skip
+_OVER: Final = frozenset({"invalid_grant", "bad_refresh_token"})
 
 
 def signed_in(answer: Answer, asked: int) -> tuple[str, TokenSet]:
@@ -35,17 +38,31 @@ def signed_in(answer: Answer, asked: int) -> tuple[str, TokenSet]:
     return tokens.id_token, tokens
 
 
+def handed_out(answer: Answer, asked: int) -> tuple[TokenSet, str]:
+    """All tokens of a code's exchange without an ID token, and the access token.
+
+    An error may come with status 200. asked: as above.
+    """
+    if answer.status != 200 or "error" in answer.body:
+        raise refusal(f"token endpoint: {answer.status}", answer.body.get("error"))
+    tokens = _tokens(answer, asked)
+    if tokens.access_token is None:
+        raise ProviderUnavailableError("token endpoint: no access token")
+    return tokens, tokens.access_token
+
+
 def refreshed(answer: Answer, asked: int) -> TokenSet:
     """The tokens of a refresh (RFC 6749 section 6).
 
     Raises ProviderRefusedError only where the provider says that the grant is over (`invalid_grant`): every
     other error is its trouble or our registration, and no reason to end anybody's session.
     """
-    if answer.status != 200:
-        error = answer.body.get("error")
+    error = answer.body.get("error")
+    if answer.status != 200 or error is not None:
         said = f"refresh: {answer.status} {error!r:.100}"
-        # RFC 6749 section 5.2: 400. Behind a 5xx a word of the body proves nothing.
-        if 400 <= answer.status < 500 and error == "invalid_grant":
+        # RFC 6749 section 5.2: 400; some say 200. Behind a 5xx a word of the body proves nothing.
+        told = answer.status == 200 or 400 <= answer.status < 500
+        if told and isinstance(error, str) and error in _OVER:
             raise ProviderRefusedError(said)
         raise ProviderUnavailableError(said)
     tokens = _tokens(answer, asked)

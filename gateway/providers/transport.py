@@ -49,16 +49,31 @@ class Transport:
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         return await self._ask("GET", url, headers or {}, None)
 
+    async def get_list(self, url: str, headers: Mapping[str, str]) -> list[object]:
+        """A JSON list that came with status 200."""
+        status, document = await self._fetch("GET", url, headers, None)
+        if status != 200 or not isinstance(document, list):
+            raise ProviderUnavailableError(f"{url}: {status}, or not a JSON list")
+        return document
+
     async def post(self, url: str, headers: Mapping[str, str], body: str) -> Answer:
         return await self._ask("POST", url, headers, body.encode())
 
     async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        status, document = await self._fetch(method, url, headers, body)
+        if not isinstance(document, dict):
+            raise ProviderUnavailableError(f"{url}: not a JSON object")
+        return Answer(status, document)
+
+    async def _fetch(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[int, object]:
         asked = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         try:
             async with self._session.request(
                 method, url, headers=asked, data=body, allow_redirects=False, timeout=self._timeout
             ) as response:
-                return Answer(response.status, _json_object(url, await self._read(url, response)))
+                return response.status, _json(url, await self._read(url, response))
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise ProviderUnavailableError(f"{url}: {error!r}") from error
 
@@ -75,11 +90,8 @@ class Transport:
         return bytes(body)
 
 
-def _json_object(url: str, body: bytes) -> Mapping[str, object]:
+def _json(url: str, body: bytes) -> object:
     try:
-        document = orjson.loads(body)  # refuses NaN, bad UTF-8 and deep nesting
+        return orjson.loads(body)  # refuses NaN, bad UTF-8 and deep nesting
     except orjson.JSONDecodeError as error:
         raise ProviderUnavailableError(f"{url}: not JSON") from error
-    if not isinstance(document, dict):
-        raise ProviderUnavailableError(f"{url}: not a JSON object")
-    return document
