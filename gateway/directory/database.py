@@ -10,7 +10,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Table, event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -22,6 +23,7 @@ RETRY_AFTER = 5  # seconds
 _LOCKED = 3.0  # seconds that SQLite waits for a writer of another process; it knows no queue
 _PAUSE = 0.1  # seconds between two looks at a database that another worker migrates
 _DEADLINE = 4.0  # seconds for a whole operation: a sign-in that hangs helps nobody
+_INSERTS = {"sqlite": sqlite.insert}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -40,6 +42,10 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    def insert(self, table: Table) -> sqlite.Insert:
+        """An insert that knows `on_conflict_do_...`, in the dialect of the database."""
+        return _INSERTS[self._engine.dialect.name](table)
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
