@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gateway.config.document import read_document
 from gateway.config.faults import ConfigError, Faults
 from gateway.config.gateway_backends import read_backends
+from gateway.config.gateway_classes import read_classes
 from gateway.config.gateway_keys import read_keys
 from gateway.config.gateway_providers import kept_where_asked, read_providers
 from gateway.config.gateway_readers import (
@@ -58,10 +59,10 @@ from gateway.session_limits import DAY, Life, SessionLimits
 _BUILT = (
     "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "workers", "data_path", "state",
     "origins", "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends",
-    "limits", "pages", "privacy", "telemetry",
+    "limits", "pages", "privacy", "telemetry", "classes",
 )  # fmt: skip
 _LATER = (
-    "admin_token", "lti", "roles", "classes", "studies",
+    "admin_token", "lti", "roles", "studies",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
@@ -98,6 +99,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     if backends_node is not None:
         routes = read_backends(backends_node, faults, sources, providers)
     limits = part(top, "limits", faults, ("connections_per_address", "sign_in", "guests", "requests", "head"))
+    sign_in = part(top, "sign_in", faults, ("guests", "class_cards"), ("passkeys", "under_13"))
     return Settings(
         public_url=top.get("public_url", public_url, ""),
         contact=top.find("contact", text),
@@ -115,7 +117,8 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         sessions=_sessions(top, faults),
         providers=kept_where_asked(providers, routes),
         routes=routes,
-        guests=_guests(top, limits, faults),
+        guests=_guests(sign_in, limits, faults),
+        classes=read_classes(top, sign_in, faults),
         sign_in=_sign_in_limits(limits, faults),
         requests=_request_limits(limits, faults),
         connections_per_address=limits.get("connections_per_address", whole(10, 1_000_000), CONNECTIONS),
@@ -213,8 +216,7 @@ def _life(sessions: Block, key: str, faults: Faults, default: Life) -> Life:
     return life
 
 
-def _guests(top: Block, limits: Block, faults: Faults) -> Guests:
-    sign_in = part(top, "sign_in", faults, ("guests",), ("class_cards", "passkeys", "under_13"))
+def _guests(sign_in: Block, limits: Block, faults: Faults) -> Guests:
     begun = part(limits, "guests", faults, ("per_address", "per_origin"))
     default = Guests()
     return Guests(

@@ -115,12 +115,21 @@ class Guests:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassSettings:
+    """create: the roles that make classes, or `anyone`; empty: nobody. cards: people come in by cards."""
+
+    create: frozenset[str] = frozenset()
+    cards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pages:
     """How the gateway's pages look."""
 
     name: str = "Bookgate"
     colour: str = "#1f4f8f"
     links: Mapping[str, str] | None = None
+    languages: tuple[str, ...] = ("en", "de")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,7 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     routes: RouteTable
     guests: Guests
+    classes: ClassSettings
     sign_in: SignInLimits
     requests: Limits  # for what an origin's own limits do not say
     connections_per_address: int  # at each worker
