@@ -56,7 +56,7 @@ journal            what ends sessions, noted first
 revocations        what ended stays ended, whatever Redis forgets
 origin_history     since when origins are granted what they are
 opening            store, directory and sessions, opened together
-merges             a guest's work becomes a person's, told to every backend until it knows
+lifecycle/         what becomes of people (merge, unmerge, export, delete), told to every backend until it knows
 expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
 protocol/          what books call

@@ -16,10 +16,10 @@ from gateway.identity import (
     TYPE,
     ClaimValue,
     Identity,
-    Merge,
+    Internal,
     assertion_header,
     claims,
-    merge_claims,
+    internal_claims,
 )
 from gateway.known import Header, Known, Line
 from gateway.routes import Backend, Subject
@@ -100,10 +100,10 @@ class Assertions:
             self._keep(key, kept)
         return assertion_header(backend.assertion, kept[1])
 
-    def merge_header(self, merge: Merge, backend: Backend) -> Header:
+    def internal_header(self, asked: Internal, backend: Backend) -> Header:
         """Name and value of the identity header of a call that the gateway makes for itself."""
-        said = merge_claims(
-            merge,
+        said = internal_claims(
+            asked,
             issuer=self._issuer,
             audience=_audience(backend),
             now=int(self._clock()),

@@ -118,6 +118,34 @@ class GuestsRefusedError(GatewayError):
     description = "Guests are not let in here. Sign in instead."
 
 
+class MergeRefusedError(GatewayError):
+    status = 409
+    code = "merge_refused"
+    description = "These two cannot become one person, or be taken apart, as things are now."
+
+
+class DeletionPendingError(GatewayError):
+    """What is made anew under the same id would be deleted with the rest."""
+
+    status = 503
+    code = "deletion_pending"
+    description = "What you had here is still being deleted. Sign in again a little later."
+
+
+class ClassFullError(GatewayError):
+    status = 409
+    code = "class_full"
+    description = "There is no room for more."
+
+
+class LastTeacherError(GatewayError):
+    """A class without a teacher would be nobody's, and its students' work nobody could ask about."""
+
+    status = 409
+    code = "last_teacher"
+    description = "A class keeps at least one teacher."
+
+
 class OriginRefusedError(GatewayError):
     """The request's Origin is not granted; the reason is in the log, never in the answer."""
 

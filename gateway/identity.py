@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway.errors import ForbiddenError
-from gateway.routes import AssertionRule
+from gateway.routes import AssertionRule, Purpose
 
 LIFE: Final = 60  # seconds that an assertion is good for
 TYPE: Final = "bookgate-assertion+jwt"
@@ -66,27 +66,33 @@ def claims(
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
-    """Two people become one in one book, in one backend's own terms: what was `loser`'s is `survivor`'s."""
+class Internal:
+    """What the gateway itself asks about a person in one book, in one backend's own terms.
 
-    survivor: str
-    loser: str
+    loser: whose everything becomes the subject's by a merge, and is their own again after an unmerge.
+    """
+
+    purpose: Purpose
     book: str
+    subject: str
+    loser: str | None = None
 
 
-def merge_claims(merge: Merge, *, issuer: str, audience: str, now: int, jti: str) -> dict[str, ClaimValue]:
+def internal_claims(
+    asked: Internal, *, issuer: str, audience: str, now: int, jti: str
+) -> dict[str, ClaimValue]:
     """The claims of an internal assertion. It says whom it is about: no body has to be believed."""
-    return {
+    said: dict[str, ClaimValue] = {
         "iss": issuer,
         "aud": audience,
-        "purpose": "merge",
-        "sub": merge.survivor,
-        "from": merge.loser,
-        "book": merge.book,
+        "purpose": asked.purpose.value,
+        "sub": asked.subject,
+        "book": asked.book,
         "iat": now,
         "exp": now + LIFE,
         "jti": jti,
     }
+    return said if asked.loser is None else {**said, "from": asked.loser}
 
 
 def assertion_header(rule: AssertionRule, token: str) -> tuple[str, str]:

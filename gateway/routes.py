@@ -25,6 +25,15 @@ class Subject(StrEnum):
     PSEUDONYM = "pseudonym"
 
 
+class Purpose(StrEnum):
+    """What the gateway itself asks of a backend (`lifecycle`)."""
+
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+    DELETE = "delete"
+    EXPORT = "export"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One public path of a backend. `path` begins and ends with `/`."""
@@ -124,7 +133,7 @@ class Backend:
     websocket: bool
     tls: BackendTls
     guests: bool = False  # whether it takes requests of guests
-    merges: bool = False  # whether it is told when two people became one
+    lifecycle: frozenset[Purpose] = frozenset()  # what the gateway itself asks of it
     provider_token: str | None = None  # the provider whose access token it is given
     health: HealthRule | None = None
 

@@ -11,10 +11,10 @@ from joserfc.jwk import ECKey, KeySet
 
 from gateway import assertions
 from gateway.assertions import Assertions
-from gateway.identity import Caller, Identity, Merge
+from gateway.identity import Caller, Identity, Internal
 from gateway.known import Known, caller_of
 from gateway.records import Book, LiveBook, Mode
-from gateway.routes import AssertionRule, Backend, Subject
+from gateway.routes import AssertionRule, Backend, Purpose, Subject
 from gateway.signing_keys import LINGER, SigningKey
 from tests.assertion_parts import backend
 
@@ -228,11 +228,11 @@ def known() -> Known:
 
 def test_another_ring_signs_from_then_on_also_what_the_gateway_says_for_itself() -> None:
     old, new = SigningKey.generate(1), SigningKey.generate(2)
-    made, merge = signer(Clock(), old), Merge("ada", "guest", "cs1")
+    made, merge = signer(Clock(), old), Internal(Purpose.MERGE, "cs1", "ada", "guest")
     keys = KeySet.import_key_set(json.loads(json.dumps({"keys": [old.jwk(), new.jwk()]})))
 
     def kids() -> list[object]:
-        tokens = made.header_for(ADA, backend(), str(made.jwks())), made.merge_header(merge, backend())
+        tokens = made.header_for(ADA, backend(), str(made.jwks())), made.internal_header(merge, backend())
         return [jwt.decode(token, keys, algorithms=["ES256"]).header["kid"] for _, token in tokens]
 
     assert kids() == [old.kid, old.kid]
@@ -258,8 +258,8 @@ def test_the_published_vectors_are_what_the_generator_writes() -> None:
 
 def test_a_call_of_the_gateways_own_is_no_persons_assertion() -> None:
     signing = Assertions([SigningKey.generate(1)], "https://gw", Clock(), Counter(), 1, subject)
-    name, token = signing.merge_header(
-        Merge("ada", "guest", "cs1"), backend("storage", AssertionRule(audience="s"))
+    name, token = signing.internal_header(
+        Internal(Purpose.MERGE, "cs1", "ada", "guest"), backend("storage", AssertionRule(audience="s"))
     )
     keys = KeySet.import_key_set(json.loads(json.dumps(signing.jwks())))
     proved = jwt.decode(token, keys, algorithms=["ES256"])

@@ -9,7 +9,7 @@ from gateway.config.faults import ConfigError
 from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages, Telemetry
 from gateway.limits import SignInLimits
 from gateway.origins import Limits, Rate
-from gateway.routes import AssertionRule, InFlight, Route, SignInNeed, Subject, Timeouts
+from gateway.routes import AssertionRule, InFlight, Purpose, Route, SignInNeed, Subject, Timeouts
 from gateway.session_limits import Life, SessionLimits
 from tests.gateway_texts import ENV, MINIMAL, WHOLE, faults, make_site, parse, with_state
 
@@ -65,7 +65,10 @@ def test_every_built_key_arrives(site: Path) -> None:
     assert settings.requests == Limits(per_person=Rate(30, 1), per_origin=Rate(3000, 1))
     assert settings.connections_per_address == 1000
     told = settings.routes.backends
-    assert [(backend.guests, backend.merges) for backend in told.values()] == [(False, False), (True, True)]
+    assert [(backend.guests, sorted(backend.lifecycle)) for backend in told.values()] == [
+        (False, []),
+        (True, [Purpose.MERGE]),
+    ]
     campus, home = settings.providers
     assert (campus.id, campus.client_secret, campus.label) == ("campus", "s3cret", "Example University")
     assert campus.claims == {"username": "uid", "groups": "isMemberOf"}
@@ -92,7 +95,6 @@ LATER = [
     ("pages: {languages: [en]}", "top"),
     ("privacy: {log_addresses: truncated}", "top"),
     ('directory: {url: "postgresql://db/books"}', "top"),
-    ("lifecycle: [export]", "backend"),
     ("host: notebooks.example.edu", "backend"),
     ("response: {html: allow}", "backend"),
     ("identity: {assertion: {claims: [email]}}", "backend"),

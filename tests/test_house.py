@@ -44,7 +44,7 @@ ROWS = (
     ("authentication", "keyring", "leases", "provider_tokens", "journal", "origin_history"),
     ("proxy", "revocations"),
     ("opening",),
-    ("merges",),
+    ("lifecycle",),
     ("protocol", "pages"),
     ("middleware", "health"),
     ("app",),

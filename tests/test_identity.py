@@ -4,14 +4,14 @@ from gateway.errors import ForbiddenError
 from gateway.identity import (
     Caller,
     Identity,
-    Merge,
+    Internal,
     assertion_header,
     claims,
     header_value,
-    merge_claims,
+    internal_claims,
     plain_headers,
 )
-from gateway.routes import AssertionRule
+from gateway.routes import AssertionRule, Purpose
 
 ADA = Caller("slot.key", "person-1", "Ada", "campus", "https://books.example.edu", 100)
 
@@ -45,8 +45,8 @@ def test_a_guest_is_called_one() -> None:
 
 
 def test_the_claims_of_a_merge_say_all_of_it() -> None:
-    merge = Merge(survivor="ada", loser="guest", book="ada-cs1")
-    assert merge_claims(merge, issuer="https://gw", audience="storage", now=500, jti="j") == {
+    merge = Internal(Purpose.MERGE, "ada-cs1", "ada", "guest")
+    assert internal_claims(merge, issuer="https://gw", audience="storage", now=500, jti="j") == {
         "iss": "https://gw",
         "aud": "storage",
         "purpose": "merge",
@@ -57,6 +57,13 @@ def test_the_claims_of_a_merge_say_all_of_it() -> None:
         "exp": 560,
         "jti": "j",
     }
+
+
+def test_what_is_asked_of_one_person_names_nobody_else() -> None:
+    said = internal_claims(
+        Internal(Purpose.DELETE, "ada-cs1", "ada"), issuer="i", audience="a", now=500, jti="j"
+    )
+    assert (said["purpose"], said["sub"], "from" in said) == ("delete", "ada", False)
 
 
 def test_the_name_goes_only_where_it_is_asked_for_and_known() -> None:

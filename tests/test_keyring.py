@@ -14,7 +14,8 @@ from gateway import keyring
 from gateway.assertions import Assertions
 from gateway.config.settings import Keys
 from gateway.directory import Directory, KeyRing
-from gateway.identity import Merge
+from gateway.identity import Internal
+from gateway.routes import Purpose
 from gateway.keyring import AssertionKeys, RootKeys
 from gateway.sealing import Sealer, key_id
 from gateway.signing_keys import LINGER, PURPOSE, Rotation, SigningKey, open_ring
@@ -218,7 +219,7 @@ class Gateway:
 
     @property
     def signs(self) -> str:
-        _, token = self.assertions.merge_header(Merge("ada", "guest", "cs1"), backend())
+        _, token = self.assertions.internal_header(Internal(Purpose.MERGE, "cs1", "ada", "guest"), backend())
         head = token.split(".")[0]
         kid = json.loads(urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"]
         assert isinstance(kid, str)

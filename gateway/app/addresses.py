@@ -13,7 +13,7 @@ from gateway.app.core import Core
 from gateway.directory.ids import pairwise
 from gateway.errors import MethodNotAllowedError
 from gateway.expectation import expect_handler
-from gateway.merges import Merges
+from gateway.lifecycle import Lifecycle
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
@@ -56,7 +56,9 @@ def client_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "client"
 
 
-def page_parts(core: Core, ways: Mapping[str, Way], renderer: Renderer, tokens: ProviderTokens) -> PageParts:
+def page_parts(
+    core: Core, ways: Mapping[str, Way], renderer: Renderer, tokens: ProviderTokens, lifecycle: Lifecycle
+) -> PageParts:
     def secret() -> str:
         return encoded(core.token(32))
 
@@ -73,6 +75,7 @@ def page_parts(core: Core, ways: Mapping[str, Way], renderer: Renderer, tokens: 
         today=core.today,
         clock=core.clock,
         provider_tokens=tokens,
+        lifecycle=lifecycle,
     )
 
 
@@ -92,7 +95,7 @@ def _add(app: web.Application, routes: Iterable[tuple[str, str, Handler]]) -> No
 
 def add_pages(parts: PageParts, core: Core) -> web.Application:
     """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
-    pages = web.Application(client_max_size=0)
+    pages = web.Application(client_max_size=0, middlewares=[parts.renderer.languages.middleware()])
     storage = SignInStorage(core.sessions, core.clock)
     aiohttp_session.setup(pages, storage)
     pages.on_response_prepare.append(storage.write_cookie)
@@ -118,7 +121,7 @@ def add_pages(parts: PageParts, core: Core) -> web.Application:
     return pages
 
 
-def add_protocol(app: web.Application, core: Core, merges: Merges, tokens: ProviderTokens) -> None:
+def add_protocol(app: web.Application, core: Core, lifecycle: Lifecycle, tokens: ProviderTokens) -> None:
     left_too = (block.id for block in core.settings.providers if block.logout_at_provider)
     parts = ProtocolParts(
         public_url=core.settings.public_url,
@@ -133,7 +136,8 @@ def add_protocol(app: web.Application, core: Core, merges: Merges, tokens: Provi
         guests=core.settings.guests,
         guest_life=core.settings.sessions.guest.absolute,
         guest_records=core.directory.guests,
-        merges=merges,
+        lifecycle=lifecycle,
+        places=core.directory.places,
         approved=core.directory.approved,
     )
     endpoints = {

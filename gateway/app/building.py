@@ -1,7 +1,7 @@
 """Opens every part, puts the middlewares in order and adds the addresses."""
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +15,11 @@ from gateway.app.shown import show_parts
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 from gateway.health import private_app
-from gateway.merges import Merges, Telling
+from gateway.lifecycle import Lifecycle, Telling
 from gateway.metric_files import MetricFiles
 from gateway.metrics import Metrics
 from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
+from gateway.origins import parse_origin
 from gateway.pages.flow import Way
 from gateway.pages.render import Renderer, make_renderer
 from gateway.provider_tokens import ProviderTokens
@@ -27,6 +28,7 @@ from gateway.providers import open_session
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding
 from gateway.proxy.upstream import Upstreams
+from gateway.sealing import encoded
 from gateway.telemetry import Log
 
 
@@ -73,12 +75,12 @@ async def build(
         stack.push_async_callback(tokens.close)
         upstreams = Upstreams(settings.routes, settings.public_url.partition("://")[2], log)
         stack.push_async_callback(upstreams.close)
-        merges = make_merges(core, upstreams)
-        await stack.enter_async_context(beside(merges.run()))
-        add_protocol(app, core, merges, tokens)
+        lifecycle = make_lifecycle(core, upstreams)
+        await stack.enter_async_context(beside(lifecycle.run()))
+        add_protocol(app, core, lifecycle, tokens)
         add_provider_logout(app, core, providers)
         add_documents(app, core)
-        app.add_subapp("/auth/", add_pages(page_parts(core, ways, renderer, tokens), core))
+        app.add_subapp("/auth/", add_pages(page_parts(core, ways, renderer, tokens, lifecycle), core))
         streams, forward, fast = await add_proxy(stack, app, core, upstreams, tokens)
         app[ENTRANCE] = entrance(forward)
         show_parts(core, upstreams)
@@ -92,11 +94,25 @@ async def build(
         )
 
 
-def make_merges(core: Core, upstreams: Upstreams) -> Merges:
+def make_lifecycle(core: Core, upstreams: Upstreams) -> Lifecycle:
+    def books_of(origin: str) -> Sequence[str]:
+        """By the policy of now; none of an origin that is not let in any more."""
+        parsed = parse_origin(origin)
+        policy = None if parsed is None else core.origins.current.find(parsed, core.today())
+        return () if parsed is None or policy is None else policy.book_ids(parsed)
+
     telling = Telling(
         core.settings.routes, upstreams, core.assertions, partial(subject_for, core.settings.keys)
     )
-    return Merges(core.directory.guests, telling, core.sessions.end_everywhere, core.clock, core.log)
+    return Lifecycle(
+        core.directory.orders,
+        telling,
+        core.sessions.end_everywhere,
+        books_of,
+        lambda: encoded(core.token(16)),
+        core.clock,
+        core.log,
+    )
 
 
 def _application(core: Core, renderer: Renderer) -> tuple[web.Application, Callable[[Forwarding], Entrance]]:

@@ -33,6 +33,7 @@ from gateway.routes import (
     BackendTls,
     HealthRule,
     InFlight,
+    Purpose,
     Route,
     RouteTable,
     SignInNeed,
@@ -40,6 +41,7 @@ from gateway.routes import (
     Timeouts,
 )
 
+_PURPOSE = one_of([purpose.value for purpose in Purpose])
 OWN_PATHS = ("/auth/", "/.well-known/", "/client/", "/bookgate.js/")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -121,7 +123,6 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
     if guests and (headers or provider_token):
         message = "A guest has no provider: neither a name for `headers` nor a `provider_token`."
         reading.faults.add(keys.line_of("guests"), "guest-without-name", message, "Remove one of the two.")
-    lifecycle = word_of(("merge",), ("export", "delete"))
     return Backend(
         name=entry.key,
         addresses=addresses,
@@ -139,7 +140,7 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         websocket=keys.get("websocket", boolean, default=False),
         tls=tls,
         guests=guests,
-        merges="merge" in (keys.find("lifecycle", list_of(lifecycle)) or ()),
+        lifecycle=frozenset(Purpose(word) for word in keys.find("lifecycle", list_of(_PURPOSE)) or ()),
         provider_token=provider_token,
         health=_health(keys, reading.faults),
     )

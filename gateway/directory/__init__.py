@@ -4,28 +4,37 @@ ids.py         the ids of people: pure functions of a key
 schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
-guests.py      `Guests`: their return codes, and whose work their work became
+guests.py      `Guests`: their return codes
+places.py      `Places`: where people have been
+belongings.py  which rows are whose, in any table
+orders.py      `Orders`: what was decided about people, and who is yet to be told
 revocations.py `Revocations`: what ended sessions, and marks
 key_ring.py    `KeyRing`: the sealed keys that sign assertions
 origin_entries.py `OriginEntries`: since when origins are granted what they are
 people.py      `Directory`: what the rest of the house calls
 """
 
-from gateway.directory.guests import DecidedMerge, Guests
+from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing, StoredKey
+from gateway.directory.orders import Order, Orders, Receipt
 from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.people import Approval, Directory, Person
+from gateway.directory.places import Place, Places
 from gateway.directory.revocations import NotedAct, Revocations
 
 __all__ = [
     "Approval",
-    "DecidedMerge",
     "Directory",
     "Guests",
     "KeyRing",
     "NotedAct",
+    "Order",
+    "Orders",
     "OriginEntries",
     "Person",
+    "Place",
+    "Places",
+    "Receipt",
     "Revocations",
     "StoredKey",
 ]

@@ -9,12 +9,15 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.directory import ids
-from gateway.directory.database import Database
+from gateway.directory.database import RETRY_AFTER, Database
 from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing
+from gateway.directory.orders import Orders, deletion_waits
 from gateway.directory.origin_entries import OriginEntries
+from gateway.directory.places import Places
 from gateway.directory.revocations import Revocations
 from gateway.directory.schema import approvals, identities, people
+from gateway.errors import DeletionPendingError
 
 DAY = 86400
 APPROVAL_LIFE = 180 * DAY  # unused for longer: asked again
@@ -45,6 +48,8 @@ class Directory:
         self._people_key = people_key
         self._clock = clock
         self.guests = Guests(database, people_key, clock)
+        self.orders = Orders(database, clock)
+        self.places = Places(database, clock)
         self.key_ring = KeyRing(database)
         self.revocations = Revocations(database, clock)
         self.origin_entries = OriginEntries(database)
@@ -86,6 +91,8 @@ class Directory:
         async with self._database.writing() as connection:
             # The row decides, not the derivation: an identity may have been linked to another person.
             person = (await connection.execute(identity)).scalar_one()
+            if (await connection.execute(select(deletion_waits(person)))).scalar_one():
+                raise DeletionPendingError("a backend is yet to be told", retry_after=RETRY_AFTER)
             row = insert(people).values(id=person, name=name, created=now, seen=now)
             kept = row.on_conflict_do_update(
                 index_elements=[people.c.id],

@@ -1,4 +1,9 @@
-"""The directory's tables. A change here needs a migration beside it; a test compares the two."""
+"""The directory's tables. A change here needs a migration beside it; a test compares the two.
+
+A column that holds a person's id is called `person`, refers to `people.id`, or says so in its `info`: so
+belongings.py finds whatever is a person's. `info`: `moves` (a merge gives the row to the survivor), `export`
+(False: a hash or a secret, which nobody is handed).
+"""
 
 from sqlalchemy import (
     Column,
@@ -17,7 +22,7 @@ metadata = MetaData()
 people = Table(
     "people",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", Text, primary_key=True, info={"person": True}),
     Column("name", Text),
     Column("created", Integer, nullable=False),
     Column("seen", Integer, nullable=False),  # the last sign-in
@@ -36,6 +41,7 @@ identities = Table(
         ForeignKey("people.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
         nullable=False,
         index=True,
+        info={"moves": True},
     ),
     Column("provider", Text, nullable=False),  # the block in gateway.yaml that it last came through
     Column("created", Integer, nullable=False),
@@ -62,25 +68,60 @@ approvals = Table(
 return_codes = Table(
     "return_codes",
     metadata,
-    Column("code", Text, primary_key=True),
-    Column("guest", Text, nullable=False, index=True),
+    Column("code", Text, primary_key=True, info={"export": False}),
+    Column("guest", Text, nullable=False, index=True, info={"person": True}),
     Column("origin", Text, nullable=False),
     Column("ends", Integer, nullable=False),
 )
 
-# Whose work whose became, for each backend that keeps any. `due`: of the next try; NULL: it knows.
-merges = Table(
-    "merges",
+# Where a person had a session of a book: what is deleted is deleted there.
+places = Table(
+    "places",
     metadata,
-    Column("loser", Text, nullable=False),
-    Column("survivor", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("since", Integer, nullable=False),
+    PrimaryKeyConstraint("person", "origin", "book"),
+)
+
+# What was decided about people: `merge` (`person` is the survivor's now), `unmerge`, `delete`.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Text, primary_key=True),  # on the receipt; known to the person alone
+    Column("purpose", Text, nullable=False),
+    Column("person", Text, index=True),  # NULL: of a deletion, which names nobody
+    Column("survivor", Text, index=True, info={"person": True}),
+    Column("decided", Integer, nullable=False),
+    Column("undone", Integer),  # of a merge: when it was taken back
+)
+
+# Which backend is to be told of it. `due`: of the next try. `told`: since when it knows. Neither: it does not
+# take such orders. `person` is empty where a deletion is done.
+orders = Table(
+    "orders",
+    metadata,
+    Column("decision", Text, ForeignKey("decisions.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("person", Text, nullable=False, index=True),
     Column("origin", Text, nullable=False),
     Column("book", Text, nullable=False),
     Column("backend", Text, nullable=False),
-    Column("decided", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("due", Integer, index=True),
-    PrimaryKeyConstraint("loser", "book", "backend"),
+    Column("told", Integer),
+    PrimaryKeyConstraint("decision", "number"),
+)
+
+# What a merge gave to the survivor: a row of `relation` by the rest of its key, as JSON.
+moved = Table(
+    "moved",
+    metadata,
+    Column("decision", Text, ForeignKey("decisions.id", ondelete="CASCADE"), nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    PrimaryKeyConstraint("decision", "relation", "key"),
 )
 
 signing_keys = Table(

@@ -28,6 +28,7 @@ from gateway.directory import Directory
 from gateway.errors import ForbiddenError, ProviderUnavailableError
 from gateway.grant_rules import is_loopback
 from gateway.grants import Grants
+from gateway.lifecycle import Lifecycle
 from gateway.limits import CODES, LOGINS, SILENT_CODES, SignInLimits
 from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.render import Renderer
@@ -68,6 +69,7 @@ class Parts:
     today: Callable[[], date]
     clock: Callable[[], float]
     provider_tokens: ProviderTokens
+    lifecycle: Lifecycle
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"

@@ -10,10 +10,11 @@ from gateway.authentication import Authenticator
 from gateway.config.settings import Guests
 from gateway.cookies import Jar, parse
 from gateway.directory import Guests as GuestRecords
+from gateway.directory import Places
 from gateway.dpop import NONCE, Proof, verify
 from gateway.errors import InvalidGrantError, InvalidProofError, OriginRefusedError, PersonChangedError
 from gateway.grants import Grants
-from gateway.merges import Merges
+from gateway.lifecycle import Lifecycle
 from gateway.origins import Policy
 from gateway.request_context import ASKED
 from gateway.sealing import Sealer
@@ -43,7 +44,8 @@ class Parts:
     guests: Guests
     guest_life: int
     guest_records: GuestRecords
-    merges: Merges
+    lifecycle: Lifecycle
+    places: Places
     approved: Callable[[str, str], Awaitable[bool]]
 
     def now(self) -> int:

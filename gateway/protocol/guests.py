@@ -16,7 +16,7 @@ from gateway.errors import (
     SessionExistsError,
     TooManyGuestsError,
 )
-from gateway.merges import Merged
+from gateway.lifecycle import Merged
 from gateway.origins import Policy, Rate, parse_origin
 from gateway.protocol.answers import answer, ticket_answer, token_fields
 from gateway.protocol.context import Parts, session_by_cookie, welcomes_guests
@@ -167,7 +167,7 @@ async def settle(
     if guest is None or origin is None or guest.record.person == live.record.person:
         return Merged.NONE
     loser, survivor = guest.record.person, live.record.person
-    merged = await parts.merges.merge(loser, survivor, live.record.origin, policy.book_ids(origin))
+    merged = await parts.lifecycle.merge_guest(loser, survivor, live.record.origin, policy.book_ids(origin))
     if merged in {Merged.DONE, Merged.LATER}:
         request[AUDIT].note(Audited.GUEST_MERGED, who=survivor, guest=loser, origin=live.record.origin)
     return merged

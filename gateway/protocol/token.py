@@ -83,6 +83,8 @@ async def _exchange(
     there = await guest_at_hand(request, parts, form, origin, policy, proof)
     guest = None if there is None else there.key
     jkt = None if proof is None else proof.jkt
+    books = policy.book_ids(parse_client_id(origin))
+    await parts.places.note(parent.key, parent.record.person, origin, books)
     live = await parts.sessions.begin_book(parent, origin, jkt, approved=code.approved, minted=minted)
     await _require_standing_consent(parts, live, policy)
     request[AUDIT].note(Audited.SIGN_IN_BOOK, who=live.record.person, origin=origin, session=live.key)

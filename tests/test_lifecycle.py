@@ -2,86 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from io import StringIO
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from gateway.directory import DecidedMerge, Directory
-from gateway.errors import BackendBrokenError, DirectoryUnavailableError, StoreUnavailableError
-from gateway.merges import FIRST_PAUSE, LONGEST_PAUSE, Merged, Merges
-from gateway.telemetry import make_log
-
-BOOK = "https://book.example.edu"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class Backends:
-    """Two services, each of which can be away, or hang."""
-
-    away: set[str] = field(default_factory=set)
-    hangs: bool = False
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    told: list[DecidedMerge] = field(default_factory=list)
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def backends(self) -> tuple[str, ...]:
-        return ("storage", "notes")
-
-    async def tell(self, merge: DecidedMerge) -> None:
-        self.asked.set()
-        if self.hangs:
-            await asyncio.Event().wait()
-        if merge.backend in self.away:
-            raise BackendBrokenError("away")
-        self.told.append(merge)
-        self.heard.set()
-
-
-@dataclass
-class Place:
-    """A gateway's merges, on a directory that outlives it."""
-
-    directory: Directory
-    clock: Clock
-    backends: Backends = field(default_factory=Backends)
-    ended: list[str] = field(default_factory=list)
-    redis_away: bool = False
-    log: StringIO = field(default_factory=StringIO)
-
-    def merges(self) -> Merges:
-        return Merges(self.directory.guests, self.backends, self.end, self.clock, make_log(self.log))
-
-    async def end(self, person: str) -> None:
-        if self.redis_away:
-            raise StoreUnavailableError
-        self.ended.append(person)
-
-    async def merge(
-        self, loser: str = "guest", survivor: str = "ada", books: tuple[str, ...] = ("b",)
-    ) -> Merged:
-        return await self.merges().merge(loser, survivor, BOOK, books)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        task = asyncio.create_task(self.merges().run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+from gateway.directory import Directory
+from gateway.errors import DirectoryUnavailableError
+from gateway.lifecycle.lifecycle import FIRST_PAUSE, LONGEST_PAUSE, Merged
+from tests.lifecycle_parts import BOOK, Clock, Place
 
 
 @pytest.fixture
@@ -94,10 +23,10 @@ async def place(tmp_path: Path) -> AsyncGenerator[Place]:
 
 async def test_every_backend_is_told_of_every_book(place: Place) -> None:
     assert await place.merge(books=("b", "c")) is Merged.DONE
-    told = {(merge.backend, merge.book, merge.loser, merge.survivor) for merge in place.backends.told}
+    told = {(order.backend, order.book, order.person, order.survivor) for order in place.backends.told}
     assert told == {(name, book, "guest", "ada") for name in ("storage", "notes") for book in ("b", "c")}
     place.clock.now += 1e6
-    assert await place.directory.guests.due() == []
+    assert await place.directory.orders.due() == []
 
 
 async def test_the_guest_ends_before_anybody_is_told(place: Place) -> None:
@@ -109,15 +38,15 @@ async def test_the_guest_ends_before_anybody_is_told(place: Place) -> None:
 async def test_one_that_is_away_is_told_when_it_is_back(place: Place) -> None:
     place.backends.away = {"storage"}
     assert await place.merge() is Merged.LATER
-    assert [merge.backend for merge in place.backends.told] == ["notes"]
-    assert await place.directory.guests.due() == []
+    assert [order.backend for order in place.backends.told] == ["notes"]
+    assert await place.directory.orders.due() == []
     place.backends.away.clear()
     place.clock.now += FIRST_PAUSE
     async with asyncio.timeout(5):
         place.backends.heard.clear()
         async with place.running():  # as good as another gateway: nothing is known but what was noted
             await place.backends.heard.wait()
-    assert [merge.backend for merge in place.backends.told] == ["notes", "storage"]
+    assert [order.backend for order in place.backends.told] == ["notes", "storage"]
 
 
 async def test_the_pauses_grow_to_an_hour(place: Place) -> None:
@@ -126,10 +55,10 @@ async def test_the_pauses_grow_to_an_hour(place: Place) -> None:
     pauses = []
     for _ in range(14):
         began = place.clock.now
-        while not await place.directory.guests.due():
+        while not await place.directory.orders.due():
             place.clock.now += 5
         pauses.append(place.clock.now - began)
-        await place.merges().tell_due()
+        await place.lifecycle().tell_due()
     assert pauses[:3] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
     assert pauses[-1] == LONGEST_PAUSE
 
@@ -148,7 +77,7 @@ async def test_a_request_that_goes_away_leaves_it_noted(place: Place) -> None:
     with suppress(asyncio.CancelledError):
         await task
     place.clock.now += 10
-    assert {merge.backend for merge in await place.directory.guests.due()} == {"storage", "notes"}
+    assert {order.backend for order in await place.directory.orders.due()} == {"storage", "notes"}
 
 
 async def test_a_guest_becomes_one_person(place: Place) -> None:
