@@ -8,8 +8,10 @@ from types import MappingProxyType
 
 import pytest
 
+from gateway.client_keys import ClientKeys
 from gateway.config.settings import Allow, ProviderSettings
 from gateway.errors import ProviderRefusedError
+from gateway.provider_presets import Dialect
 from gateway.providers import Expected, LoginRequest, ProviderIdentity, open_session
 from gateway.providers.oidc import OidcProvider
 from gateway.providers.transport import Transport
@@ -53,10 +55,14 @@ class Campus:
         scopes: tuple[str, ...] | None = None,
         keeps_tokens: bool = False,
         asks_consent: bool = False,
+        issuer: str | None = None,
+        dialect: Dialect | None = None,
+        client_keys: ClientKeys | None = None,
     ) -> OidcProvider:
+        """issuer: as the block writes it; None: the liar's own."""
         block = ProviderSettings(
             id="campus",
-            issuer=self.liar.issuer,
+            issuer=issuer or self.liar.issuer,
             client_id=CLIENT_ID,
             client_secret=SECRET,
             label="Campus",
@@ -66,6 +72,8 @@ class Campus:
             scopes=scopes,
             keeps_tokens=keeps_tokens,
             asks_consent=asks_consent,
+            dialect=dialect or Dialect(),
+            client_keys=client_keys,
         )
         return OidcProvider(block, self._transport, self.clock, lambda: token_urlsafe(16))
 

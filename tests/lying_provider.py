@@ -138,7 +138,9 @@ class LyingProvider:
         self.grants[str(form["grant_type"])] += 1
         if form["grant_type"] == "refresh_token":
             return await self._refresh(str(form["refresh_token"]))
-        login = self.logins.pop(str(form["code"]))
+        login = self.logins.pop(str(form["code"]), None)
+        if login is None:
+            return web.json_response({"error": "invalid_grant"}, status=400)
         assert form["redirect_uri"] == login["redirect_uri"] == self.redirect
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         assert base64url(digest) == login["code_challenge"]
@@ -234,6 +236,13 @@ async def reset(request: web.BaseRequest) -> web.StreamResponse:
 @asynccontextmanager
 async def lying_provider() -> AsyncGenerator[LyingProvider, None]:
     provider = LyingProvider("")
+    async with serving(provider):
+        yield provider
+
+
+@asynccontextmanager
+async def serving(provider: LyingProvider) -> AsyncGenerator[None, None]:
+    """The liar on a free port of loopback, which becomes its issuer."""
     runner = web.ServerRunner(web.Server(provider.serve, handler_cancellation=True), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -241,6 +250,6 @@ async def lying_provider() -> AsyncGenerator[LyingProvider, None]:
     host, port = runner.addresses[0][:2]
     provider.issuer = f"http://{host}:{port}"
     try:
-        yield provider
+        yield
     finally:
         await runner.cleanup()
