@@ -137,6 +137,8 @@ class Visitor:
                 form = Form(page)
                 assert response.status == 200, page
                 assert form.action is not None, page
+                if form.action.startswith(redirect_uri):  # it answers by form_post
+                    return URL(form.action).with_query(form.fields)
                 here, data = here.join(URL(form.action)), {**form.fields, **fields}
         raise AssertionError(f"no callback, but {here}")
 

@@ -21,7 +21,7 @@ await new Promise((resolve) => server.listen(0, own?.address ?? '127.0.0.1', res
 const issuer = `${own === null ? 'http://127.0.0.1' : `https://${own.host}`}:${server.address().port}`;
 
 const provider = new Provider(issuer, {
-  clients: [{ ...client, token_endpoint_auth_method: 'client_secret_basic' }],
+  clients: [{ token_endpoint_auth_method: 'client_secret_basic', ...client }],
   jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'independent', alg: 'RS256', use: 'sig' }] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
   features: {
