@@ -7,18 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.directory import Directory
 from gateway.errors import DirectoryUnavailableError
 from gateway.lifecycle.lifecycle import FIRST_PAUSE, LONGEST_PAUSE, Merged
-from tests.lifecycle_parts import BOOK, Clock, Place
+from tests.lifecycle_parts import BOOK, Place, open_place
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncGenerator[Place]:
-    clock = Clock()
-    directory = await Directory.open(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}", b"k" * 32, clock)
-    yield Place(directory, clock)
-    await directory.close()
+    async with open_place(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as place:
+        yield place
 
 
 async def test_every_backend_is_told_of_every_book(place: Place) -> None:

@@ -86,7 +86,9 @@ class Orders:
             await self._note(connection, decision, Purpose.MERGE, loser, survivor)
             await _plan(connection, decision, plan)
             await connection.execute(delete(return_codes).where(return_codes.c.guest == loser))
-            been = {Place(loser, order.origin, order.book) for order in plan.orders}
+            been = {
+                Place(who, order.origin, order.book) for order in plan.orders for who in (loser, survivor)
+            }
             await places.add(self._database, connection, sorted(been, key=str), int(self._clock()))
         return decision
 
