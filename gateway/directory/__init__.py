@@ -4,6 +4,7 @@ ids.py         the ids of people: pure functions of a key
 schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
+classes.py     `Classes`: classes and who is in them
 guests.py      `Guests`: their return codes
 places.py      `Places`: where people have been
 belongings.py  which rows are whose, in any table
@@ -14,6 +15,7 @@ origin_entries.py `OriginEntries`: since when origins are granted what they are
 people.py      `Directory`: what the rest of the house calls
 """
 
+from gateway.directory.classes import Class, Classes, Member, OwnClass
 from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing, StoredKey
 from gateway.directory.orders import Order, Orders, Receipt
@@ -24,13 +26,17 @@ from gateway.directory.revocations import NotedAct, Revocations
 
 __all__ = [
     "Approval",
+    "Class",
+    "Classes",
     "Directory",
     "Guests",
     "KeyRing",
+    "Member",
     "NotedAct",
     "Order",
     "Orders",
     "OriginEntries",
+    "OwnClass",
     "Person",
     "Place",
     "Places",

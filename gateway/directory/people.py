@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.directory import ids
+from gateway.directory.classes import Classes
 from gateway.directory.database import RETRY_AFTER, Database
 from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing
@@ -50,6 +51,7 @@ class Directory:
         self.guests = Guests(database, people_key, clock)
         self.orders = Orders(database, clock)
         self.places = Places(database, clock)
+        self.classes = Classes(database, clock)
         self.key_ring = KeyRing(database)
         self.revocations = Revocations(database, clock)
         self.origin_entries = OriginEntries(database)

@@ -6,6 +6,7 @@ belongings.py finds whatever is a person's. `info`: `moves` (a merge gives the r
 """
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -170,4 +172,56 @@ origin_entries = Table(
     Column("since", Integer, nullable=False),
     Column("trusted_since", Integer, nullable=False),
     Column("version", Integer, nullable=False, index=True),  # of the change that wrote it
+)
+
+# A class has one book for as long as it lives; `code` lets people in while `open`.
+classes = Table(
+    "classes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("address", Text, nullable=False),  # where the book is read
+    Column("code", Text, nullable=False, unique=True),
+    Column("open", Boolean, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("archived", Integer),
+    # The learning platform and its own id of the class, where it was made there (LTI 1.3, section 5.4.1).
+    Column("platform", Text),
+    Column("context", Text),
+    UniqueConstraint("platform", "context", name="uq_classes_context"),
+)
+
+class_members = Table(
+    "class_members",
+    metadata,
+    Column("class_id", Text, ForeignKey("classes.id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "person",
+        Text,
+        ForeignKey("people.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        info={"moves": True},
+    ),
+    Column("role", Text, nullable=False),  # student | teacher
+    Column("name", Text),  # what they are called there, where nobody else said a name
+    Column("joined", Integer, nullable=False),
+    PrimaryKeyConstraint("class_id", "person"),
+)
+
+# A person without e-mail, by a card that a teacher prints; only hashes of its words are kept.
+class_cards = Table(
+    "class_cards",
+    metadata,
+    Column("class_id", Text, ForeignKey("classes.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("subject", Text, nullable=False, info={"export": False}),  # of the identity
+    Column("found_by", Text, nullable=False, index=True, info={"export": False}),  # the first two words
+    Column("proved_by", Text, nullable=False, info={"export": False}),  # all of them
+    Column("name", Text, nullable=False),
+    # Whose it is, once somebody came in by it.
+    Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), index=True, info={"moves": True}),
+    Column("printed", Integer, nullable=False),
+    PrimaryKeyConstraint("class_id", "number"),
 )
