@@ -35,6 +35,9 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like
     claims: dict[str, str] = {}  # what the provider said, by our names: for backends with plain headers
     device: str | None = None  # "Firefox on Linux": by what a person knows it again in a list
     provider_session: str | None = None  # hash of the issuer and its `sid`
+    roles: tuple[str, ...] = ()
+    classes: dict[str, tuple[str, str]] = {}  # by class: student | teacher, and the class's book
+    acr: str | None = None  # what the provider said of how (OpenID Connect Core section 2)
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

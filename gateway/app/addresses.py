@@ -76,6 +76,7 @@ def page_parts(
         clock=core.clock,
         provider_tokens=tokens,
         lifecycle=lifecycle,
+        classes=core.settings.classes,
     )
 
 
@@ -178,4 +179,9 @@ def add_documents(app: web.Application, core: Core) -> None:
         ("/.well-known/jwks.json", keys_handler(core.assertions.jwks)),
         ("/.well-known/bookgate", about),
     ]
+    # what a provider fetches that knows a client by its key
+    keyed = ((block.id, block.published_keys) for block in core.settings.providers)
+    documents.extend(
+        (f"/auth/client-keys/{name}", fixed(keys.jwks())) for name, keys in keyed if keys is not None
+    )
     _add(app, [(method, path, handler) for path, handler in documents for method in ("GET", "HEAD")])

@@ -24,6 +24,7 @@ from gateway.authorize_rules import (
     parse_client_id,
 )
 from gateway.client_address import network
+from gateway.config.settings import ClassSettings
 from gateway.directory import Directory
 from gateway.errors import ForbiddenError, ProviderUnavailableError
 from gateway.grant_rules import is_loopback
@@ -70,6 +71,7 @@ class Parts:
     clock: Callable[[], float]
     provider_tokens: ProviderTokens
     lifecycle: Lifecycle
+    classes: ClassSettings
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"
