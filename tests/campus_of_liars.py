@@ -38,7 +38,7 @@ class Clock:
 
 
 class Campus:
-    """The provider under test and the liar that it talks to."""
+    """The provider under test and the liar that it talks to. block: as it was configured last."""
 
     def __init__(self, liar: LyingProvider, transport: Transport, clock: Clock) -> None:
         self.liar = liar
@@ -60,7 +60,7 @@ class Campus:
         client_keys: ClientKeys | None = None,
     ) -> OidcProvider:
         """issuer: as the block writes it; None: the liar's own."""
-        block = ProviderSettings(
+        self.block = ProviderSettings(
             id="campus",
             issuer=issuer or self.liar.issuer,
             client_id=CLIENT_ID,
@@ -75,7 +75,7 @@ class Campus:
             dialect=dialect or Dialect(),
             client_keys=client_keys,
         )
-        return OidcProvider(block, self._transport, self.clock, lambda: token_urlsafe(16))
+        return OidcProvider(self.block, self._transport, self.clock, lambda: token_urlsafe(16))
 
     async def sign_in(self, provider: OidcProvider | None = None) -> ProviderIdentity:
         provider = provider or self.provider

@@ -53,7 +53,7 @@ class LyingService(LyingProvider):
 
 
 class Service:
-    """The provider under test and the liar that it talks to."""
+    """The provider under test and the liar that it talks to. block: as it was configured last."""
 
     def __init__(self, liar: LyingService, transport: Transport, clock: Clock) -> None:
         self.liar = liar
@@ -75,7 +75,7 @@ class Service:
             emails_scope="user:email",
             secret_in_body=True,
         )
-        block = ProviderSettings(
+        self.block = ProviderSettings(
             id="campus",
             issuer=issuer,
             client_id=CLIENT_ID,
@@ -86,7 +86,7 @@ class Service:
             logout_at_provider=False,
             dialect=Dialect(scopes=(), oauth2=endpoints, asks_again=False, tells_auth_time=False),
         )
-        return OAuth2Provider(block, endpoints, self._transport, self.clock, lambda: token_urlsafe(16))
+        return OAuth2Provider(self.block, endpoints, self._transport, self.clock, lambda: token_urlsafe(16))
 
 
 @asynccontextmanager

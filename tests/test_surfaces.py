@@ -9,6 +9,8 @@ from gateway.surfaces import PROXIED_PATHS, check_target, surface_of
 PATHS = [
     pytest.param("/auth/token", Surface.PROTOCOL, id="endpoint for books"),
     pytest.param("/auth/callback/campus", Surface.CALLBACK, id="callback"),
+    pytest.param("/auth/callback/my_campus-2", Surface.CALLBACK, id="callback, with all that names may have"),
+    pytest.param("/auth/backchannel-logout/my_campus", Surface.SERVER, id="a server of such a name"),
     pytest.param("/auth/callback/campus/more", Surface.PAGE, id="below a callback"),
     pytest.param("/auth/backchannel-logout/campus", Surface.SERVER, id="a provider's server"),
     pytest.param("/auth", Surface.PAGE, id="auth itself"),

@@ -100,6 +100,11 @@ class ProviderSettings:
     client_keys: ClientKeys | None = None
     dialect: Dialect = _STANDARD
 
+    @property
+    def published_keys(self) -> ClientKeys | None:
+        """The keys whose public halves the provider is given; one that it made itself it has."""
+        return None if self.dialect.secret_is_signed else self.client_keys
+
 
 _A_SCHOOL = Rate(1000, 3600)  # may have one address
 _A_BOOK = Rate(20_000, 3600)

@@ -16,6 +16,7 @@ profile.py       what is told about a person, as our words; who is let in
 remembered.py    documents kept for an hour and not asked for too often
 oidc.py          a provider that is an OpenID Connect issuer
 oauth2.py        a provider that is a plain OAuth 2.0 service
+trial.py         what a block says, tried out before a reader does
 registry.py      the `providers:` blocks as providers
 """
 
@@ -33,9 +34,11 @@ from gateway.providers.issuers import is_issuer, is_shared
 from gateway.providers.logout_token import LogoutToken
 from gateway.providers.registry import build
 from gateway.providers.transport import open_session
+from gateway.providers.trial import Finding, Trial, Verdict
 
 __all__ = [
     "Expected",
+    "Finding",
     "LoginRequest",
     "LogoutToken",
     "Original",
@@ -43,6 +46,8 @@ __all__ = [
     "ProviderIdentity",
     "SubjectChangedError",
     "TokenSet",
+    "Trial",
+    "Verdict",
     "build",
     "is_issuer",
     "is_shared",

@@ -1,7 +1,8 @@
 """The one place that speaks to identity providers: deadlines, sizes, and what counts as an answer."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,31 @@ class Answer:
 
     status: int
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a browser would be shown. text: its beginning. date: the provider's clock, as it says it."""
+
+    status: int
+    location: str | None
+    date: str | None
+    text: str
+
+
+def in_words(error: ProviderUnavailableError) -> str:
+    """Why a provider could not be asked, for whoever runs the gateway."""
+    match error.__cause__:
+        case aiohttp.ClientConnectorDNSError():
+            return "its name is not known here (DNS)"
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not believed here"
+        case aiohttp.ClientConnectorError() | ConnectionRefusedError():
+            return "nobody listens there, or a firewall is between"
+        case TimeoutError():
+            return f"it did not answer within {DEADLINE:.0f} seconds"
+        case _:
+            return error.detail
 
 
 def open_session(proxy: str | None = None, ca: Path | None = None) -> aiohttp.ClientSession:
@@ -49,6 +75,16 @@ class Transport:
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         return await self._ask("GET", url, headers or {}, None)
 
+    async def page(self, url: str) -> Page:
+        """What stands at an address, as a browser without cookies sees it; redirects are not followed."""
+        asked = {"Accept": "text/html", "Accept-Encoding": "identity"}
+        async with self._answered("GET", url, asked, None) as response:
+            body = await self._read(url, response)
+            headers = response.headers
+            return Page(
+                response.status, headers.get("Location"), headers.get("Date"), body.decode("utf-8", "replace")
+            )
+
     async def get_list(self, url: str, headers: Mapping[str, str]) -> list[object]:
         """A JSON list that came with status 200."""
         status, document = await self._fetch("GET", url, headers, None)
@@ -69,11 +105,18 @@ class Transport:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[int, object]:
         asked = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+        async with self._answered(method, url, asked, body) as response:
+            return response.status, _json(url, await self._read(url, response))
+
+    @asynccontextmanager
+    async def _answered(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         try:
             async with self._session.request(
-                method, url, headers=asked, data=body, allow_redirects=False, timeout=self._timeout
+                method, url, headers=headers, data=body, allow_redirects=False, timeout=self._timeout
             ) as response:
-                return response.status, _json(url, await self._read(url, response))
+                yield response
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise ProviderUnavailableError(f"{url}: {error!r}") from error
 
