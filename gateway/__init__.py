@@ -27,6 +27,7 @@ verdicts           what was found out of an origin, remembered
 client_address     who the client is, as trusted proxies say
 redis_address      where Redis is, as its URL says
 surfaces           which paths are ours, and which are backends'
+first_party        whether a cookie that only a host's own pages send counts
 access             which credential counts, and whether a session serves an origin
 request_context    what is known of a request, for whoever serves it and for its log line
 reception          what is found out of every request before it may be refused: id, client, Origin
@@ -59,8 +60,10 @@ opening            store, directory and sessions, opened together
 lifecycle/         what becomes of people (merge, unmerge, export, delete), told to every backend until it knows
 expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
+code_exchange      a code becomes a session's beginning, once
 protocol/          what books call
 pages/             what people see
+applications/      applications with pages, on hosts of their own
 middleware         facts, errors, host, cross-origin: each binds a rule to HTTP; and all in one for backends
 health             the private listener: alive, ready, metrics, keys
 app/               the only room that wires

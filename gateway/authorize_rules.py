@@ -15,6 +15,7 @@ from gateway.origins import Origin, Policy, Trust
 
 PROMPTS = frozenset({None, "none", "consent"})
 RESPONSE_MODES = frozenset({"web_message", "fragment"})
+QUERY = frozenset({"query"})  # of applications: their return page is the gateway's own, and reads no fragment
 
 _STATE = re.compile(r"[\x21-\x7e]{1,512}", re.ASCII)
 
@@ -73,7 +74,7 @@ def prove_client(params: Mapping[str, str], origin: Origin, policy: Policy) -> C
     if not redirect_uri_ok(redirect_uri, origin, policy):
         raise InvalidRequestError("redirect_uri is not one of this origin's return pages")
     mode = params.get("response_mode", "fragment")
-    if mode not in RESPONSE_MODES:
+    if mode not in (QUERY if policy.application else RESPONSE_MODES):
         raise InvalidRequestError("response_mode is neither web_message nor fragment")
     state = params.get("state", "")
     if _STATE.fullmatch(state) is None:

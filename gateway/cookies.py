@@ -14,11 +14,14 @@ from typing import Final
 from gateway.errors import InvalidRequestError
 
 SIGN_IN: Final = "__Host-Http-bookgate"
+APPLICATION: Final = "__Host-Http-app"  # on the host of an application with pages
 _BOOK: Final = "__Host-Http-book."
 _GUEST: Final = "__Host-Http-guest."
 _LOGIN: Final = "__Host-Http-login."
-OURS: Final = (SIGN_IN, _BOOK, _GUEST, _LOGIN)  # a name that begins so is ours
+LANGUAGE: Final = "__Host-Http-language"  # of the pages, as the reader chose it
+OURS: Final = (SIGN_IN, APPLICATION, _BOOK, _GUEST, _LOGIN, LANGUAGE)  # a name that begins so is ours
 LOGIN_LIFE: Final = 600
+LANGUAGE_LIFE: Final = 365 * 86400
 LOGINS: Final = 20  # transactions that one browser may have open
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
@@ -104,6 +107,11 @@ def sign_in_line(value: str, max_age: int | None) -> str:
     return _line(SIGN_IN, value, max_age)
 
 
+def application_line(value: str, max_age: int | None) -> str:
+    """max_age None: gone when the browser closes."""
+    return _line(APPLICATION, value, max_age)
+
+
 def book_line(origin: str, value: str, max_age: int | None) -> str:
     return _line(book_name(origin), value, max_age)
 
@@ -114,6 +122,10 @@ def guest_line(origin: str, value: str, max_age: int) -> str:
 
 def login_line(transaction: str, value: str) -> str:
     return _line(login_name(transaction), value, LOGIN_LIFE)
+
+
+def language_line(code: str) -> str:
+    return _line(LANGUAGE, code, LANGUAGE_LIFE)
 
 
 def expired_line(name: str) -> str:

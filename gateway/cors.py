@@ -154,7 +154,7 @@ def _grant(verdict: Verdict, surface: Surface) -> _Grant | None:
         # an ES module is itself a CORS request: denied origins too, so that a page can say that it is
         return _PUBLIC_GRANT
     policy, origin = verdict.policy, verdict.origin
-    if policy is None or origin is None:
+    if policy is None or origin is None or policy.application:  # an application asks its own origin
         return None
     # credentials with `null` would be credentials for every sandboxed frame and data: URL
     credentials = policy.credentials and origin != "null"

@@ -45,7 +45,12 @@ def verify_challenge(verifier: str, challenge: str) -> bool:
     """RFC 7636 section 4.6, S256 alone."""
     if not _VERIFIER.fullmatch(verifier):
         return False
-    return hmac.compare_digest(encoded(sha256(verifier.encode()).digest()).encode(), challenge.encode())
+    return hmac.compare_digest(challenge_of(verifier).encode(), challenge.encode())
+
+
+def challenge_of(verifier: str) -> str:
+    """RFC 7636 section 4.2, S256."""
+    return encoded(sha256(verifier.encode()).digest())
 
 
 def redirect_uri_ok(redirect_uri: str, origin: Origin, policy: Policy) -> bool:
@@ -55,6 +60,8 @@ def redirect_uri_ok(redirect_uri: str, origin: Origin, policy: Policy) -> bool:
     nothing but a page of that one name is taken unlisted. An origin whose redirectors can take that name as
     their last segment lists its return page: then no other is one.
     """
+    if policy.application:
+        return redirect_uri in policy.redirects
     # a group's list may name pages of other origins
     listed = [page for page in policy.redirects if page.startswith(f"{origin}/")]
     if redirect_uri in listed:

@@ -12,16 +12,17 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
+from gateway.applications import Applications
 from gateway.cors import Surface, actual_headers, admit, is_preflight, preflight
 from gateway.errors import (
     GatewayError,
     InvalidRequestError,
     MethodNotAllowedError,
-    MisdirectedError,
     NotFoundError,
 )
 from gateway.expectation import meet_expectation
-from gateway.pages.refusals import REFUSALS
+from gateway.pages.language import say, spoken
+from gateway.pages.refusals import DID_NOT_WORK, REFUSALS
 from gateway.pages.render import Renderer
 from gateway.proxy.plain import Forwarding
 from gateway.proxy.trace import trace_id
@@ -110,7 +111,8 @@ class Refusals:
     def answer(self, request: web.Request, asked: Asked, refusal: GatewayError) -> web.Response:
         asked.reason = reason(refusal)
         if _is_for_a_person(request, asked, refusal):
-            response = _page(self._renderer, asked, refusal)
+            with spoken(self._renderer.languages.of(request)):
+                response = _page(self._renderer, asked, refusal)
         else:
             response = _json(asked, refusal, self._public_url)
         if refusal.close:
@@ -146,7 +148,8 @@ def _is_for_a_person(request: web.Request, asked: Asked, refusal: GatewayError) 
     if asked.surface in {Surface.PAGE, Surface.CALLBACK}:
         return True
     typed = request.headers.get("Sec-Fetch-Mode") == "navigate"  # no script can set it (Fetch Metadata)
-    return typed and isinstance(refusal, NotFoundError)
+    policy = asked.verdict.policy
+    return typed and (isinstance(refusal, NotFoundError) or (policy is not None and policy.application))
 
 
 def _ours(error: web.HTTPException) -> GatewayError:
@@ -169,10 +172,10 @@ def _json(asked: Asked, refusal: GatewayError, public_url: str) -> web.Response:
 
 
 def _page(renderer: Renderer, asked: Asked, refusal: GatewayError) -> web.Response:
-    title, line = REFUSALS.get(refusal.code, ("That did not work", refusal.description))
+    title, line = REFUSALS.get(refusal.code, (DID_NOT_WORK, refusal.description))
     values = {
-        "title": title,
-        "lines": [line],
+        "title": say(title),
+        "lines": [say(line)],
         "origin": None,
         "book": "" if isinstance(refusal, InvalidRequestError) else None,
         "request_id": None if isinstance(refusal, NotFoundError) else asked.id,
@@ -182,19 +185,17 @@ def _page(renderer: Renderer, asked: Asked, refusal: GatewayError) -> web.Respon
     return response
 
 
-def host(public_host: str) -> Middleware:
+def host(applications: Applications) -> Middleware:
+    """To an application's host goes its own way: none of our addresses but a few is there."""
+
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        _check_host(request, public_host)
-        return await handler(request)
+        application = applications.of(request)
+        if application is None:
+            return await handler(request)
+        return await applications.serve(request, request[ASKED], application)
 
     return handle
-
-
-def _check_host(request: web.Request, public_host: str) -> None:
-    """A Host that is not ours is 421 (RFC 9110 section 15.5.20): a name rebound to us gets nothing."""
-    if request.headers.getall("Host", []) != [public_host]:
-        raise MisdirectedError("Host is not the public URL's", close=True)
 
 
 def _check_target(request: web.Request) -> None:
@@ -239,13 +240,13 @@ class Entrance:
         self,
         reception: Reception,
         refusals: Refusals,
-        public_host: str,
+        applications: Applications,
         requests: RequestLog,
         forward: Forwarding,
     ) -> None:
         self._reception = reception
         self._refusals = refusals
-        self._public_host = public_host
+        self._applications = applications
         self._requests = requests
         self._forward = forward
 
@@ -255,9 +256,7 @@ class Entrance:
         status = 499
         try:
             try:
-                _check_host(request, self._public_host)
-                _check_target(request)
-                response = await self._forward(request, asked)
+                response = await self._served(request, asked)
             except GatewayError as refusal:
                 request[ASKED] = asked  # for the headers that every answer has
                 response = self._refusals.answer(request, asked, refusal)
@@ -268,6 +267,13 @@ class Entrance:
         finally:
             self._requests.note(_ended(request.method, asked, status, began))
         return response
+
+    async def _served(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        application = self._applications.of(request)
+        if application is not None:
+            return await self._applications.serve(request, asked, application)
+        _check_target(request)
+        return await self._forward(request, asked)
 
 
 ENTRANCE = web.AppKey("entrance", Entrance)  # of an application whose requests need not all be routed

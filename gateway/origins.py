@@ -89,6 +89,7 @@ class Policy:
     # `trusted_since` speaks of those that nobody approved.
     since: int = 0
     trusted_since: int = 0
+    application: bool = False  # on a host of its own, which gateway.yaml names
 
     def book_ids(self, origin: Origin) -> tuple[str, ...]:
         """The books of one of the policy's origins, the first one first."""

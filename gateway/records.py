@@ -182,6 +182,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_device: bool
     browser: str = ""
     back: str | None = None  # without an authorization: a page of ours to go on to
+    again: str | None = None  # the person who is to prove once more that it is them
 
 
 class KeptTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -214,6 +215,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider_session: str | None = None  # hash of the issuer and its `sid`
     tokens: KeptTokens | None = None
     back: str | None = None  # as in the login
+    again: str | None = None  # as in the login
 
 
 class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -221,6 +223,15 @@ class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     provider: str
     id_token_hint: str | None = None
+
+
+class Entering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reader of an application's page who is on the way to the sign-in page and back (10 min, once)."""
+
+    host: str
+    target: str  # path and query of that page
+    verifier: str
+    browser: str = ""
 
 
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """Backends and the public paths that lead to them: proved values, and the longest-path match."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -136,6 +136,8 @@ class Backend:
     lifecycle: frozenset[Purpose] = frozenset()  # what the gateway itself asks of it
     provider_token: str | None = None  # the provider whose access token it is given
     health: HealthRule | None = None
+    own_host: str | None = None  # HOST[:PORT] of an application with pages; None: it is at the public URL
+    html: bool = False  # whether its pages may be pages: on a host of its own alone
 
     @property
     def base(self) -> str:
@@ -144,10 +146,11 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """All routes, longest path first."""
+    """The routes of one host, longest path first. hosts: HOST[:PORT] of an application -> its own routes."""
 
     routes: tuple[Route, ...]
     backends: Mapping[str, Backend]
+    hosts: Mapping[str, "RouteTable"] = field(default_factory=dict)
 
     def find(self, path: str) -> Route | None:
         """The route whose path is the longest prefix of `path` in whole segments.

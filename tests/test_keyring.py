@@ -15,8 +15,8 @@ from gateway.assertions import Assertions
 from gateway.config.settings import Keys
 from gateway.directory import Directory, KeyRing
 from gateway.identity import Internal
-from gateway.routes import Purpose
 from gateway.keyring import AssertionKeys, RootKeys
+from gateway.routes import Purpose
 from gateway.sealing import Sealer, key_id
 from gateway.signing_keys import LINGER, PURPOSE, Rotation, SigningKey, open_ring
 from gateway.store import Store

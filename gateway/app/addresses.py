@@ -14,16 +14,21 @@ from gateway.directory.ids import pairwise
 from gateway.errors import MethodNotAllowedError
 from gateway.expectation import expect_handler
 from gateway.lifecycle import Lifecycle
+from gateway.origins import Policy
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
+from gateway.pages.classes.joining import join_form_handler, join_handler
+from gateway.pages.classes.poster import poster_handler
+from gateway.pages.classes.room import room_form_handler, room_handler
+from gateway.pages.classes.shelf import shelf_form_handler, shelf_handler
 from gateway.pages.doctor import doctor_handler, window_handler
 from gateway.pages.flow import Parts as PageParts
-from gateway.pages.flow import Way
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.render import Renderer
 from gateway.pages.shell import SignInStorage
 from gateway.pages.transactions import Transactions, forget_surplus
+from gateway.pages.ways import Way
 from gateway.protocol.client_library import client_handler, entry_handler, read_library
 from gateway.protocol.confirm import confirm_handler
 from gateway.protocol.context import Parts as ProtocolParts
@@ -57,7 +62,12 @@ def client_folder() -> Path:
 
 
 def page_parts(
-    core: Core, ways: Mapping[str, Way], renderer: Renderer, tokens: ProviderTokens, lifecycle: Lifecycle
+    core: Core,
+    ways: Mapping[str, Way],
+    renderer: Renderer,
+    tokens: ProviderTokens,
+    applications: Mapping[str, Policy],
+    lifecycle: Lifecycle,
 ) -> PageParts:
     def secret() -> str:
         return encoded(core.token(32))
@@ -75,6 +85,7 @@ def page_parts(
         today=core.today,
         clock=core.clock,
         provider_tokens=tokens,
+        applications=applications,
         lifecycle=lifecycle,
         classes=core.settings.classes,
     )
@@ -117,6 +128,19 @@ def add_pages(parts: PageParts, core: Core) -> web.Application:
             ("GET", "/logout", account_handler(parts, leaving=True)),
             ("GET", "/doctor", doctor_handler(parts, core.settings.routes, core.clock)),
             ("GET", "/doctor/window", window_handler(parts)),
+        ],
+    )
+    _add(
+        pages,
+        [
+            ("GET", "/classes", shelf_handler(parts)),
+            ("POST", "/classes", shelf_form_handler(parts)),
+            ("GET", "/classes/of/{id}", room_handler(parts)),
+            ("POST", "/classes/of/{id}", room_form_handler(parts)),
+            ("GET", "/classes/of/{id}/poster", poster_handler(parts)),
+            ("GET", "/classes/join", join_handler(parts)),
+            ("GET", "/classes/join/{code}", join_handler(parts)),
+            ("POST", "/classes/join/{code}", join_form_handler(parts)),
         ],
     )
     return pages

@@ -1,7 +1,7 @@
 """Opens every part, puts the middlewares in order and adds the addresses."""
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,9 @@ from aiohttp import web
 from gateway.app.addresses import add_documents, add_pages, add_protocol, add_provider_logout, page_parts
 from gateway.app.core import Core, beside, open_core, subject_for
 from gateway.app.data_path import add_proxy
+from gateway.app.hosts import make_applications
 from gateway.app.shown import show_parts
+from gateway.applications import Applications
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 from gateway.health import private_app
@@ -20,11 +22,11 @@ from gateway.metric_files import MetricFiles
 from gateway.metrics import Metrics
 from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
-from gateway.pages.flow import Way
 from gateway.pages.render import Renderer, make_renderer
+from gateway.pages.ways import Way, provider_way
 from gateway.provider_tokens import ProviderTokens
+from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
-from gateway.providers import open_session
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding
 from gateway.proxy.upstream import Upstreams
@@ -64,41 +66,69 @@ async def build(
     """
     async with AsyncExitStack() as stack:
         core = await open_core(stack, settings, origins, redis_url, log, clock)
-        session = await stack.enter_async_context(open_session(settings.outbound.proxy, settings.outbound.ca))
-        providers = build_providers(settings.providers, session, core.clock)
-        ways = {block.id: Way(block.id, block.label, providers[block.id]) for block in settings.providers}
+        providers = await _providers(stack, core)
+        ways = {
+            block.id: provider_way(block.id, block.label, providers[block.id]) for block in settings.providers
+        }
         renderer = make_renderer(settings.pages, settings.contact, core.token)
-        app, entrance = _application(core, renderer)
+        applications = make_applications(core, renderer)
+        app, entrance = _application(core, renderer, applications)
         tokens = ProviderTokens.over(
             core.store.connection, settings, core.sealer, core.sessions, providers, clock, core.token, log
         )
         stack.push_async_callback(tokens.close)
         upstreams = Upstreams(settings.routes, settings.public_url.partition("://")[2], log)
         stack.push_async_callback(upstreams.close)
-        lifecycle = make_lifecycle(core, upstreams)
+        lifecycle = make_lifecycle(core, upstreams, applications)
         await stack.enter_async_context(beside(lifecycle.run()))
         add_protocol(app, core, lifecycle, tokens)
         add_provider_logout(app, core, providers)
         add_documents(app, core)
-        app.add_subapp("/auth/", add_pages(page_parts(core, ways, renderer, tokens, lifecycle), core))
-        streams, forward, fast = await add_proxy(stack, app, core, upstreams, tokens)
+        app.add_subapp("/auth/", _pages(core, ways, renderer, tokens, applications, lifecycle))
+        streams, forward, fast = await add_proxy(stack, app, core, upstreams, tokens, applications)
         app[ENTRANCE] = entrance(forward)
         show_parts(core, upstreams)
-        files = None
-        if settings.telemetry.metrics:
-            files = MetricFiles(core.metrics, settings.state / "metrics", log)
-            await stack.enter_async_context(beside(files.run()))
-        private = private_app(core.store, core.origins, core.sealer, core.assertions, files)
+        private = private_app(
+            core.store, core.origins, core.sealer, core.assertions, await _metric_files(stack, core)
+        )
         yield Gateway(
             app, fast, private, core.store.ping, streams.keep_no_more, streams.end_all, core.metrics
         )
 
 
-def make_lifecycle(core: Core, upstreams: Upstreams) -> Lifecycle:
+async def _providers(stack: AsyncExitStack, core: Core) -> Mapping[str, Provider]:
+    outbound = core.settings.outbound
+    session = await stack.enter_async_context(open_session(outbound.proxy, outbound.ca))
+    return build_providers(core.settings.providers, session, core.clock, core.token)
+
+
+async def _metric_files(stack: AsyncExitStack, core: Core) -> MetricFiles | None:
+    settings = core.settings
+    if not settings.telemetry.metrics:
+        return None
+    files = MetricFiles(core.metrics, settings.state / "metrics", core.log)
+    await stack.enter_async_context(beside(files.run()))
+    return files
+
+
+def _pages(
+    core: Core,
+    ways: Mapping[str, Way],
+    renderer: Renderer,
+    tokens: ProviderTokens,
+    applications: Applications,
+    lifecycle: Lifecycle,
+) -> web.Application:
+    return add_pages(page_parts(core, ways, renderer, tokens, applications.policies, lifecycle), core)
+
+
+def make_lifecycle(core: Core, upstreams: Upstreams, applications: Applications) -> Lifecycle:
     def books_of(origin: str) -> Sequence[str]:
         """By the policy of now; none of an origin that is not let in any more."""
         parsed = parse_origin(origin)
-        policy = None if parsed is None else core.origins.current.find(parsed, core.today())
+        policy = applications.policies.get(origin)
+        if policy is None and parsed is not None:
+            policy = core.origins.current.find(parsed, core.today())
         return () if parsed is None or policy is None else policy.book_ids(parsed)
 
     telling = Telling(
@@ -115,10 +145,11 @@ def make_lifecycle(core: Core, upstreams: Upstreams) -> Lifecycle:
     )
 
 
-def _application(core: Core, renderer: Renderer) -> tuple[web.Application, Callable[[Forwarding], Entrance]]:
+def _application(
+    core: Core, renderer: Renderer, applications: Applications
+) -> tuple[web.Application, Callable[[Forwarding], Entrance]]:
     """And what makes its entrance, where it is known how requests are forwarded."""
     settings = core.settings
-    public_host = settings.public_url.partition("://")[2]
     refusals = Refusals(renderer, settings.public_url, core.log)
     app = web.Application(
         middlewares=[
@@ -127,11 +158,11 @@ def _application(core: Core, renderer: Renderer) -> tuple[web.Application, Calla
             # outside all that may refuse
             errors(refusals),
             # before anything is done for a name that is not ours
-            host(public_host),
+            host(applications),
             # before sessions and routing: a preflight has no cookie and an unknown path may be asked for
             cross_origin(),
         ],
         client_max_size=0,
     )
     app.on_response_prepare.append(on_prepare(settings.public_url))
-    return app, partial(Entrance, core.reception, refusals, public_host, core.requests)
+    return app, partial(Entrance, core.reception, refusals, applications, core.requests)

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from gateway.access import admits
 from gateway.app.core import Core, beside
+from gateway.app.hosts import forward_applications
+from gateway.applications import Applications
 from gateway.budgets import Budgets
 from gateway.directory.ids import pairwise
 from gateway.expectation import expect_handler
@@ -30,15 +32,23 @@ from gateway.surfaces import PROXIED_PATHS
 
 
 async def add_proxy(
-    stack: AsyncExitStack, app: web.Application, core: Core, upstreams: Upstreams, tokens: ProviderTokens
+    stack: AsyncExitStack,
+    app: web.Application,
+    core: Core,
+    upstreams: Upstreams,
+    tokens: ProviderTokens,
+    applications: Applications,
 ) -> tuple[Streams, Forwarding, Fast | None]:
     """Whatever nothing else claims is a backend's, or nobody's."""
     keys, routes = core.settings.keys, core.settings.routes
+    theirs = applications.policies
 
     async def still_alive(live: LiveBook) -> bool:
         found = await core.sessions.load_book_key(live.key, live.record.parent)
         origin = parse_origin(live.record.origin)
-        policy = None if origin is None else core.origins.current.find(origin, core.today())
+        policy = theirs.get(live.record.origin)
+        if policy is None and origin is not None:
+            policy = core.origins.current.find(origin, core.today())
         return found is not None and admits(found.record, found.record.origin, policy, int(core.clock()))
 
     streams = Streams(still_alive)
@@ -65,6 +75,7 @@ async def add_proxy(
         budgets=budgets,
         sub_for_book=partial(pairwise, keys.people),
     )
+    forward_applications(core, applications, wiring)
     forward = forwarding(wiring)
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(forward), expect_handler=expect_handler)
     return streams, forward, make_fast(core, wiring) if core.settings.data_path == "fast" else None

@@ -3,9 +3,12 @@
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from gateway.config.faults import Faults
-from gateway.config.gateway_readers import backend_url, block, header_name, not_built, part, word_of
+from gateway.config.gateway_hosts import Hosts, tables
+from gateway.config.gateway_paths import path_of_host, public_path
+from gateway.config.gateway_readers import backend_url, block, header_name, part, word_of
 from gateway.config.gateway_secrets import Sources, file_path
 from gateway.config.nodes import (
     Block,
@@ -42,11 +45,8 @@ from gateway.routes import (
 )
 
 _PURPOSE = one_of([purpose.value for purpose in Purpose])
-OWN_PATHS = ("/auth/", "/.well-known/", "/client/", "/bookgate.js/")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-# Only bytes that no server decodes or folds, so that the path that policy sees is the path that is forwarded.
-_PATH = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/|\.[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*", re.ASCII)
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9][0-9]{0,4})?", re.ASCII)
 
@@ -71,7 +71,11 @@ class _Reading:
 
 
 def read_backends(
-    node: Node, faults: Faults, sources: Sources, providers: tuple[ProviderSettings, ...]
+    node: Node,
+    faults: Faults,
+    sources: Sources,
+    providers: tuple[ProviderSettings, ...],
+    public_url: str,
 ) -> RouteTable:
     """All backends and routes; a path that two claim, or that is the gateway's own, is a fault."""
     entries = named(node, faults, "backends")
@@ -79,18 +83,19 @@ def read_backends(
         faults.add(node.line, "no-backends", "There is nothing to forward to.", "Name at least one backend.")
     reading = _Reading(faults, sources, providers)
     backends: dict[str, Backend] = {}
-    claimed: dict[str, tuple[Route, int]] = {}
+    hosts = Hosts(public_url, faults)
+    claimed: dict[tuple[str | None, str], tuple[Route, int]] = {}
     for entry in entries.values():
         keys = _keys(entry, faults)
-        backends[entry.key] = _backend(entry, keys, reading)
-        for route, line in _routes(entry.key, keys, faults):
-            if route.path in claimed:
-                message = f"`{route.path}` stands here and on line {claimed[route.path][1]}."
+        backend = backends[entry.key] = hosts.placed(_backend(entry, keys, reading), keys)
+        for route, line in _routes(backend, keys, faults):
+            place = backend.own_host, route.path
+            if place in claimed:
+                message = f"`{route.path}` stands here and on line {claimed[place][1]}."
                 faults.add(line, "duplicate-route", message, "A path leads to one backend: change one.")
             elif route.path:
-                claimed[route.path] = (route, line)
-    longest_first = sorted((route for route, _ in claimed.values()), key=lambda route: -len(route.path))
-    return RouteTable(tuple(longest_first), MappingProxyType(backends))
+                claimed[place] = (route, line)
+    return tables([(host, route) for (host, _), (route, _) in claimed.items()], backends)
 
 
 def _keys(entry: Entry, faults: Faults) -> Block:
@@ -100,9 +105,8 @@ def _keys(entry: Entry, faults: Faults) -> Block:
         f"backend {entry.key}",
         keys=(
             "urls", "tls", "routes", "identity", "request", "response", "timeouts", "in_flight", "max_body",
-            "websocket", "guests", "lifecycle", "health",
+            "websocket", "guests", "lifecycle", "health", "host",
         ),
-        later=("host",),
         required=("urls", "routes"),
     )  # fmt: skip
 
@@ -111,7 +115,7 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
     addresses = _addresses(keys, reading)
     subject, assertion, headers, provider_token = _identity(entry, keys, reading)
     origin, host, request_cookies = _request(keys, reading.faults)
-    response_cookies, rewrite_location = _response(keys, reading.faults)
+    response = _response(keys, reading.faults)
     tls = _tls(keys, reading)
     plain = [address.url for address in addresses if not address.tls]
     if tls != BackendTls() and plain:
@@ -132,8 +136,8 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         origin=origin,
         host=host,
         request_cookies=request_cookies,
-        response_cookies=response_cookies,
-        rewrite_location=rewrite_location,
+        response_cookies=response.cookies,
+        rewrite_location=response.rewrite_location,
         timeouts=_timeouts(keys, reading.faults),
         in_flight=_in_flight(keys, reading.faults),
         max_body=keys.get("max_body", size(at_most=2**40), 10_000_000),
@@ -143,6 +147,7 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         lifecycle=frozenset(Purpose(word) for word in keys.find("lifecycle", list_of(_PURPOSE)) or ()),
         provider_token=provider_token,
         health=_health(keys, reading.faults),
+        html=response.html,
     )
 
 
@@ -271,12 +276,18 @@ def _request(keys: Block, faults: Faults) -> tuple[str, str, frozenset[str]]:
     )
 
 
-def _response(keys: Block, faults: Faults) -> tuple[frozenset[str], bool]:
+class _Response(NamedTuple):
+    cookies: frozenset[str]
+    rewrite_location: bool
+    html: bool
+
+
+def _response(keys: Block, faults: Faults) -> _Response:
     response = part(keys, "response", faults, ("cookies", "html", "rewrite_location"))
-    response.find("html", word_of(("sandbox",), ("allow",)))
-    return (
+    return _Response(
         frozenset(response.find("cookies", list_of(_cookie)) or ()),
         response.get("rewrite_location", boolean, default=True),
+        response.get("html", one_of(("sandbox", "allow")), "sandbox") == "allow",
     )
 
 
@@ -322,20 +333,20 @@ def _in_flight(keys: Block, faults: Faults) -> InFlight:
 # --- the paths that lead to it
 
 
-def _routes(backend: str, keys: Block, faults: Faults) -> tuple[tuple[Route, int], ...]:
+def _routes(backend: Backend, keys: Block, faults: Faults) -> tuple[tuple[Route, int], ...]:
     """The backend's routes, each with its line; the path of a faulty one is empty."""
     node = keys.node("routes")
     listed = None if node is None else items(node, faults, "routes")
     if listed == ():
-        faults.add(keys.line_of("routes"), "no-routes", f"Nothing leads to {backend}.", "Add a `path`.")
+        faults.add(keys.line_of("routes"), "no-routes", f"Nothing leads to {backend.name}.", "Add a `path`.")
     return tuple((_route(item, backend, faults), item.line) for item in listed or ())
 
 
-def _route(node: Node, backend: str, faults: Faults) -> Route:
+def _route(node: Node, backend: Backend, faults: Faults) -> Route:
     keys = block(
         node,
         faults,
-        f"a route of {backend}",
+        f"a route of {backend.name}",
         keys=("path", "strip", "sign_in", "methods", "embed"),
         later=("allow", "step_up"),
         required=("path",),
@@ -347,30 +358,10 @@ def _route(node: Node, backend: str, faults: Faults) -> Route:
             keys.line_of("methods"), "no-methods", "methods is empty.", "Name some, or remove the key."
         )
     return Route(
-        backend=backend,
-        path=keys.get("path", _path, ""),
+        backend=backend.name,
+        path=keys.get("path", public_path if backend.own_host is None else path_of_host, ""),
         strip=keys.get("strip", boolean, default=False),
         sign_in=SignInNeed(keys.get("sign_in", one_of(needs), SignInNeed.REQUIRED.value)),
         methods=None if methods is None else frozenset(methods),
         embed=keys.get("embed", boolean, default=False),
     )
-
-
-def _path(node: Node, faults: Faults, what: str) -> str | None:
-    path = text(node, faults, what)
-    if path is None:
-        return None
-    if _PATH.fullmatch(path) is None:
-        remedy = "Write /NAME/ or /NAME/NAME/: it begins and ends with a slash, of A-Z a-z 0-9 - . _ ~ alone."
-        faults.add(node.line, "bad-path", f"{what} cannot be `{path}`.", remedy)
-    elif path == "/":
-        message = "A backend at `/` needs a host of its own, which"
-        not_built(faults, node.line, message, "Give it a path: /NAME/.")
-    elif "internal" in path.split("/"):
-        message = f"`{path}`: no path with a segment `internal` is ever forwarded."
-        faults.add(node.line, "internal-path", message, "Choose another path.")
-    elif path.startswith(OWN_PATHS):
-        faults.add(node.line, "own-path", f"`{path}` is the gateway's own.", "Choose another path.")
-    else:
-        return path
-    return None

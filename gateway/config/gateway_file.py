@@ -93,15 +93,16 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     top = block(root, faults, "gateway.yaml", keys=_BUILT, later=_LATER, required=_REQUIRED)
     top.find("version", one_of(("1",), "unknown-version"))
     state = top.get("state", folder_path(sources), Path("/var/lib/bookgate"))
+    url = top.get("public_url", public_url, "")
     providers_node, backends_node = top.node("providers"), top.node("backends")
     providers = () if providers_node is None else read_providers(providers_node, faults)
     routes = RouteTable((), MappingProxyType({}))
     if backends_node is not None:
-        routes = read_backends(backends_node, faults, sources, providers)
+        routes = read_backends(backends_node, faults, sources, providers, url)
     limits = part(top, "limits", faults, ("connections_per_address", "sign_in", "guests", "requests", "head"))
     sign_in = part(top, "sign_in", faults, ("guests", "class_cards"), ("passkeys", "under_13"))
     return Settings(
-        public_url=top.get("public_url", public_url, ""),
+        public_url=url,
         contact=top.find("contact", text),
         listen=_listen(top, faults, sources),
         tls=_tls(top, faults, sources),

@@ -32,26 +32,19 @@ from gateway.grants import Grants
 from gateway.lifecycle import Lifecycle
 from gateway.limits import CODES, LOGINS, SILENT_CODES, SignInLimits
 from gateway.origins import Origin, Policy, Trust, parse_origin
+from gateway.pages.language import say
 from gateway.pages.render import Renderer
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import Transactions
+from gateway.pages.ways import Kind, Way
 from gateway.provider_tokens import ProviderTokens
-from gateway.providers import LoginRequest, Provider
+from gateway.providers import LoginRequest
 from gateway.records import Authorization, Code, Login
 from gateway.request_context import ASKED
 from gateway.session_ids import slot_of
 from gateway.sessions import LiveSignIn, Sessions
 
 _TEMPLATES = {AskConsent: "consent.html", AskKeep: "keep.html", Greet: "greet.html"}
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way in, as the sign-in page names it."""
-
-    id: str
-    label: str
-    provider: Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,7 @@ class Parts:
     today: Callable[[], date]
     clock: Callable[[], float]
     provider_tokens: ProviderTokens
+    applications: Mapping[str, Policy]  # by origin: those with a host of their own
     lifecycle: Lifecycle
     classes: ClassSettings
 
@@ -112,6 +106,9 @@ async def proceed(
 
 def policy_of(request: web.Request, parts: Parts, origin: Origin) -> Policy | None:
     """What the origin may do by the policy this request is served with; None: denied."""
+    application = parts.applications.get(str(origin))
+    if application is not None:
+        return application
     policy = request[ASKED].policies.find(origin, parts.today())
     return None if policy is None or policy.trust is Trust.DENIED or not policy.credentials else policy
 
@@ -163,8 +160,9 @@ def deliver(
     CSP's form-action also binds the redirects of a form.
     """
     message = {**fields, "state": asked.state, "iss": parts.public_url}
-    target = f"{asked.redirect_uri}#{urlencode(message)}"
-    if asked.response_mode == "fragment" and request.method == "GET":
+    mark = "?" if asked.response_mode == "query" else "#"
+    target = f"{asked.redirect_uri}{mark}{urlencode(message)}"
+    if asked.response_mode != "web_message" and request.method == "GET":
         headers = {"Location": target, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return web.Response(status=303, headers=headers)
     answer = {
@@ -187,9 +185,7 @@ async def ask_who(
     ways = ways_in(parts, policy)
     if len(ways) == 1 and trouble is None:
         try:
-            response = await start_login(
-                request, parts, ways[0], begun.id, select_account=select, own_device=False
-            )
+            response = await _straight_there(request, parts, ways[0], begun.id, select_account=select)
         except ProviderUnavailableError as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
             trouble = unavailable(ways[0])
@@ -201,27 +197,48 @@ async def ask_who(
     return response
 
 
+async def _straight_there(
+    request: web.Request, parts: Parts, way: Way, transaction: str, *, select_account: bool
+) -> web.Response:
+    if way.kind is not Kind.PROVIDER:
+        headers = {"Location": way.address(transaction), "Cache-Control": "no-store"}
+        return web.Response(status=303, headers=headers)
+    return await start_login(
+        request, parts, way, transaction, select_account=select_account, own_device=False
+    )
+
+
 def ways_in(parts: Parts, policy: Policy | None) -> list[Way]:
-    """The providers that this book offers."""
-    return [way for way in parts.ways.values() if policy is None or offers(policy, way.id)]
+    """The ways in that this book offers and that begin here."""
+    here = [way for way in parts.ways.values() if way.href is not None]
+    return [way for way in here if policy is None or offers(policy, way.id)]
 
 
 def sign_in_page(
-    parts: Parts, ways: list[Way], *, origin: str | None, transaction: str, trouble: str | None
+    parts: Parts,
+    ways: list[Way],
+    *,
+    origin: str | None,
+    transaction: str,
+    trouble: str | None,
+    back: str | None = None,
 ) -> web.Response:
-    """All ways in as links: a form's redirect to another site would be refused by our own CSP."""
-    values = {"ways": ways, "origin": origin, "transaction": transaction, "trouble": trouble}
+    """All ways in as links: a form's redirect to another site would be refused by our own CSP.
+
+    back: without a book, the page of ours to go on to. trouble: in words, `say`d.
+    """
+    values = {"ways": ways, "origin": origin, "transaction": transaction, "trouble": trouble, "back": back}
     return parts.renderer.page("sign_in.html", values, status=502 if trouble else 200)
 
 
 def unavailable(way: Way) -> str:
     """What the sign-in page says of a provider that is down, slow or answers garbage."""
-    return f"{way.label} does not answer at the moment. Nobody was signed in."
+    return say("%(provider)s does not answer at the moment. Nobody was signed in.", provider=way.label)
 
 
 def declined(way: Way) -> str:
     """What it says of a provider that answered no, or what must not be trusted."""
-    return f"{way.label} did not confirm who you are. Nobody was signed in."
+    return say("%(provider)s did not confirm who you are. Nobody was signed in.", provider=way.label)
 
 
 async def start_login(
@@ -233,10 +250,12 @@ async def start_login(
     select_account: bool,
     own_device: bool,
     back: str | None = None,
+    again: str | None = None,
 ) -> web.Response:
     """Off to the provider, with a transaction that only this browser can finish.
 
-    back: without a book, the page of ours to go on to.
+    back: without a book, the page of ours to go on to. again: the person who is to prove once more that it is
+    them, and nobody else.
 
     TooManyRequestsError: too many from this address, or for one request of a book.
     """
@@ -252,15 +271,18 @@ async def start_login(
         authorization=transaction,
         own_device=own_device,
         back=back,
+        again=again,
     )
     begun = await parts.transactions.begin(record, request)
-    url = await way.provider.begin(
+    url = await way.its_provider().begin(
         LoginRequest(
             state=begun.id,
             nonce=record.nonce,
             verifier=record.verifier,
             redirect_uri=parts.callback(way.id),
             select_account=select_account,
+            again=again is not None,
+            max_age=None if again is None else 0,
         )
     )
     response = web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
@@ -293,9 +315,12 @@ def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response
     parsed = parse_origin(origin)
     listed = None if parsed is None else request[ASKED].policies.listed(parsed)
     values = {
-        "title": "This book is not connected here",
+        "title": say("This book is not connected here"),
         "lines": [
-            "Nobody was signed in: the people who run this service have not allowed the book at this address:"
+            say(
+                "Nobody was signed in: the people who run this service have not allowed the book at this "
+                "address:"
+            )
         ],
         "origin": origin,
         "book": origin,
@@ -309,10 +334,10 @@ def plain_refusal(request: web.Request, parts: Parts) -> web.Response:
     """prompt=none from an origin that nobody here approved: the page tells nothing of who is signed in."""
     request[ASKED].reason = "consent_required: prompt=none"
     values = {
-        "title": "Sign in from the book",
+        "title": say("Sign in from the book"),
         "lines": [
-            "This book may not sign anybody in without a question.",
-            "Close this window and use the book's own sign-in button.",
+            say("This book may not sign anybody in without a question."),
+            say("Close this window and use the book's own sign-in button."),
         ],
         "origin": None,
         "book": None,

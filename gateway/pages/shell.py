@@ -9,7 +9,9 @@ from typing import cast
 import aiohttp_session
 from aiohttp import web
 
+from gateway import first_party
 from gateway.cookies import SIGN_IN, parse, sign_in_line
+from gateway.first_party import Said
 from gateway.sessions import LiveSignIn, Sessions
 
 _LIVE = "live"
@@ -50,16 +52,8 @@ class SignInStorage(aiohttp_session.AbstractStorage):
 
 
 def counts(request: web.Request, own_origin: str) -> bool:
-    """Whether the first-party cookie counts on this request (docs/protocol.md, "Whose cookie counts").
-
-    It does when the request comes from our own page, or is a top-level GET navigation.
-    """
-    if request.headers.getall("Origin", []) == [own_origin]:
-        return True
-    if request.headers.getall("Sec-Fetch-Site", []) == ["same-origin"]:
-        return True
-    top_level = request.headers.get("Sec-Fetch-Dest", "document") == "document"
-    return request.method == "GET" and top_level and "Origin" not in request.headers
+    """Whether the first-party cookie counts on this request (docs/protocol.md, "Whose cookie counts")."""
+    return first_party.counts(request.method, Said.of(request.headers.getall), own_origin)
 
 
 async def signed_in(request: web.Request, own_origin: str) -> LiveSignIn | None:

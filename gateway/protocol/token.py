@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.access import admits
 from gateway.authorize_rules import asks_every_time, parse_client_id
+from gateway.code_exchange import redeem
 from gateway.dpop import Proof
 from gateway.errors import (
     InteractionRequiredError,
@@ -17,8 +18,7 @@ from gateway.errors import (
 )
 from gateway.forms import read_form, required
 from gateway.grant_rules import verify_challenge
-from gateway.grants import FreshCode, ReusedCode
-from gateway.limits import CODE_REUSES, EXCHANGES, REFRESHES
+from gateway.limits import EXCHANGES, REFRESHES
 from gateway.origins import Policy, Trust
 from gateway.protocol.answers import answer, ticket_answer, token_fields
 from gateway.protocol.context import Parts, caller, proof_of, require_admitted
@@ -31,7 +31,6 @@ from gateway.protocol.guests import (
     settle,
 )
 from gateway.records import Code, Mode, Ticket
-from gateway.session_ids import Issued
 from gateway.sessions import LiveBook, LiveSignIn
 from gateway.telemetry import AUDIT, Audited
 
@@ -72,7 +71,7 @@ async def _exchange(
     by_cookie = _wants_cookie(form)
     if proof is None and not by_cookie:
         raise InvalidProofError("neither a proof nor delivery=cookie")
-    minted, code = await _redeem(parts, required(form, "code"))
+    minted, code = await redeem(parts.sessions, parts.grants, required(form, "code"))
     _check_code(code, form, origin, policy, proof)
     parent = await parts.sessions.load_sign_in_key(code.parent)
     if parent is None:
@@ -115,26 +114,6 @@ def _wants_cookie(form: Mapping[str, str]) -> bool:
     if delivery not in {None, "cookie"}:
         raise InvalidRequestError("delivery is not cookie")
     return delivery == "cookie"
-
-
-async def _redeem(parts: Parts, code: str) -> tuple[Issued, Code]:
-    """The code's meaning, once, and the id of the session it is for.
-
-    A second use ends what the first one made (RFC 6749 section 4.1.2).
-    """
-    slot = parts.sessions.slot_of_code(code)
-    if slot is None:
-        raise InvalidGrantError("not a code of ours")
-    minted = parts.sessions.mint_book(slot)
-    match await parts.grants.redeem_code(code, minted.key):
-        case FreshCode(record):
-            return minted, record
-        case ReusedCode(book_key):
-            await parts.grants.limit("code", code, CODE_REUSES)
-            await parts.sessions.end_book(book_key)
-            raise InvalidGrantError("code used twice")
-        case None:
-            raise InvalidGrantError("unknown code")
 
 
 def _check_code(

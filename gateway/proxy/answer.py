@@ -54,6 +54,8 @@ def answer(matched: Matched, site: Site, head: AnswerHead) -> Answer:
         raise BackendBrokenError(f"status {head.status}")
     private = matched.route.sign_in is not SignInNeed.NONE
     ours = _SANDBOXED if not private else _NOT_STORED if head.caching == NO_STORE else _STORED
+    if matched.backend.html:
+        ours = ours[1:]
     lines, is_event_stream = head.lines, False
     if head.caching and private:
         lines = tuple([line for line in lines if line.kind not in _FOR_CACHES])

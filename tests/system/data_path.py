@@ -13,6 +13,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from gateway.access import CookieCredential, DpopCredential, Facts, TicketCredential, admits, credential
+from gateway.applications import Application, Applications
 from gateway.assertions import Assertions
 from gateway.budgets import Budgets
 from gateway.config.settings import Pages
@@ -350,6 +351,18 @@ async def data_path(
         await upstreams.close()
 
 
+class NoDoor:
+    """There are no applications here."""
+
+    async def enter(self, _: web.Request, __: Application) -> web.StreamResponse:
+        raise AssertionError
+
+    finish = arrive = enter
+
+    def leave(self) -> web.StreamResponse:
+        raise AssertionError
+
+
 def token(length: int) -> bytes:
     return b"i" * length
 
@@ -371,15 +384,16 @@ def application(wiring: Wiring) -> web.Application:
     renderer = make_renderer(Pages(), None, lambda length: b"n" * length)
     reception = Reception(TABLE, PUBLIC, TRUSTED_PROXIES, lambda: NOW, token)
     refusals = Refusals(renderer, PUBLIC, log)
+    applications = Applications("gw.test", {}, NoDoor())
     middlewares = [
         facts(reception, log, requests),
         errors(refusals),
-        host("gw.test"),
+        host(applications),
         cross_origin(),
     ]
     app = web.Application(middlewares=middlewares, client_max_size=0)
     app.on_response_prepare.append(on_prepare(PUBLIC))
     forward = forwarding(wiring)
     app.router.add_route("*", "/{path:.*}", proxy_handler(forward), expect_handler=expect_handler)
-    app[ENTRANCE] = Entrance(reception, refusals, "gw.test", requests, forward)
+    app[ENTRANCE] = Entrance(reception, refusals, applications, requests, forward)
     return app

@@ -87,7 +87,7 @@ backends:
     urls: ["{storage}"]
     websocket: true
     guests: true
-    lifecycle: [merge]
+    lifecycle: [merge, unmerge, delete, export]
     routes:
       - {{path: /storage/, strip: true}}
       - {{path: /ns/}}
@@ -97,11 +97,13 @@ backends:
     routes: [{{path: /analytics/, strip: true}}]
     identity: {{subject: pseudonym}}
     guests: true
+    lifecycle: [delete, export]
   grades:
     urls: ["{grades}"]
     routes: [{{path: /grades/, strip: true}}]
     identity: {{{grades_identity}}}
     websocket: true
+{more_backends}
 """
 
 
@@ -158,6 +160,7 @@ async def open_house(
     redis_url: str,
     *,
     more_providers: str = "",
+    more_backends: str = "",
     origins: str = ORIGINS,
     deadline: str = "5s",
     logout: str = "here",
@@ -174,10 +177,12 @@ async def open_house(
     port: int | None = None,
     assertion_keys: Rotation | None = None,
     more_environment: Mapping[str, str] = MappingProxyType({}),
+    more: str = "",
 ) -> AsyncGenerator[House]:
     """Everything started, on free ports; all of it ends with the block.
 
-    more_providers: blocks; LIAR stands for the lying provider's issuer.
+    more_providers: blocks; LIAR stands for the lying provider's issuer. more_backends: STORAGE for the
+    recording service's URL, PORT for the gateway's port. more: blocks at the top.
     storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     data_path: fast | plain; as the test goes, where it is not said.
@@ -210,11 +215,13 @@ async def open_house(
             issuer=liar.issuer,
             client=CLIENT_ID,
             more_providers=more_providers.replace("LIAR", liar.issuer),
+            more_backends=more_backends.replace("STORAGE", storage.url).replace("PORT", str(port)),
             storage=storage_url or storage.url,
             analytics=analytics.url,
             grades=grades_url or storage_url or storage.url,
             grades_identity=grades_identity,
         )
+        text += more
         (folder / "gateway.yaml").write_text(text)
         (folder / "state").mkdir()
         environment = {"REDIS": redis_url, "SECRET": SECRET, **more_environment}
