@@ -1,7 +1,6 @@
-"""/auth/account and /auth/logout: where a person is signed in, what they allowed, and how to leave."""
+"""/auth/account and /auth/logout: the account page as a frame for its sections, and how to leave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -14,30 +13,25 @@ from gateway.errors import (
     StoreUnavailableError,
 )
 from gateway.forms import read_form, required
-from gateway.pages.account_view import Moment, shown
+from gateway.pages.account_sections import SECTIONS
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts, sign_in_page, ways_in
-from gateway.pages.shell import old_cookie, replace_session, signed_in
+from gateway.pages.language import mark, say
+from gateway.pages.sections import Gone, Section, Stay, Submitted
+from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
-from gateway.records import Form, Leaving, SignInSummary
+from gateway.records import Form, Leaving
 from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
-from gateway.telemetry import AUDIT, Audited
 
-STALE = "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
-CHANGED = (
+STALE = mark(
+    "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
+)
+CHANGED = mark(
     "Somebody has signed in here since this page was opened, so nothing was done. Here it is as it is now."
 )
 
-
-@dataclass(frozen=True, slots=True)
-class _Stay:
-    """The account page again. done: what happened; trouble: why nothing did."""
-
-    live: LiveSignIn
-    done: str | None = None
-    trouble: str | None = None
-    status: int = 200
+_ACTS = {name: act for section in SECTIONS for name, act in section.acts.items()}
 
 
 def account_handler(parts: Parts, *, leaving: bool) -> Handler:
@@ -54,42 +48,34 @@ def account_handler(parts: Parts, *, leaving: bool) -> Handler:
             return sign_in_page(parts, ways_in(parts, None), origin=None, transaction="", trouble=None)
         if leaving:
             return await _page(request, parts, live, "sign_out.html", {})
-        return await _account_page(request, parts, _Stay(live))
+        return await _account_page(request, parts, Stay(live))
 
     return handle
 
 
-async def _account_page(request: web.Request, parts: Parts, stay: _Stay) -> web.Response:
-    live, now = stay.live, int(parts.clock())
-    person = live.record.person
-    labels = {way.id: way.label for way in parts.ways.values()}
+async def _account_page(request: web.Request, parts: Parts, stay: Stay) -> web.Response:
+    sections = [await _filled(request, parts, stay.live, section) for section in SECTIONS]
     values = {
-        "own_device": live.record.own_device,
-        "sessions": shown(await parts.sessions.of_person(person), live.key, labels, now),
-        "approvals": await _approvals(request, parts, person, now),
+        "sections": [section for section in sections if section is not None],
         "done": stay.done,
         "trouble": stay.trouble,
     }
-    return await _page(request, parts, live, "account.html", values, stay.status)
+    return await _page(request, parts, stay.live, "account.html", values, stay.status)
 
 
-async def _approvals(
-    request: web.Request, parts: Parts, person: str, now: int
-) -> list[Mapping[str, object]] | None:
-    """None: the directory does not answer. Who wants to sign out must not wait for that."""
+async def _filled(
+    request: web.Request, parts: Parts, live: LiveSignIn, section: Section
+) -> Mapping[str, object] | None:
+    """Who wants to sign out must not wait for a directory that does not answer: such a section says so."""
+    template = f"account/{section.id}.html"
     try:
-        found = await parts.directory.approvals(person)
+        it = await section.fill(request, parts, live)
     except DirectoryUnavailableError as error:
         request[ASKED].reason = f"{error.code}: {error.detail}"
+        it, template = {}, "account/unavailable.html"
+    if it is None:
         return None
-    return [
-        {
-            "origin": each.origin,
-            "approved": Moment.of(each.approved, now),
-            "used": Moment.of(each.used, now),
-        }
-        for each in found
-    ]
+    return {"id": section.id, "title": say(section.title), "template": template, "it": it}
 
 
 async def _page(
@@ -105,7 +91,7 @@ async def _page(
     way = parts.ways.get(live.record.provider)
     told = {
         "name": live.record.name,
-        "provider": way.label if way else live.record.provider,
+        "provider": say(way.label) if way else live.record.provider,
         "transaction": begun.id,
         **values,
     }
@@ -116,8 +102,8 @@ async def _page(
 
 def _signed_out(parts: Parts) -> web.Response:
     values = {
-        "title": "You are signed out",
-        "lines": ["Nobody is signed in to this service in this browser. Work that was saved stays."],
+        "title": say("You are signed out"),
+        "lines": [say("Nobody is signed in to this service in this browser. Work that was saved stays.")],
         "origin": None,
         "book": None,
         "request_id": None,
@@ -139,12 +125,12 @@ def account_form_handler(parts: Parts) -> Handler:
             if live is None:
                 raise
             request[ASKED].reason = f"{error.code}: {error.detail}"
-            return await _account_page(request, parts, _Stay(live, trouble=STALE, status=error.status))
+            return await _account_page(request, parts, Stay(live, trouble=say(STALE), status=error.status))
         if live is None:
             response: web.StreamResponse = _signed_out(parts)
         elif live.key != record.parent:
             request[ASKED].reason = "forbidden: the page was made for another sign-in session"
-            response = await _account_page(request, parts, _Stay(live, trouble=CHANGED, status=403))
+            response = await _account_page(request, parts, Stay(live, trouble=say(CHANGED), status=403))
         else:
             response = await _answer(request, parts, live, form)
         forget(response, transaction)
@@ -158,82 +144,36 @@ async def _answer(
 ) -> web.StreamResponse:
     # before the act: what is kept ends with the session
     hint = await parts.provider_tokens.id_token_hint(live.key, live.record.provider)
+    name, _, what = form.get("act", "").partition(":")
+    act = _ACTS.get(name)
+    if act is None:
+        raise InvalidRequestError("act is not one of the page's")
     try:
-        stay = await _act(request, parts, live, form)
+        outcome = await act(request, parts, live, Submitted(what, form))
     except (DirectoryUnavailableError, StoreUnavailableError) as error:
         return _half_done(request, parts, error)
-    if stay is None:
-        return await _leave(parts, live.record.provider, hint)
-    return await _account_page(request, parts, stay)
+    match outcome:
+        case Gone():
+            return await _leave(parts, live.record.provider, hint)
+        case Stay():
+            return await _account_page(request, parts, outcome)
+        case response:
+            return response
 
 
 def _half_done(request: web.Request, parts: Parts, error: GatewayError) -> web.Response:
     """Sessions end in two places; one of them did not answer. Nothing is lost by doing it once more."""
     request[ASKED].reason = f"{error.code}: {error.detail}"
-    line = (
+    line = say(
         "A part of this service does not answer at the moment, so what you asked for may not be done "
         "everywhere yet. Open your account again in a few minutes and do it once more."
     )
-    values = {"title": "That is not quite done", "lines": [line], "origin": None, "book": None}
+    values = {"title": say("That is not quite done"), "lines": [line], "origin": None, "book": None}
     told = {**values, "request_id": request[ASKED].id}
     response = parts.renderer.page("not_done.html", told, status=error.status, in_flow=False)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
-
-
-async def _act(request: web.Request, parts: Parts, live: LiveSignIn, form: Mapping[str, str]) -> _Stay | None:
-    """None: the person is signed out here."""
-    act, _, what = form.get("act", "").partition(":")
-    match act:
-        case "device":
-            kept = await parts.sessions.set_own_device(live, own_device=form.get("own_device") == "1")
-            await replace_session(request, replace(kept, id=await old_cookie(request)))
-            return _Stay(kept, done="Saved.")
-        case "sign-out":
-            # The dead id stays in the browser: the next sign-in asks the provider for the account.
-            request[AUDIT].note(Audited.SIGN_OUT_BROWSER, who=live.record.person, session=live.key)
-            await parts.sessions.end_sign_in(live.key)
-            return None
-        case "everywhere":
-            request[AUDIT].note(Audited.SIGN_OUT_EVERYWHERE, who=live.record.person)
-            await parts.sessions.end_everywhere(live.record.person)
-            return None
-        case "end" | "others":
-            return await _end_others(request, parts, live, what if act == "end" else None)
-        case "withdraw":
-            return await _withdraw(request, parts, live, what)
-        case _:
-            raise InvalidRequestError("act is not one of the page's")
-
-
-async def _end_others(request: web.Request, parts: Parts, live: LiveSignIn, only: str | None) -> _Stay:
-    """End the other sign-in sessions of this person, or the one of them that has this key."""
-    found = [
-        each
-        for each in await parts.sessions.of_person(live.record.person)
-        if isinstance(each, SignInSummary) and each.key != live.key and only in {None, each.key}
-    ]
-    ended = [each.key for each in found]
-    if ended:
-        request[AUDIT].note(Audited.SESSIONS_ENDED, who=live.record.person, by="self", sessions=ended)
-    await parts.sessions.end_sign_ins(ended)
-    if only is None:
-        return _Stay(live, done="You are signed out everywhere but here.")
-    gone = "That browser is signed out." if found else "That browser was signed out already."
-    return _Stay(live, done=gone)
-
-
-async def _withdraw(request: web.Request, parts: Parts, live: LiveSignIn, origin: str) -> _Stay:
-    person = live.record.person
-    if origin not in {each.origin for each in await parts.directory.approvals(person)}:
-        return _Stay(live, done="That book had no permission any more.")
-    request[AUDIT].note(Audited.CONSENT_WITHDRAWN, who=person, origin=origin)
-    try:
-        await parts.directory.withdraw(person, origin)
-    finally:  # its sessions end all the same
-        await parts.sessions.end_books(person, origin)
-    return _Stay(live, done=f"{origin} may not save your work any more.")
 
 
 async def _go_on_to_provider(parts: Parts, mark: str) -> web.Response:
@@ -247,7 +187,7 @@ async def _go_on_to_provider(parts: Parts, mark: str) -> web.Response:
 async def _leave(parts: Parts, provider: str, id_token_hint: str | None) -> web.Response:
     """Where the provider's block says so, on to its own sign-out; by a page, as the answer to a form."""
     way = parts.ways.get(provider)
-    if way is None:
+    if way is None or way.provider is None:
         return _signed_out(parts)
     url = await way.provider.logout_url(id_token_hint, f"{parts.public_url}/auth/logout")
     if url is None:

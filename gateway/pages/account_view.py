@@ -6,36 +6,20 @@ from datetime import UTC, datetime
 
 from gateway.records import BookSummary, Mode, SignInSummary
 
-NO_NAME = "A browser that does not say which one it is"
 FIRST = 3  # books of a session that are shown unasked
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time as a page tells it: in words, and exactly."""
+    """A time of a page (`{{ moment|ago }}` says it in words). Unix seconds."""
 
-    words: str  # "3 days ago", which is true in every time zone
-    exact: str  # RFC 3339
+    then: int
+    now: int
 
-    @classmethod
-    def of(cls, then: int, now: int) -> "Moment":
-        """then, now: Unix seconds."""
-        exact = datetime.fromtimestamp(then, UTC)
-        return cls(_words(exact, now - then), f"{exact:%Y-%m-%dT%H:%M:%SZ}")
-
-
-def _words(then: datetime, seconds: int) -> str:
-    if seconds < _MINUTE:
-        return "just now"
-    for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
-        count = seconds // unit
-        if count > 30 and unit == _DAY:
-            return f"on {then.day} {then:%B %Y}"
-        if count:
-            return f"{count} {name}{'' if count == 1 else 's'} ago"
-    raise AssertionError  # pragma: no cover  # a minute is a minute
+    @property
+    def exact(self) -> str:
+        """As RFC 3339 writes it."""
+        return f"{datetime.fromtimestamp(self.then, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +33,7 @@ class ShownSession:
     """One sign-in session with the books under it; the first few, and the others."""
 
     key: str
-    device: str
+    device: str | None  # None: it does not say which one it is
     way: str  # the label of the provider
     began: Moment
     used: Moment
@@ -87,15 +71,15 @@ def _session(
         if book.mode is not Mode.PENDING:
             used[book.origin] = max(book.seen, used.get(book.origin, 0))
     told = [
-        ShownBook(origin, Moment.of(seen, now))
+        ShownBook(origin, Moment(seen, now))
         for origin, seen in sorted(used.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
     return ShownSession(
         key=summary.key,
-        device=summary.device or NO_NAME,
+        device=summary.device,
         way=labels.get(summary.provider, summary.provider),
-        began=Moment.of(summary.began, now),
-        used=Moment.of(summary.seen, now),
+        began=Moment(summary.began, now),
+        used=Moment(summary.seen, now),
         books=tuple(told[:FIRST]),
         more_books=tuple(told[FIRST:]),
     )

@@ -20,7 +20,6 @@ from gateway.pages.authorize import Handler
 from gateway.pages.back import parse_back
 from gateway.pages.flow import (
     Parts,
-    Way,
     ask_who,
     declined,
     policy_of,
@@ -29,8 +28,10 @@ from gateway.pages.flow import (
     unavailable,
     ways_in,
 )
+from gateway.pages.language import say
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
+from gateway.pages.ways import Kind, Way
 from gateway.providers import Expected
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import ASKED
@@ -89,7 +90,7 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
 
 def _way(parts: Parts, provider: str, offered: list[Way]) -> Way:
     way = parts.ways.get(provider)
-    if way is None or way not in offered:
+    if way is None or way not in offered or way.kind is not Kind.PROVIDER:
         raise NotFoundError("no such way to sign in")
     return way
 
@@ -108,10 +109,14 @@ def callback_handler(parts: Parts) -> Handler:
         if login.provider != way.id:
             raise InvalidGrantError("the transaction belongs to another provider")
         expected = Expected(
-            state=state, nonce=login.nonce, verifier=login.verifier, redirect_uri=parts.callback(way.id)
+            state=state,
+            nonce=login.nonce,
+            verifier=login.verifier,
+            redirect_uri=parts.callback(way.id),
+            max_age=None if login.again is None else 0,
         )
         try:
-            identity = await way.provider.finish(params, expected)
+            identity = await way.its_provider().finish(params, expected)
         except (ProviderUnavailableError, ProviderRefusedError) as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
             response = await _offer_again(request, parts, login, way, error)
@@ -129,6 +134,7 @@ def callback_handler(parts: Parts) -> Handler:
             provider_session=identity.session and provider_session(identity.issuer, identity.session),
             tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
             back=login.back,
+            again=login.again,
         )
         begun = await parts.transactions.begin(continuation, request)
         # A navigation of its own, where the SameSite=Lax cookie is visible again.
@@ -160,6 +166,17 @@ async def _offer_again(
     return await ask_who(request, parts, asked, policy, trouble=trouble)
 
 
+def somebody_else(request: web.Request, parts: Parts, name: str | None) -> web.Response:
+    """Asked to prove once more who they are, they proved to be another: whoever is signed in stays it."""
+    request[ASKED].reason = "forbidden: another person proved who they are"
+    line = say(
+        "You are signed in here as somebody else than %(name)s, so nothing was done.", name=name or "?"
+    )
+    values = {"title": say("That was somebody else"), "lines": [line], "origin": None, "book": None}
+    told = {**values, "request_id": None}
+    return parts.renderer.page("not_done.html", told, status=403, in_flow=False)
+
+
 def continue_handler(parts: Parts) -> Handler:
     """Make the person's session under a new id, then go on with what the book asked."""
 
@@ -170,6 +187,10 @@ def continue_handler(parts: Parts) -> Handler:
         person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
         await parts.grants.limit("person", person.id, parts.limits.per_person)
         await parts.transactions.take(Continuation, transaction, request)
+        if known.again not in {None, person.id}:
+            refused = somebody_else(request, parts, person.name)
+            forget(refused, transaction)
+            return refused
         arrival = Arrival(
             person=person,
             way=known.provider,

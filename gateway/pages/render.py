@@ -11,6 +11,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from gateway.config.settings import Pages
+from gateway.pages.language import Languages, read_languages, spoken_now, teach
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -25,12 +26,13 @@ def embed_json(value: object) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders a page. token: bytes of randomness for the CSP nonce."""
+    """Renders a page, in the language that is spoken. token: bytes of randomness for the CSP nonce."""
 
     environment: jinja2.Environment
     look: Pages
     contact: str | None
     token: Callable[[int], bytes]
+    languages: Languages
 
     def page(
         self,
@@ -47,7 +49,13 @@ class Renderer:
         """
         nonce = base64.b64encode(self.token(18)).decode()
         text = self.environment.get_template(template).render(
-            {"nonce": nonce, "look": self.look, "contact": self.contact, **(values or {})}
+            {
+                "nonce": nonce,
+                "look": self.look,
+                "contact": self.contact,
+                "language": spoken_now(),
+                **(values or {}),
+            }
         )
         headers = {"Content-Security-Policy": _policy(nonce), **PAGE_HEADERS}
         if not in_flow:
@@ -79,4 +87,5 @@ def make_renderer(look: Pages, contact: str | None, token: Callable[[int], bytes
         lstrip_blocks=True,
     )
     environment.filters["embed_json"] = embed_json
-    return Renderer(environment, look, contact, token)
+    teach(environment)
+    return Renderer(environment, look, contact, token, read_languages(look.languages))
