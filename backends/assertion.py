@@ -71,17 +71,20 @@ class Assertion(msgspec.Struct, frozen=True):
     research_cap: int | None = None
 
 
+TWO: Final = frozenset({"merge", "unmerge"})  # purposes that are about two people
+
+
 class Internal(msgspec.Struct, frozen=True, rename={"loser": "from"}):
-    """What the gateway asks for itself: that two people become one in a book, in this service's terms."""
+    """What the gateway asks for itself about a person in a book, in this service's terms."""
 
     iss: str
     aud: str
     purpose: str
-    sub: str  # whose everything is from then on
-    loser: str
+    sub: str
     book: str
     iat: int
     exp: int
+    loser: str | None = None  # whose everything becomes sub's by a merge, and is their own after its end
     jti: str | None = None
     nbf: int | None = None
 
@@ -120,8 +123,12 @@ class Verifier:
         internal = await self._prove(lines, INTERNAL_TYPE, Internal)
         if internal.purpose != purpose:
             raise AssertionRefused(Reason.PURPOSE, f"It is not for the purpose {purpose}.")
-        if not 0 < len(internal.loser) <= 200 or internal.loser == internal.sub:
-            raise AssertionRefused(Reason.CLAIMS, "from has 1 to 200 characters and is not sub.")
+        if (internal.loser is not None) is not (purpose in TWO):
+            raise AssertionRefused(Reason.CLAIMS, "from is there where two people are meant, and only there.")
+        if internal.loser is not None and not 0 < len(internal.loser) <= 200:
+            raise AssertionRefused(Reason.CLAIMS, "from has 1 to 200 characters.")
+        if internal.loser == internal.sub:
+            raise AssertionRefused(Reason.CLAIMS, "from is not sub.")
         return internal
 
     async def _prove(self, lines: Sequence[str], kind: str, form: type[Proved]) -> Proved:

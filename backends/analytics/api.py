@@ -1,4 +1,4 @@
-"""Analytics over HTTP: /v1/events and /v1/me. Nothing is decided here."""
+"""Analytics over HTTP: /v1/events, /v1/me, and what the gateway alone asks. Nothing is decided here."""
 
 import msgspec
 from aiohttp import web
@@ -6,7 +6,7 @@ from aiohttp import web
 from backends import body, query
 from backends.analytics import batches
 from backends.analytics.service import Analytics
-from backends.serving import ASSERTION
+from backends.serving import ASSERTION, INTERNAL, INTERNAL_PATHS
 
 
 class Api:
@@ -14,7 +14,12 @@ class Api:
         self._analytics = analytics
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/v1/events", self.take), web.delete("/v1/me", self.forget)]
+        return [
+            web.post("/v1/events", self.take),
+            web.delete("/v1/me", self.forget),
+            web.post(f"{INTERNAL_PATHS}delete", self.delete),
+            web.post(f"{INTERNAL_PATHS}export", self.export),
+        ]
 
     async def take(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
@@ -26,6 +31,18 @@ class Api:
     async def forget(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
         return _accepted({"deleted": {"events": await self._analytics.forget(request[ASSERTION].sub)}})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        return _accepted({"deleted": {"events": await self._analytics.forget(request[INTERNAL].sub)}})
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        query.parse(request.rel_url.query.items(), ())
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        async for lines in self._analytics.export(request[INTERNAL].sub):
+            await response.write(lines)
+        return response
 
 
 def _accepted(value: object) -> web.Response:

@@ -1,7 +1,8 @@
 """Analytics: what can be done with events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from backends.assertion import Assertion
 from backends.database import Database
 
 CODE_OF_UNREADABLE: Final = "invalid_json"
+AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,21 @@ class Analytics:
         return await self._database.write(
             lambda connection: connection.execute(statements.REMOVE_PERSON, names).rowcount
         )
+
+    async def export(self, pseudonym: str) -> AsyncIterator[bytes]:
+        """Every event of the pseudonym as lines of JSON, some at a time."""
+        after = ""
+        while True:
+            names = {statements.PSEUDONYM: pseudonym, "after": after, "at_most": AT_ONCE}
+            rows = await self._database.read(partial(_some, names=names))
+            if not rows:
+                return
+            after = str(rows[-1]["id"])
+            yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def _some(connection: Connection, names: dict[str, object]) -> list[dict[str, object]]:
+    return [dict(row) for row in connection.execute(statements.EVENTS, names).mappings()]
 
 
 def _add(connection: Connection, rows: Sequence[dict[str, object]]) -> int:

@@ -1,6 +1,6 @@
 """Every statement that analytics runs. Each one binds the pseudonym, or is in schema.ACROSS_PEOPLE."""
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from backends.analytics.schema import events
@@ -17,5 +17,11 @@ ADD_EVENTS = (
         }
     )
     .on_conflict_do_nothing(index_elements=[events.c.pseudonym, events.c.id])
+)
+EVENTS = (
+    select(events)
+    .where(events.c.pseudonym == bindparam(PSEUDONYM), events.c.id > bindparam("after"))
+    .order_by(events.c.id)
+    .limit(bindparam("at_most"))
 )
 REMOVE_PERSON = delete(events).where(events.c.pseudonym == bindparam(PSEUDONYM))

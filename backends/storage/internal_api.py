@@ -1,12 +1,17 @@
 """What the gateway alone asks of storage. Its assertion says all of it; there is no body."""
 
+from typing import Final
+
 import msgspec
 from aiohttp import web
 
 from backends import query
+from backends.assertion import Internal
 from backends.serving import INTERNAL, INTERNAL_PATHS
 from backends.storage.items import Shelf
 from backends.storage.service import Storage
+
+NDJSON: Final = "application/x-ndjson"
 
 
 class InternalApi:
@@ -14,10 +19,37 @@ class InternalApi:
         self._storage = storage
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post(f"{INTERNAL_PATHS}merge", self.merge)]
+        acts = {"merge": self.merge, "unmerge": self.unmerge, "delete": self.delete, "export": self.export}
+        return [web.post(f"{INTERNAL_PATHS}{name}", handler) for name, handler in acts.items()]
 
     async def merge(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
+        return _answer(await self._storage.merge(*_two(request[INTERNAL])))
+
+    async def unmerge(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        return _answer(await self._storage.unmerge(*_two(request[INTERNAL])))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
         said = request[INTERNAL]
-        merged = await self._storage.merge(Shelf(said.loser, said.book), Shelf(said.sub, said.book))
-        return web.Response(body=msgspec.json.encode(merged), content_type="application/json")
+        await self._storage.forget(Shelf(said.sub, said.book))
+        return _answer({"deleted": True})
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        query.parse(request.rel_url.query.items(), ())
+        said = request[INTERNAL]
+        response = web.StreamResponse(headers={"Content-Type": NDJSON})
+        await response.prepare(request)
+        async for lines in self._storage.export(Shelf(said.sub, said.book)):
+            await response.write(lines)
+        return response
+
+
+def _two(said: Internal) -> tuple[Shelf, Shelf]:
+    """The loser's and the survivor's."""
+    return Shelf(said.loser or "", said.book), Shelf(said.sub, said.book)
+
+
+def _answer(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

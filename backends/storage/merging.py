@@ -68,6 +68,12 @@ def home(connection: Connection, shelf: Shelf) -> Shelf:
 
 def empty(connection: Connection, shelf: Shelf, now: int) -> None:
     """Nothing of what was copied is left with the loser; that it became somebody's stays known."""
+    clear(connection, shelf)
+    connection.execute(statements.SET_EMPTIED, statements.scope(shelf) | {"new_emptied": now})
+
+
+def clear(connection: Connection, shelf: Shelf) -> None:
+    """Nothing of this shelf is left."""
     scope = statements.scope(shelf)
     for statement in (
         statements.EMPTY_VERSIONS,
@@ -76,7 +82,6 @@ def empty(connection: Connection, shelf: Shelf, now: int) -> None:
         statements.EMPTY_SHELF,
     ):
         connection.execute(statement, scope)
-    connection.execute(statements.SET_EMPTIED, scope | {"new_emptied": now})
 
 
 class Merging:

@@ -1,19 +1,21 @@
 """Storage: what can be done with people's work, whoever asks over whatever protocol."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
 
 from backends.allowance import Allowance
 from backends.database import Database
-from backends.storage import merging, reading, statements
+from backends.storage import export, merging, reading, statements
 from backends.storage.items import DAY, Item, Key, Mode, Shelf, Version
 from backends.storage.merging import Merged, Merging
 from backends.storage.outcomes import Outcome
-from backends.storage.reading import Content, Listing, Together, Usage
+from backends.storage.reading import Content, Listing, Together, Usage, all_items
+from backends.storage.unmerging import Unmerged, unmerge
 from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
 
 TOMBSTONES_KEPT: Final = 90 * DAY * 1000
@@ -46,6 +48,26 @@ class Storage:
         return await self._database.write(
             lambda connection: Merging(connection, loser, survivor, self._now()).merge()
         )
+
+    async def unmerge(self, loser: Shelf, survivor: Shelf) -> Unmerged:
+        """The opposite, within 30 days; a second call changes nothing."""
+        return await self._database.write(
+            lambda connection: unmerge(connection, loser, survivor, self._now())
+        )
+
+    async def forget(self, shelf: Shelf) -> None:
+        """Everything goes, also that it became somebody's."""
+
+        def work(connection: Connection) -> None:
+            merging.clear(connection, shelf)
+            connection.execute(statements.REMOVE_MERGE, statements.scope(shelf))
+
+        await self._database.write(work)
+
+    async def export(self, shelf: Shelf) -> AsyncIterator[bytes]:
+        """All of it, item by item."""
+        for item in await self._database.read(lambda connection: all_items(connection, shelf)):
+            yield await self._database.read(partial(export.lines, shelf=shelf, item=item))
 
     async def content(self, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
         return await self._database.read(lambda connection: reading.content(connection, shelf, key))

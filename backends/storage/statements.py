@@ -235,6 +235,7 @@ EMPTY_ITEMS = delete(items).where(_own(items))
 EMPTY_VERSIONS = delete(versions).where(_own(versions))
 EMPTY_REPLAYS = delete(replays).where(_own(replays))
 EMPTY_SHELF = delete(shelves).where(_own(shelves))
+REMOVE_MERGE = delete(merges).where(_own(merges))
 SET_EMPTIED = update(merges).where(_own(merges)).values(emptied=bindparam("new_emptied"))
 
 EXPIRED_TOMBSTONES = (

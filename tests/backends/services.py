@@ -138,6 +138,12 @@ class Running:
         header: dict[str, object] = {"alg": "ES256", "typ": INTERNAL_TYPE, "kid": "key-1"}
         return Reader(self.session, self.url, sign(self.issuer.key, header, claims_of(**said | claims)))
 
+    def asked(self, purpose: str, sub: str, book: str = "book-1") -> Reader:
+        """The gateway's own call about one person."""
+        said = {"purpose": purpose, "sub": sub, "book": book, "aud": self.audience}
+        header: dict[str, object] = {"alg": "ES256", "typ": INTERNAL_TYPE, "kid": "key-1"}
+        return Reader(self.session, self.url, sign(self.issuer.key, header, claims_of(**said)))
+
     async def sweep(self) -> None:
         await Storage(self.file, Allowance(PLENTY, time.monotonic), self.clock).sweep()
 

@@ -223,3 +223,18 @@ async def test_one_person_cannot_send_without_end(
         reader = running.reader()
         assert (await send(reader, [event() for _ in range(10)])).status == 202
         assert (await send(reader, [event()])).code == "too_many_requests"
+
+
+async def test_the_gateway_is_handed_the_events_of_a_pseudonym_and_may_have_them_go(
+    events: Running, ada: Reader, pseudonym: str
+) -> None:
+    await send(ada, [event(), event()])
+    other = events.reader(sub=f"other-{pseudonym}")
+    await send(other, [event()])
+    answer = await events.asked("export", pseudonym).post("/v1/internal/export", b"")
+    lines = [msgspec.json.decode(line) for line in answer.body.splitlines()]
+    assert (answer.status, [line["pseudonym"] for line in lines]) == (200, [pseudonym] * 2)
+    deleted = await events.asked("delete", pseudonym).post("/v1/internal/delete", b"")
+    assert (deleted.status, deleted.json) == (202, {"deleted": {"events": 2}})
+    assert (await events.asked("export", pseudonym).post("/v1/internal/export", b"")).body == b""
+    assert (await ada.post("/v1/internal/delete", b"")).code == "assertion_type"

@@ -364,9 +364,14 @@ class TestWhoMayAsk:
             assert (answer.status, answer.code) == (401, "assertion_type")
         assert (await internal.put("/v1/items/p?mode=lww", b"1")).status == 401
 
-    async def test_there_is_no_other_internal_call_yet(self, two: Two) -> None:
-        internal = two.store.internal(two.loser, two.survivor, purpose="delete")
-        assert (await internal.post("/v1/internal/delete", b"")).status == 404
+    @pytest.mark.parametrize("purpose", ["delete", "export"])
+    async def test_what_is_about_one_person_names_one(self, two: Two, purpose: str) -> None:
+        internal = two.store.internal(two.loser, two.survivor, purpose=purpose)
+        assert (await internal.post(f"/v1/internal/{purpose}", b"")).code == "assertion_claims"
+        assert (await two.store.asked("merge", two.survivor).post(MERGE, b"")).code == "assertion_claims"
+
+    async def test_there_is_no_other_internal_call(self, two: Two) -> None:
+        assert (await two.store.asked("move", two.survivor).post("/v1/internal/move", b"")).status == 404
 
     async def test_nobody(self, two: Two) -> None:
         assert (await two.store.nobody().post(MERGE, b"")).code == "assertion_missing"
