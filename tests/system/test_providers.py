@@ -1,0 +1,129 @@
+"""Through a whole gateway: a plain OAuth 2.0 service, and a client that proves itself by a key."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from gateway.client_keys import parse_client_keys
+from tests.lying_provider import answering, serving
+from tests.lying_service import LyingService
+from tests.ports import free_port
+from tests.providers_fixture import Visitor, independent_provider
+from tests.system.house import TRUSTED, House, open_house, subject
+from tests.system.reader import Flow, Got, Reader
+
+SERVICE = """
+  code_host:
+    preset: oauth2
+    issuer: {place}
+    authorization_endpoint: {place}/authorize
+    token_endpoint: {place}/token
+    user_endpoint: {place}/user
+    subject: id
+    secret_in: body
+    client_id: "gate way:1"
+    client_secret: {{env: SECRET}}
+"""
+KEYED = """
+  keyed:
+    preset: oidc
+    issuer: {issuer}
+    client_id: bookgate
+    client_key: {{file: client.pem}}
+    response_mode: form_post
+"""
+
+
+async def arrives(reader: Reader, way: str) -> Got:
+    """Signed in by this way at the gateway itself."""
+    page = await reader.navigate("/auth/account", site="none")
+    return await reader.through_provider(await reader.choose(page, way))
+
+
+async def who(house: House, reader: Reader) -> str:
+    """The id by which a service knows whoever is signed in."""
+    await reader.sign_in(Flow(TRUSTED))
+    before = len(house.storage.received)
+    assert (await reader.fetch(TRUSTED, "GET", "/storage/v1/items/a")).status == 200
+    return subject(house.storage.received[before])
+
+
+def at(service: LyingService, person: str) -> Callable[[str], dict[str, str]]:
+    """What this person does there."""
+
+    def agree(url: str) -> dict[str, str]:
+        service.redirect = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+        assert service.redirect.endswith("/auth/callback/code_host")
+        return service.authorize(url, person)
+
+    return agree
+
+
+async def test_a_plain_service_knows_people_by_their_numbers(tmp_path: Path, redis_url: str) -> None:
+    service = LyingService("")
+    async with (
+        serving(service),
+        open_house(tmp_path, redis_url, more_providers=SERVICE.format(place=service.issuer)) as house,
+    ):
+        found = []
+        for person, login in (("ada", "ada"), ("ada", "renamed"), ("bob", "ada")):
+            service.user = {"login": login}
+            async with Reader(house.url, at(service, person)) as reader:
+                assert (await arrives(reader, "code_host")).status == 303
+                found.append(await who(house, reader))
+        assert found[0] == found[1] != found[2], "the number is the person, the name is not"
+
+
+async def test_a_plain_service_that_says_nothing_of_anybody(tmp_path: Path, redis_url: str) -> None:
+    service = LyingService("")
+    async with (
+        serving(service),
+        open_house(tmp_path, redis_url, more_providers=SERVICE.format(place=service.issuer)) as house,
+        Reader(house.url, at(service, "ada")) as reader,
+    ):
+        service.trouble["/user"] = answering(200, {"login": "ada"})
+        page = await reader.navigate("/auth/account", site="none")
+        sent = await reader.choose(page, "code_host")
+        params = at(service, "ada")(sent.one("Location") or "")
+        got = await reader.navigate(f"/auth/callback/code_host?code={params['code']}&state={params['state']}")
+        assert got.status == 502
+        assert "code_host did not confirm who you are" in got.text
+
+
+async def test_a_key_that_is_fetched_from_the_gateway(tmp_path: Path, redis_url: str) -> None:
+    """The provider knows nothing of the client but the address of its keys; it answers by a form."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "client.pem").write_bytes(pem)
+    port = free_port()
+    here = f"http://127.0.0.1:{port}"
+    more = {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "ES256",
+        "jwks_uri": f"{here}/auth/client-keys/keyed",
+    }
+    async with (
+        independent_provider([f"{here}/auth/callback/keyed"], more=more) as provider,
+        open_house(
+            tmp_path, redis_url, more_providers=KEYED.format(issuer=provider.issuer), port=port
+        ) as house,
+        house.reader() as ada,
+        Visitor() as visitor,
+    ):
+        got, _ = await ada.raw("GET", "/auth/client-keys/keyed", {})
+        assert got.status == 200
+        assert got.json == parse_client_keys(pem.decode()).jwks()
+        assert '"d"' not in got.text
+        assert (await ada.raw("GET", "/auth/client-keys/campus", {}))[0].status == 404
+
+        page = await ada.navigate("/auth/account", site="none")
+        sent = await ada.choose(page, "keyed")
+        callback = await visitor.sign_in(sent.one("Location") or "", "Ada", f"{here}/auth/callback/keyed")
+        posted = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
+        got = await ada.navigate(callback.path, form=dict(callback.query), headers=posted)
+        assert got.status == 303, got.text
+        assert (await ada.navigate(got.one("Location") or "")).status == 303
+        assert "Ada" in (await ada.navigate("/auth/account", site="same-origin")).text
