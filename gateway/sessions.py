@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.book_sessions import BookSessions
 from gateway.errors import ProviderRefusedError
-from gateway.records import LiveBook, LiveSignIn, SignIn
+from gateway.records import LiveBook, LiveSignIn, SignIn, SignInSummary
 from gateway.session_ends import Journal, Summary, provider_session_key
 from gateway.session_ids import Issued, store_key
 from gateway.session_life import EPOCH, PENDING, SIGN_IN, person_key, person_of, place_of
@@ -34,6 +34,9 @@ class Sessions(BookSessions):
         claims: Mapping[str, str] = MappingProxyType({}),
         device: str | None = None,
         provider_session: str | None = None,
+        roles: tuple[str, ...] = (),
+        classes: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+        acr: str | None = None,
     ) -> LiveSignIn:
         """A new session under a new id; `replaces` is the cookie that came, whose session ends.
 
@@ -59,6 +62,9 @@ class Sessions(BookSessions):
             claims=dict(claims),
             device=device,
             provider_session=provider_session,
+            roles=roles,
+            classes=dict(classes),
+            acr=acr,
         )
         issued = Issued.mint(slot, self._token)
         if provider_session is not None:
@@ -105,6 +111,36 @@ class Sessions(BookSessions):
             sealed = self._sealer.seal_record("sign-in", live.key, record)
             await self._store.touch(place, life, found.value, {VALUE: sealed})
         return replace(live, record=record)
+
+    async def restate(
+        self,
+        person: str,
+        *,
+        roles: tuple[str, ...] | None = None,
+        classes: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
+        """What somebody is from now on, in every browser where they are signed in; None: stays as it is.
+
+        Sessions that ended meanwhile stay ended.
+        """
+        said: dict[str, object] = {} if roles is None else {"roles": roles}
+        if classes is not None:
+            said["classes"] = dict(classes)
+        for summary in await self.of_person(person):
+            if isinstance(summary, SignInSummary):
+                await self._rewrite(summary.key, said)
+
+    async def _rewrite(self, key: str, said: Mapping[str, object]) -> None:
+        """Compared and set: somebody else's change in between is kept, and this one is made after it."""
+        place, changed = place_of(SIGN_IN, key), False
+        while not changed:
+            (found,), person = await self._store.look([place.record], person_of(key))
+            record = self._sign_in(key, found, person, self._now())
+            if record is None or found.value is None:
+                return
+            sealed = self._sealer.seal_record("sign-in", key, msgspec.structs.replace(record, **said))
+            life = self._sign_in_life(own_device=record.own_device)
+            changed = await self._store.touch(place, life, found.value, {VALUE: sealed})
 
     async def remember_cookie_mode(self, parent_key: str, origin: str) -> None:
         """This origin's cookie came back once: from now on token mode there needs a click on our page."""

@@ -43,6 +43,7 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
         replaces=await old_cookie(request),
         device=devices.name_of(request.headers.get("User-Agent")),
         provider_session=arrival.provider_session,
+        classes=await parts.directory.classes.of_person(arrival.person.id),
     )
     request[AUDIT].note(Audited.SIGN_IN, who=arrival.person.id, provider=arrival.way, session=live.key)
     await replace_session(request, live)
