@@ -19,9 +19,11 @@ _BOOK: Final = "__Host-Http-book."
 _GUEST: Final = "__Host-Http-guest."
 _LOGIN: Final = "__Host-Http-login."
 LANGUAGE: Final = "__Host-Http-language"  # of the pages, as the reader chose it
-OURS: Final = (SIGN_IN, APPLICATION, _BOOK, _GUEST, _LOGIN, LANGUAGE)  # a name that begins so is ours
+WAY: Final = "__Host-Http-way"  # the way in that was taken last on somebody's own device
+OURS: Final = (SIGN_IN, APPLICATION, _BOOK, _GUEST, _LOGIN, LANGUAGE, WAY)  # a name that begins so is ours
 LOGIN_LIFE: Final = 600
 LANGUAGE_LIFE: Final = 365 * 86400
+WAY_LIFE: Final = 365 * 86400
 LOGINS: Final = 20  # transactions that one browser may have open
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
@@ -126,6 +128,10 @@ def login_line(transaction: str, value: str) -> str:
 
 def language_line(code: str) -> str:
     return _line(LANGUAGE, code, LANGUAGE_LIFE)
+
+
+def way_line(way: str) -> str:
+    return _line(WAY, way, WAY_LIFE)
 
 
 def expired_line(name: str) -> str:

@@ -45,7 +45,9 @@ def account_handler(parts: Parts, *, leaving: bool) -> Handler:
         if live is None and leaving:
             return _signed_out(parts)
         if live is None:
-            return sign_in_page(parts, ways_in(parts, None), origin=None, transaction="", trouble=None)
+            return sign_in_page(
+                request, parts, ways_in(parts, None), origin=None, transaction="", trouble=None
+            )
         if leaving:
             return await _page(request, parts, live, "sign_out.html", {})
         return await _account_page(request, parts, Stay(live))

@@ -34,7 +34,7 @@ from gateway.limits import CODES, LOGINS, SILENT_CODES, SignInLimits
 from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.language import say
 from gateway.pages.render import Renderer
-from gateway.pages.shell import has_dead_cookie
+from gateway.pages.shell import has_dead_cookie, last_way
 from gateway.pages.transactions import Transactions
 from gateway.pages.ways import Kind, Way
 from gateway.provider_tokens import ProviderTokens
@@ -192,7 +192,7 @@ async def ask_who(
         else:
             response.headers.add("Set-Cookie", begun.line)
             return response
-    response = sign_in_page(parts, ways, origin=asked.origin, transaction=begun.id, trouble=trouble)
+    response = sign_in_page(request, parts, ways, origin=asked.origin, transaction=begun.id, trouble=trouble)
     response.headers.add("Set-Cookie", begun.line)
     return response
 
@@ -215,6 +215,7 @@ def ways_in(parts: Parts, policy: Policy | None) -> list[Way]:
 
 
 def sign_in_page(
+    request: web.Request,
     parts: Parts,
     ways: list[Way],
     *,
@@ -225,9 +226,18 @@ def sign_in_page(
 ) -> web.Response:
     """All ways in as links: a form's redirect to another site would be refused by our own CSP.
 
-    back: without a book, the page of ours to go on to. trouble: in words, `say`d.
+    The one that was taken last comes first. back: without a book, the page of ours to go on to. trouble: in
+    words, `say`d.
     """
-    values = {"ways": ways, "origin": origin, "transaction": transaction, "trouble": trouble, "back": back}
+    last = last_way(request)
+    values = {
+        "ways": sorted(ways, key=lambda way: way.id != last),
+        "last": last,
+        "origin": origin,
+        "transaction": transaction,
+        "trouble": trouble,
+        "back": back,
+    }
     return parts.renderer.page("sign_in.html", values, status=502 if trouble else 200)
 
 

@@ -84,7 +84,13 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
     except ProviderUnavailableError as error:
         request[ASKED].reason = f"{error.code}: {error.detail}"
         return sign_in_page(
-            parts, ways_in(parts, None), origin=None, transaction="", trouble=unavailable(way)
+            request,
+            parts,
+            ways_in(parts, None),
+            origin=None,
+            transaction="",
+            trouble=unavailable(way),
+            back=back,
         )
 
 
@@ -158,7 +164,9 @@ async def _offer_again(
     trouble = unavailable(way) if isinstance(error, ProviderUnavailableError) else declined(way)
     if login.authorization is None:
         ways = ways_in(parts, None)
-        return sign_in_page(parts, ways, origin=None, transaction="", trouble=trouble)
+        return sign_in_page(
+            request, parts, ways, origin=None, transaction="", trouble=trouble, back=login.back
+        )
     asked = await parts.transactions.peek(Authorization, login.authorization, request)
     policy = policy_of(request, parts, parse_client_id(asked.origin))
     if policy is None:

@@ -54,6 +54,8 @@ class Renderer:
                 "look": self.look,
                 "contact": self.contact,
                 "language": spoken_now(),
+                # a refusal is not asked for once more
+                "others": spoken_now().others if status == 200 else (),
                 **(values or {}),
             }
         )

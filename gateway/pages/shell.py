@@ -10,7 +10,7 @@ import aiohttp_session
 from aiohttp import web
 
 from gateway import first_party
-from gateway.cookies import SIGN_IN, parse, sign_in_line
+from gateway.cookies import SIGN_IN, WAY, expired_line, parse, sign_in_line, way_line
 from gateway.first_party import Said
 from gateway.sessions import LiveSignIn, Sessions
 
@@ -49,6 +49,15 @@ class SignInStorage(aiohttp_session.AbstractStorage):
             # A shared computer forgets when the browser closes.
             max_age = live.record.ends - int(self._clock()) if live.record.own_device else None
             response.headers.add("Set-Cookie", sign_in_line(live.id, max_age))
+            # where others sit down too, how somebody signs in is nobody's business
+            kept = way_line(live.record.provider) if live.record.own_device else expired_line(WAY)
+            response.headers.add("Set-Cookie", kept)
+
+
+def last_way(request: web.Request) -> str | None:
+    """The id of the way in that was taken last in this browser; of two cookies neither counts."""
+    values = [value for name, value in parse(request.headers.getall("Cookie", [])).pairs if name == WAY]
+    return values[0] if len(values) == 1 else None
 
 
 def counts(request: web.Request, own_origin: str) -> bool:
