@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.pages.account_view import NO_NAME, Moment
+from gateway.pages.account_view import Moment
+from gateway.pages.language import ago
 from gateway.records import BookSummary, SignInSummary
 
 Summary = SignInSummary | BookSummary
 
+NO_NAME: Final = "A browser that does not say which one it is"
 WIDE: Final = 180  # columns where no terminal says how many it has
 
 
@@ -49,7 +51,7 @@ def _where(place: str, one: Summary, indent: str = "") -> Text:
 
 
 def _times(one: Summary, now: int) -> tuple[str, str]:
-    return Moment.of(one.began, now).words, Moment.of(one.seen, now).words
+    return ago(Moment(one.began, now)), ago(Moment(one.seen, now))
 
 
 def _books(found: Sequence[Summary], parent: str | None) -> list[BookSummary]:
