@@ -1,6 +1,7 @@
 """The account page, section by section, in the order in which it shows them."""
 
 from gateway.pages.account_books import approved_books, withdraw
+from gateway.pages.account_classes import classes_of
 from gateway.pages.account_sessions import (
     end_one,
     end_others,
@@ -19,6 +20,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "books", mark("Books that you allowed to save your work"), approved_books, {"withdraw": withdraw}
     ),
+    Section("classes", mark("Classes"), classes_of),
     Section("elsewhere", mark("Other browsers"), other_browsers, {"end": end_one, "others": end_others}),
     Section("everywhere", mark("Sign out on every device"), everywhere, {"everywhere": sign_out_everywhere}),
 )

@@ -152,7 +152,7 @@ async def test_a_student_keeps_no_class(school: House) -> None:
 async def test_a_stranger_learns_of_no_class(school: House) -> None:
     async with school.reader("grace") as grace, school.reader("bob") as bob:
         room = await make(grace, name="secret club")
-        assert "Sign in first" in (await bob.navigate(room)).text
+        assert "back=%2Fauth%2Fclasses%2Fof%2F" in (await bob.navigate(room)).text
         await bob.sign_in_here()
         got, none = await bob.navigate(room), await bob.navigate(f"{SHELF}/of/none")
         assert (got.status, none.status) == (404, 404)

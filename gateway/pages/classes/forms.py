@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
 
 from aiohttp import web
 
 from gateway.errors import ClassFullError, InvalidGrantError, LastTeacherError, NotFoundError
 from gateway.forms import read_form, required
 from gateway.origins import Policy, Rate
+from gateway.pages.account import CHANGED, STALE
 from gateway.pages.authorize import Handler, require_own_page
-from gateway.pages.flow import Parts, ways_in
+from gateway.pages.flow import Parts, sign_in_page, ways_in
 from gateway.pages.language import mark, say
 from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
+from gateway.pages.ways import Way
 from gateway.records import Form
 from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
@@ -23,12 +24,6 @@ from gateway.sessions import LiveSignIn
 ACTS: Final = Rate(300, 600)  # of one person: a teacher may empty a class of thirty by hand
 _AT_ONCE: Final = 16  # people whose sessions are told together
 
-STALE: Final = mark(
-    "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
-)
-CHANGED: Final = mark(
-    "Somebody has signed in here since this page was opened, so nothing was done. Here it is as it is now."
-)
 _REFUSED: Final[Mapping[type[Exception], str]] = {
     ClassFullError: mark("There is no room for more."),
     LastTeacherError: mark("A class keeps at least one teacher. Make somebody else a teacher first."),
@@ -57,7 +52,7 @@ def shown_to(parts: Parts, page: Page) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         live = await signed_in(request, parts.public_url)
         if live is None:
-            return who_page(parts, request.path)
+            return who_page(request, parts)
         return await page(request, live, NOTHING)
 
     return handle
@@ -72,7 +67,7 @@ def answered(parts: Parts, page: Page, act: Act) -> Handler:
         transaction = required(form, "transaction")
         live = await signed_in(request, parts.public_url)
         if live is None:
-            return who_page(parts, request.path)
+            return who_page(request, parts)
         try:
             record = await parts.transactions.take(Form, transaction, request)
         except InvalidGrantError as error:
@@ -124,19 +119,24 @@ async def form_page(
     return response
 
 
-def who_page(parts: Parts, back: str) -> web.Response:
+def who_page(request: web.Request, parts: Parts) -> web.Response:
     """Sign in first."""
-    return parts.renderer.page("classes/who.html", {"ways": ways_back(parts, back)}, in_flow=False)
+    ways = ways_in(parts, None)
+    return sign_in_page(request, parts, ways, origin=None, transaction="", trouble=None, back=request.path)
 
 
 def ways_back(
-    parts: Parts, back: str, policy: Policy | None = None, *, not_you: bool = False
-) -> list[Mapping[str, str]]:
-    """Label and address of each way in that leads back to that page of ours. policy: of the class's book."""
-    more = {"not_you": "1"} if not_you else {}
+    parts: Parts, back: str, policy: Policy | None, *, not_you: bool
+) -> list[Mapping[str, str | Way]]:
+    """Each way in and the address of it that leads back to that page of ours.
+
+    policy: of the class's book. not_you: the provider is to ask which account.
+    """
+    more = "&not_you=1" if not_you else ""
     return [
-        {"label": way.label, "href": f"/auth/login?{urlencode({'provider': way.id, 'back': back, **more})}"}
+        {"way": way, "href": way.address(None, back) + more}
         for way in ways_in(parts, policy)
+        if way.href is not None
     ]
 
 
