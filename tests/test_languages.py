@@ -28,7 +28,11 @@ GATEWAY = Path(__file__).parent.parent / "gateway"
 TRANSLATED = [code for code in NAMES if code != "en"]
 KEYWORDS = {"say": None, "mark": None, "say_many": (1, 2)}
 TEMPLATE_FILES = sorted(TEMPLATES.rglob("*.html"))
-SOURCE_FILES = [path for path in sorted(GATEWAY.rglob("*.py")) if path.name != "language.py"]
+SOURCE_FILES = [
+    path
+    for path in sorted(GATEWAY.rglob("*.py"))
+    if "gateway.pages.language import" in path.read_text("utf-8")
+]
 LANGUAGE_FILE = GATEWAY / "pages" / "language.py"
 VALUE = re.compile(r"%\(\w+\)s|%%|%")
 
