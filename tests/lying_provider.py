@@ -142,6 +142,7 @@ class LyingProvider:
         if login is None:
             return web.json_response({"error": "invalid_grant"}, status=400)
         assert form["redirect_uri"] == login["redirect_uri"] == self.redirect
+        assert login["code_challenge_method"] == "S256"
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         assert base64url(digest) == login["code_challenge"]
         return self._hand_out({**login, "family": str(form["code"])})

@@ -13,9 +13,9 @@ from joserfc import jws
 from joserfc.jwk import import_key
 
 from gateway.client_keys import ClientKeys, parse_client_keys
-from gateway.errors import ProviderRefusedError
+from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.provider_presets import PRESETS, Dialect
-from gateway.providers import ProviderIdentity, is_issuer
+from gateway.providers import Original, ProviderIdentity, is_issuer
 from gateway.providers.oidc import OidcProvider
 from gateway.providers.profile import told_in_form
 from tests.campus_of_liars import EXPECTED, LOGIN, Campus, campus_of_liars
@@ -103,6 +103,16 @@ async def test_an_organisation_that_lies(campus: Campus, claims: Json) -> None:
     }
     with pytest.raises(ProviderRefusedError):
         await of_school(campus, shared(campus), **lies)
+
+
+async def test_a_refresh_is_of_the_same_organisation(campus: Campus) -> None:
+    provider = shared(campus)
+    first = await of_school(campus, provider)
+    original = Original(first.subject, LOGIN.nonce, first.issuer)
+    token = (await provider.refresh(first.tokens.refresh_token or "", original)).refresh_token
+    campus.liar.claims = {"iss": f"{campus.liar.issuer}/{OTHER}/v2.0", "tid": OTHER}
+    with pytest.raises(ProviderUnavailableError, match="iss"):
+        await provider.refresh(token or "", original)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +289,15 @@ async def test_a_name_that_comes_once_and_unsigned(campus: Campus) -> None:
         params = {**campus.liar.authorize(await provider.begin(LOGIN)), "user": user}
         identity = await provider.finish(params, EXPECTED)
         assert (identity.subject, identity.name, identity.email) == ("ada", name, None)
+
+
+async def test_a_signed_name_outweighs_one_that_a_form_says(campus: Campus) -> None:
+    campus.liar.metadata = {"userinfo_endpoint": None}
+    campus.liar.claims = {"given_name": "Signed", "family_name": "Name"}
+    provider = campus.configured(dialect=PRESETS["apple"].dialect)
+    user = '{"name": {"firstName": "Ada", "lastName": "Lovelace"}}'
+    params = {**campus.liar.authorize(await provider.begin(LOGIN)), "user": user}
+    assert (await provider.finish(params, EXPECTED)).name == "Signed Name"
 
 
 async def test_verified_as_text_counts_where_the_provider_is_known_to_write_so(campus: Campus) -> None:

@@ -26,6 +26,7 @@ PROVIDERS = f"""
 providers:
   campus: {{preset: oidc, issuer: "{ISSUER}", client_id: books, label: Example University}}
   evening: {{preset: oidc, issuer: "https://evening.example.edu", client_id: books}}
+  schools: {{preset: microsoft, tenant: school, client_id: books, client_secret: {{env: BOOKGATE_REDIS}}}}
 """
 
 
@@ -115,6 +116,15 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def gateway_yaml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_site(tmp_path_factory.mktemp("site"))
+
+
+async def test_a_person_of_one_school_of_many(site: Site) -> None:
+    school = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+    issuer = f"https://login.microsoftonline.com/{school}/v2.0"
+    async with site.open() as opened:
+        await opened.directory.sign_in(issuer, "ada", "Ada", "schools")
+    done = site.run("sessions", "list", "--provider", "schools", "--subject", f"{school}/ada")
+    assert (done.returncode, done.stdout) == (0, "No session.\n"), done.stderr
 
 
 async def test_a_persons_sessions_are_listed(site: Site) -> None:
@@ -230,10 +240,13 @@ async def test_without_the_directory_nothing_is_believed_to_be_done(site: Site) 
         pytest.param(["end", "--origin", "ada.example.org"], 2, "An origin is written", id="no origin"),
         pytest.param(["end", "--older-than", "a while"], 2, "Write an age as", id="no age"),
         pytest.param(
-            ["end", "--provider", "gone", "--yes"], 1, "There is: campus, evening.", id="no provider"
+            ["end", "--provider", "gone", "--yes"], 1, "There is: campus, evening, schools.", id="no provider"
         ),
         pytest.param(
             ["end", "--provider", "campus", "--subject", "x"], 1, "Nobody has signed in", id="a stranger"
+        ),
+        pytest.param(
+            ["list", "--provider", "schools", "--subject", "x"], 1, "ORGANISATION/SUBJECT", id="whose school"
         ),
         pytest.param(["list"], 2, "Name one person", id="nobody"),
         pytest.param(["list", "--provider", "campus"], 2, "Name one person", id="a provider alone"),

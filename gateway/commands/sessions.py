@@ -20,6 +20,8 @@ from gateway.config.settings import Settings
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
 from gateway.opening import Opened, open_sessions
 from gateway.origins import parse_origin
+from gateway.provider_presets import TENANT
+from gateway.providers import is_shared
 from gateway.server.redis import EmbeddedRedis
 from gateway.session_ids import store_key
 from gateway.telemetry import Audited, make_log
@@ -110,7 +112,13 @@ async def _of_one(opened: Opened, person: str) -> list[Summary]:
 
 
 async def _person(opened: Opened, settings: Settings, provider: str, subject: str) -> str:
-    person = await opened.directory.person_of(_issuer(settings, provider), subject)
+    issuer, sub = _issuer(settings, provider), subject
+    if is_shared(issuer):
+        tenant, found, sub = subject.partition("/")
+        if not found:
+            stop(f"{provider} stands for many organisations: --subject ORGANISATION/SUBJECT (`tid`/`sub`).")
+        issuer = issuer.replace(TENANT, tenant)
+    person = await opened.directory.person_of(issuer, sub)
     return stop(f"Nobody has signed in with {provider} as {subject!r}.") if person is None else person
 
 

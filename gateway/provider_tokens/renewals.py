@@ -193,7 +193,9 @@ class Renewals:
             return self._outcome(kept)
         provider = self._providers[live.record.provider]
         try:
-            tokens = await provider.refresh(kept.refresh_token, Original(kept.subject, kept.nonce))
+            tokens = await provider.refresh(
+                kept.refresh_token, Original(kept.subject, kept.nonce, kept.issuer)
+            )
         except SubjectChangedError as error:
             return await self._end(renewal, error)
         except ProviderRefusedError as error:

@@ -95,6 +95,7 @@ class Original:
 
     subject: str
     nonce: str
+    issuer: str | None = None  # None: the block's
 
 
 class SubjectChangedError(ProviderRefusedError):

@@ -130,7 +130,8 @@ class OidcProvider:
 
     async def _require_same(self, id_token: str, access_token: str | None, original: Original) -> None:
         """Core section 12.2: the same issuer, audience and subject, made just now; no nonce, or the same."""
-        wanted = Wanted(self._block.issuer, self._block.client_id, None, access_token, int(self._clock()))
+        issuer = original.issuer or self._block.issuer
+        wanted = Wanted(issuer, self._block.client_id, None, access_token, int(self._clock()))
         try:
             claims = await self._with_keys(lambda keys: verify(id_token, keys, wanted))
         except ProviderRefusedError as error:
