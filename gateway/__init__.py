@@ -13,6 +13,7 @@ session_limits     how long sessions live
 known              a session that was found alive, and what was made of it since
 sealing            how ids are hashed and values sealed
 session_ids        the form of ids, keys and tokens
+personal_tokens    the form of personal tokens, which scripts have, and what one is good for
 refusals           a refusal as an answer in JSON
 devices            what a person is told about the device of a session
 cors               what an origin may ask and read

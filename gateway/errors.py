@@ -90,6 +90,20 @@ class LoginRequiredError(GatewayError):
     description = "Sign in first."
 
 
+class InvalidTokenError(GatewayError):
+    """RFC 6750 section 3.1: a personal token that is none, has run out or was revoked."""
+
+    status = 401
+    code = "invalid_token"
+    description = "The personal token is not valid, or not any more. Make a new one on your account page."
+
+
+class TooManyTokensError(GatewayError):
+    status = 409
+    code = "too_many_tokens"
+    description = "You have as many tokens as one may have. Revoke one that you need no more."
+
+
 class ConsentRequiredError(GatewayError):
     status = 403
     code = "consent_required"
@@ -130,6 +144,20 @@ class DeletionPendingError(GatewayError):
     status = 503
     code = "deletion_pending"
     description = "What you had here is still being deleted. Sign in again a little later."
+
+
+class PasskeyRefusedError(GatewayError):
+    """WebAuthn Level 3, sections 7.1 and 7.2: what a device said of a key must not be believed."""
+
+    status = 400
+    code = "passkey_refused"
+    description = "This passkey did not confirm who you are. Nobody was signed in by it."
+
+
+class TooManyPasskeysError(GatewayError):
+    status = 409
+    code = "too_many_passkeys"
+    description = "You have as many passkeys as one may have. Remove one that you need no more."
 
 
 class ClassFullError(GatewayError):

@@ -4,7 +4,13 @@ from http import HTTPStatus
 
 import orjson
 
-from gateway.errors import GatewayError, MethodNotAllowedError, TooManyRequestsError, UseNonceError
+from gateway.errors import (
+    GatewayError,
+    InvalidTokenError,
+    MethodNotAllowedError,
+    TooManyRequestsError,
+    UseNonceError,
+)
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -27,9 +33,15 @@ def json_headers(refusal: GatewayError, public_url: str) -> Headers:
         headers += (("DPoP-Nonce", refusal.nonce),)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         # RFC 9110 section 11.6.1: every 401 says what would help (RFC 9449 section 7.1).
-        told = ', error="use_dpop_nonce"' if isinstance(refusal, UseNonceError) else ""
-        headers += (("WWW-Authenticate", f'DPoP realm="{public_url}", algs="ES256"{told}'),)
+        headers += (("WWW-Authenticate", _challenge(refusal, public_url)),)
     return headers
+
+
+def _challenge(refusal: GatewayError, public_url: str) -> str:
+    if isinstance(refusal, InvalidTokenError):
+        return f'Bearer realm="{public_url}", error="{refusal.code}"'  # RFC 6750 section 3
+    told = ', error="use_dpop_nonce"' if isinstance(refusal, UseNonceError) else ""
+    return f'DPoP realm="{public_url}", algs="ES256"{told}'
 
 
 def json_body(refusal: GatewayError, request_id: str) -> bytes:

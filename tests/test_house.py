@@ -27,7 +27,7 @@ ROWS = (
         "client_address",
         "redis_address",
     ),
-    ("identity", "limits", "session_ids", "devices"),
+    ("identity", "limits", "personal_tokens", "session_ids", "devices"),
     ("token_bucket",),
     (
         "cookies",
@@ -86,6 +86,8 @@ PURE = (
     "pages.accept_language",
     "pages.account_view",
     "pages.back",
+    "pages.colours",
+    "personal_tokens",
     "providers.logout_token",
     "providers.signed_token",
     "provider_tokens.rules",

@@ -6,6 +6,7 @@ from gateway.errors import (
     BackendBusyError,
     GatewayError,
     InvalidRequestError,
+    InvalidTokenError,
     LoginRequiredError,
     MethodNotAllowedError,
     TooManyRequestsError,
@@ -32,6 +33,11 @@ REFUSALS = [
         id="too many, and how many there may be",
     ),
     pytest.param(LoginRequiredError(), (("WWW-Authenticate", REALM),), id="sign in"),
+    pytest.param(
+        InvalidTokenError(),
+        (("WWW-Authenticate", f'Bearer realm="{PUBLIC}", error="invalid_token"'),),
+        id="a personal token",
+    ),
     pytest.param(UseNonceError("n1"), (("DPoP-Nonce", "n1"),), id="nonce"),
     pytest.param(
         UseNonceOnResourceError("n1"),

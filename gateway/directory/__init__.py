@@ -5,6 +5,8 @@ schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
 classes.py     `Classes`: classes and who is in them
+passkeys.py    `Passkeys`: keys that people's devices hold
+personal_tokens.py `PersonalTokens`: by which scripts ask in a person's name
 guests.py      `Guests`: their return codes
 places.py      `Places`: where people have been
 belongings.py  which rows are whose, in any table
@@ -20,7 +22,9 @@ from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing, StoredKey
 from gateway.directory.orders import Order, Orders, Receipt
 from gateway.directory.origin_entries import OriginEntries
+from gateway.directory.passkeys import ListedPasskey, NewPasskey, Passkey, Passkeys
 from gateway.directory.people import Approval, Directory, Person
+from gateway.directory.personal_tokens import ListedToken, PersonalTokens, Wanted
 from gateway.directory.places import Place, Places
 from gateway.directory.revocations import NotedAct, Revocations
 
@@ -31,16 +35,23 @@ __all__ = [
     "Directory",
     "Guests",
     "KeyRing",
+    "ListedPasskey",
+    "ListedToken",
     "Member",
+    "NewPasskey",
     "NotedAct",
     "Order",
     "Orders",
     "OriginEntries",
     "OwnClass",
+    "Passkey",
+    "Passkeys",
     "Person",
+    "PersonalTokens",
     "Place",
     "Places",
     "Receipt",
     "Revocations",
     "StoredKey",
+    "Wanted",
 ]

@@ -1,5 +1,6 @@
 """The directory: who people are, which books they approved, and the sealed signing keys."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import starmap
@@ -15,6 +16,8 @@ from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing
 from gateway.directory.orders import Orders, deletion_waits
 from gateway.directory.origin_entries import OriginEntries
+from gateway.directory.passkeys import Passkeys
+from gateway.directory.personal_tokens import PersonalTokens
 from gateway.directory.places import Places
 from gateway.directory.revocations import Revocations
 from gateway.directory.schema import approvals, identities, people
@@ -52,6 +55,8 @@ class Directory:
         self.orders = Orders(database, clock)
         self.places = Places(database, clock)
         self.classes = Classes(database, clock)
+        self.passkeys = Passkeys(database, clock)
+        self.personal_tokens = PersonalTokens(database, clock, secrets.token_bytes)
         self.key_ring = KeyRing(database)
         self.revocations = Revocations(database, clock)
         self.origin_entries = OriginEntries(database)

@@ -225,3 +225,58 @@ class_cards = Table(
     Column("printed", Integer, nullable=False),
     PrimaryKeyConstraint("class_id", "number"),
 )
+
+# By which scripts ask in a person's name; `hash` of a token that is nowhere kept.
+personal_tokens = Table(
+    "personal_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True, info={"export": False}),
+    Column(
+        "person",
+        Text,
+        ForeignKey("people.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        info={"moves": True},
+    ),
+    Column("name", Text, nullable=False),
+    Column("provider", Text, nullable=False),  # way in of the sign-in that made it
+    Column("auth_time", Integer, nullable=False),  # of that sign-in
+    Column("backends", Text, nullable=False),  # names, as JSON
+    Column("origin", Text, nullable=False),  # whose work it reaches; both empty: of no book
+    Column("book", Text, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("ends", Integer, nullable=False),
+    Column("used", Integer),  # to the hour
+)
+
+# Keys by which people sign in without a provider (WebAuthn).
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", Text, primary_key=True),  # of the credential, base64url
+    Column(
+        "person",
+        Text,
+        ForeignKey("people.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        info={"moves": True},
+    ),
+    Column("handle", Text, nullable=False, info={"export": False}),  # what the device calls its person
+    Column("public_key", LargeBinary, nullable=False),
+    Column("counter", Integer, nullable=False),  # of its signatures; devices that keep none say 0
+    Column("transports", Text, nullable=False, info={"export": False}),  # as JSON
+    Column("name", Text, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("used", Integer),
+)
+
+# Who was asked whether they want one; nobody is asked twice.
+passkey_offers = Table(
+    "passkey_offers",
+    metadata,
+    Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Column("answered", Integer, nullable=False),
+)
