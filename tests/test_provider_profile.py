@@ -3,7 +3,7 @@ import pytest
 from gateway.config.settings import Allow
 from gateway.errors import ProviderRefusedError
 from gateway.providers.addresses import acceptable
-from gateway.providers.profile import display_name, let_in, mapped, verified_email
+from gateway.providers.profile import display_name, let_in, mapped, said, verified_email
 
 ADA = {"email": "ada@example.edu", "email_verified": True, "isMemberOf": ["staff", "lab"]}
 NAMES = {"username": "uid", "groups": "isMemberOf"}
@@ -49,6 +49,26 @@ def test_claims_come_under_our_names() -> None:
     told = {"uid": "ada1", "isMemberOf": ["staff", "lab"], "huge": "x" * 5000, "other": 1}
     names = {**NAMES, "huge": "huge", "absent": "absent"}
     assert mapped(told, names) == {"username": "ada1", "groups": '["staff","lab"]'}
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        pytest.param("faculty", ("faculty",), id="one"),
+        pytest.param(["faculty", "member", "faculty"], ("faculty", "member"), id="several"),
+        pytest.param(["faculty", 7, None, ["x"], ""], ("faculty",), id="what is no text says nothing"),
+        pytest.param([f"{n}" for n in range(900)], tuple(f"{n}" for n in range(500)), id="too many"),
+        pytest.param("x" * 5000, None, id="too long"),
+        pytest.param(True, None, id="a boolean"),
+        pytest.param({"faculty": True}, None, id="an object"),
+        pytest.param([], None, id="none"),
+        pytest.param(None, None, id="nothing"),
+    ],
+)
+def test_what_rules_may_ask_for(value: object, texts: tuple[str, ...] | None) -> None:
+    assert said({"affiliation": value, "other": "x"}, ["affiliation"]) == (
+        {} if texts is None else {"affiliation": texts}
+    )
 
 
 @pytest.mark.parametrize(

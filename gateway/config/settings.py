@@ -99,6 +99,7 @@ class ProviderSettings:
     preset: str = "oidc"
     client_keys: ClientKeys | None = None
     dialect: Dialect = _STANDARD
+    asks_for: frozenset[str] = frozenset()  # claims that rules name
 
     @property
     def published_keys(self) -> ClientKeys | None:

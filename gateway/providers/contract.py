@@ -1,7 +1,7 @@
 """What a provider is to the house: a way to begin a login, to finish it, and to leave."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.client_keys import ClientKeys
@@ -46,6 +46,8 @@ class Block(Protocol):
     def client_keys(self) -> ClientKeys | None: ...
     @property
     def dialect(self) -> Dialect: ...
+    @property
+    def asks_for(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class ProviderIdentity:
     id_token: str | None  # a hint for signing out, no credential
     tokens: TokenSet
     acr: str | None = None  # how they proved it (Core section 2)
+    # the claims that rules name, under the provider's names
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     session: str | None = None  # the claim `sid`: by it the provider says that this session ended there
 
 

@@ -20,7 +20,7 @@ from gateway.providers.contract import (
     single,
 )
 from gateway.providers.logout_token import LogoutToken
-from gateway.providers.profile import display_name, let_in, mapped, primary_email, verified_email
+from gateway.providers.profile import display_name, let_in, mapped, primary_email, said, verified_email
 from gateway.providers.signed_token import is_identifier
 from gateway.providers.token_answer import handed_out, refreshed
 from gateway.providers.transport import Transport
@@ -71,6 +71,7 @@ class OAuth2Provider:
             auth_time=int(self._clock()),
             id_token=None,
             tokens=tokens,
+            said=said(told, self._block.asks_for),
         )
 
     async def refresh(self, refresh_token: str, original: Original) -> TokenSet:

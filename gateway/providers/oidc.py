@@ -22,7 +22,7 @@ from gateway.providers.keys import SigningKeys, parse_jwks
 from gateway.providers.logout_token import LogoutToken
 from gateway.providers.logout_token import verify as verify_logout
 from gateway.providers.metadata import Metadata, parse_metadata, well_known
-from gateway.providers.profile import display_name, let_in, mapped, told_in_form, verified_email
+from gateway.providers.profile import display_name, let_in, mapped, said, told_in_form, verified_email
 from gateway.providers.remembered import Remembered
 from gateway.providers.signed_token import UnknownKeyError
 from gateway.providers.token_answer import refreshed, signed_in
@@ -99,6 +99,7 @@ class OidcProvider:
             id_token=id_token,
             tokens=tokens,
             acr=acr if isinstance(acr, str) else None,
+            said=said(told, self._block.asks_for),
             session=session_of(claims),
         )
 

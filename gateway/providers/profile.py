@@ -1,6 +1,6 @@
 """What a provider tells about a person, in our words, and whether such a person is let in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import orjson
 
@@ -9,6 +9,7 @@ from gateway.providers.contract import Allow
 
 LONGEST_NAME = 120  # characters
 LONGEST_CLAIM = 4096
+MOST_VALUES = 500  # of a claim that rules name: a person may be in many groups
 
 
 def display_name(told: Mapping[str, object]) -> str | None:
@@ -61,6 +62,18 @@ def mapped(told: Mapping[str, object], names: Mapping[str, str]) -> Mapping[str,
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
         if value is not None and len(text) <= LONGEST_CLAIM:
             found[ours] = text
+    return found
+
+
+def said(told: Mapping[str, object], names: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    """The claims that rules name, each as its texts; what is not text says nothing."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        value = told.get(name)
+        values = value if isinstance(value, list) else [value]
+        texts = [text for text in values if isinstance(text, str) and 0 < len(text) <= LONGEST_CLAIM]
+        if texts:
+            found[name] = tuple(dict.fromkeys(texts))[:MOST_VALUES]
     return found
 
 
