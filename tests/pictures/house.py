@@ -42,6 +42,7 @@ providers:
     logout: provider
   school: {{preset: oidc, issuer: "http://127.0.0.1:{nobody}", client_id: bookgate, label: City School}}
 sign_in: {{guests: true}}
+classes: {{create: anyone}}
 backends:
   storage:
     urls: ["http://127.0.0.1:{storage}"]

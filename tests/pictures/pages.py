@@ -8,6 +8,7 @@ from typing import Final
 from selenium.common.exceptions import WebDriverException
 
 from tests.pictures.book_states import BOOK, PROVIDER
+from tests.pictures.class_states import CLASSES
 from tests.pictures.element import PICTURES
 from tests.pictures.house import open_house
 from tests.pictures.other_states import ACCOUNT, DOCTOR, REFUSALS
@@ -21,6 +22,7 @@ GROUPS: Final[Mapping[str, Sequence[State]]] = {
     "Back to the book": BACK,
     "Refusals and trouble": REFUSALS,
     "The reader's account": ACCOUNT,
+    "Classes": CLASSES,
     "The doctor's page": DOCTOR,
     "The demo book": BOOK,
     "The development provider": PROVIDER,
