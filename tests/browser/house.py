@@ -23,6 +23,7 @@ from tests.browser.names import (
     BY_ISOLATED_PROVIDER,
     DENIED,
     GATEWAY,
+    LAB,
     OPEN,
     OPEN_ASKED,
     PROVIDER,
@@ -84,6 +85,13 @@ LIVE = """\
     websocket: true
     identity: {{subject: pairwise}}
     routes: [{{path: /live/, strip: true}}]
+  lab:
+    urls: ["{url}"]
+    host: "{lab}"
+    websocket: true
+    response: {{html: allow, cookies: [seen]}}
+    request: {{cookies: [seen]}}
+    routes: [{{path: /}}]
 """
 
 
@@ -97,6 +105,11 @@ class House:
 
     def book(self, name: str, page: str = "plain.html") -> str:
         return f"{self.books.origin(name)}/{page}"
+
+    @property
+    def lab(self) -> str:
+        """Where the application's pages are."""
+        return self.gateway.replace(GATEWAY, LAB)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
@@ -248,11 +261,12 @@ def _write_configuration(
     write_keys(site.state, os.urandom)
     files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
     written = gateway_yaml(site, folder)
+    lab = site.public_url.removeprefix("https://").replace(GATEWAY, LAB)
     changes = {
         "\ntls: none\n": f"\ntls: {files}\noutbound: {{ca: {_file(certificates.authority)}}}\n",
         "{env: BROWSER_REDIS}}": "{env: BROWSER_REDIS}, deadline: 5s}",  # a busy machine is no fault
         "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
-        "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live)}",
+        "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live, lab=lab)}",
     }
     for before, after in changes.items():
         assert before in written

@@ -46,6 +46,37 @@ async def tell(request: web.Request) -> web.StreamResponse:
     return answer
 
 
+PAGE = """<!doctype html><title>Lab</title><h1 id="who">WHO</h1><p id="done"></p><script>
+const done = document.getElementById("done");
+(async () => {
+  const saved = await fetch("/save", {method: "POST", body: "x"});
+  const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket");
+  socket.onmessage = (event) => {
+    done.textContent = `${saved.status} ${JSON.parse(event.data).person} ${document.cookie}`;
+    socket.onmessage = null;
+  };
+})();
+</script>"""
+
+
+async def lab(request: web.Request) -> web.Response:
+    """A page as an application has them: with a script, a cookie of its own, and a socket."""
+    text = PAGE.replace("WHO", str(caller(request)["person"]))
+    return web.Response(text=text, content_type="text/html", headers={"Set-Cookie": "seen=1; Path=/"})
+
+
+SAVED: list[object] = []  # by whom
+
+
+async def save(request: web.Request) -> web.Response:
+    SAVED.append(caller(request)["person"])
+    return web.json_response(caller(request))
+
+
+async def saved(request: web.Request) -> web.Response:
+    return web.Response(text=str(SAVED.count(caller(request)["person"])))
+
+
 async def ready(_: web.Request) -> web.Response:
     return web.Response()
 
@@ -53,4 +84,5 @@ async def ready(_: web.Request) -> web.Response:
 if __name__ == "__main__":
     application = web.Application()
     application.add_routes([web.get("/socket", say_back), web.get("/events", tell), web.get("/ready", ready)])
+    application.add_routes([web.get("/lab", lab), web.post("/save", save), web.get("/saved", saved)])
     web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), print=None)
