@@ -20,6 +20,7 @@ cors               what an origin may ask and read
 cookies            our cookies, read and written
 dpop               proofs of a key (RFC 9449)
 signing_keys       which key signs assertions when, which are published, when the next is made
+card_words         the words of a class card: made, and read as children type them
 classes_rules      what a class may be: who makes one, its name, its book, its code
 grant_rules        what a book may ask for when it signs a person in
 authorize_rules    what an authorization request means and what follows from it

@@ -32,6 +32,7 @@ ROWS = (
     (
         "cookies",
         "cors",
+        "card_words",
         "classes_rules",
         "first_party",
         "grant_rules",
@@ -71,6 +72,7 @@ PURE = (
     "applications.rules",
     "authorize_rules",
     "budgets",
+    "card_words",
     "classes_rules",
     "client_address",
     "cookies",
