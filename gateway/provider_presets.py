@@ -52,6 +52,7 @@ class Dialect:
     picks_account: bool = True  # knows prompt=select_account
     asks_again: bool = True  # knows prompt=login
     tells_auth_time: bool = True  # where it was asked for by max_age (Core section 3.1.2.1)
+    starts_elsewhere: bool = False  # its portal sends people to the redirect URI unasked
     oauth2: Endpoints | None = None
 
 
@@ -78,8 +79,8 @@ _GITHUB = Endpoints(
     secret_in_body=True,
 )
 
-# What a school's portal keeps: it asks nobody twice, and has one account a person.
-_PORTAL: Final = Dialect(picks_account=False, asks_again=False, tells_auth_time=False)
+# A school's portal: it asks nobody twice, and has one account a person.
+_PORTAL: Final = Dialect(picks_account=False, asks_again=False, tells_auth_time=False, starts_elsewhere=True)
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {

@@ -77,6 +77,12 @@ async def _login_alone(request: web.Request, parts: Parts, params: Mapping[str, 
     way = _way(parts, params.get("provider", ""), list(parts.ways.values()))
     select = await has_dead_cookie(request) or params.get("not_you") == "1"
     own_device, back = params.get("own_device") == "1", parse_back(params.get("back"))
+    return await _begin_alone(request, parts, way, select=select, own_device=own_device, back=back)
+
+
+async def _begin_alone(
+    request: web.Request, parts: Parts, way: Way, *, select: bool, own_device: bool, back: str | None
+) -> web.Response:
     try:
         return await start_login(
             request, parts, way, None, select_account=select, own_device=own_device, back=back
@@ -101,6 +107,11 @@ def _way(parts: Parts, provider: str, offered: list[Way]) -> Way:
     return way
 
 
+def _is_unasked(request: web.Request, params: Mapping[str, str]) -> bool:
+    """Whether an answer came to a question that nobody asked: a code, and no word of a login here."""
+    return request.method == "GET" and "code" in params and "state" not in params
+
+
 def callback_handler(parts: Parts) -> Handler:
     """The provider's answer, by query (GET) or form_post (POST, cross-site: no first-party cookie there)."""
 
@@ -110,6 +121,10 @@ def callback_handler(parts: Parts) -> Handler:
             params = await read_form(request)
         else:
             params = parameters(request.query.items())
+        if _is_unasked(request, params) and way.its_provider().starts_elsewhere:
+            # Whose code that is nobody knows (RFC 9700 section 4.7.1): it is dropped, and whoever sits here
+            # signs in by a login of their own, for which the portal asks nothing.
+            return await _begin_alone(request, parts, way, select=False, own_device=False, back=None)
         state = params.get("state", "")
         login = await parts.transactions.take(Login, state, request)
         if login.provider != way.id:

@@ -131,6 +131,10 @@ class Provider(Protocol):
     @property
     def issuer(self) -> str: ...
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether people may come to the callback unasked, from a portal of the provider's."""
+
     async def begin(self, login: LoginRequest) -> str:
         """The address that the browser goes to."""
 

@@ -48,6 +48,10 @@ class OAuth2Provider:
     def issuer(self) -> str:
         return self._block.issuer
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        return self._block.dialect.starts_elsewhere
+
     async def begin(self, login: LoginRequest) -> str:
         return authorization_url(self._endpoints.authorization, self._block, login, self._scopes(), {})
 

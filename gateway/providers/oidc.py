@@ -52,6 +52,10 @@ class OidcProvider:
     def issuer(self) -> str:
         return self._block.issuer
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        return self._block.dialect.starts_elsewhere
+
     async def begin(self, login: LoginRequest) -> str:
         metadata = await self._metadata.get()
         dialect = self._block.dialect

@@ -19,6 +19,7 @@ from gateway.app import build
 from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
+from gateway.provider_presets import Dialect
 from gateway.server.run import public_runner
 from gateway.signing_keys import Rotation
 from gateway.telemetry import make_log
@@ -176,6 +177,7 @@ async def open_house(
     clock: Callable[[], float] = time.time,
     port: int | None = None,
     assertion_keys: Rotation | None = None,
+    dialects: Mapping[str, Dialect] = MappingProxyType({}),
     more_environment: Mapping[str, str] = MappingProxyType({}),
     more: str = "",
 ) -> AsyncGenerator[House]:
@@ -188,6 +190,7 @@ async def open_house(
     data_path: fast | plain; as the test goes, where it is not said.
     port: the gateway's, where somebody must know it before.
     assertion_keys: a rotation that is faster than a site may have it.
+    dialects: by provider, as a preset has it whose issuer is not here.
     """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
@@ -226,6 +229,8 @@ async def open_house(
         (folder / "state").mkdir()
         environment = {"REDIS": redis_url, "SECRET": SECRET, **more_environment}
         settings = parse_gateway(text.encode(), folder / "gateway.yaml", environment)
+        spoken = (replace(it, dialect=dialects.get(it.id, it.dialect)) for it in settings.providers)
+        settings = replace(settings, providers=tuple(spoken))
         if assertion_keys is not None:
             settings = replace(settings, keys=replace(settings.keys, assertion=assertion_keys))
         loaded = Origins(settings.origins, settings.routes.backends)

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.client_keys import parse_client_keys
+from gateway.provider_presets import PRESETS
 from tests.lying_provider import answering, serving
 from tests.lying_service import LyingService
 from tests.ports import free_port
@@ -127,3 +128,33 @@ async def test_a_key_that_is_fetched_from_the_gateway(tmp_path: Path, redis_url:
         assert got.status == 303, got.text
         assert (await ada.navigate(got.one("Location") or "")).status == 303
         assert "Ada" in (await ada.navigate("/auth/account", site="same-origin")).text
+
+
+async def test_a_portal_sends_people_unasked(tmp_path: Path, redis_url: str) -> None:
+    """The code that comes along may be anybody's: it is never redeemed."""
+    clever = PRESETS["clever"].dialect
+    async with (
+        open_house(tmp_path, redis_url, dialects={"campus": clever}) as house,
+        house.reader("bob") as bob,
+    ):
+        await bob.sign_in_here()
+        sent = await bob.navigate("/auth/callback/campus?code=mallorys")
+        assert sent.status == 303
+        assert (sent.one("Location") or "").startswith(f"{house.liar.issuer}/authorize")
+        assert house.liar.grants["authorization_code"] == 1, "of the first sign-in"
+        bob.at_provider = lambda url: house.at_provider(url, "ada")
+        assert (await bob.through_provider(sent)).one("Location") == "/auth/account"
+        assert "Ada" in (await bob.navigate("/auth/account", site="same-origin")).text, "who sits here now"
+
+
+async def test_nobody_else_comes_unasked(tmp_path: Path, redis_url: str) -> None:
+    async with open_house(tmp_path, redis_url) as house, house.reader() as ada:
+        assert (await ada.navigate("/auth/callback/campus?code=mallorys")).status == 400
+        assert house.liar.grants["authorization_code"] == 0
+
+
+async def test_an_answer_to_a_question_is_no_portal(tmp_path: Path, redis_url: str) -> None:
+    clever = PRESETS["clever"].dialect
+    async with open_house(tmp_path, redis_url, dialects={"campus": clever}) as house, house.reader() as ada:
+        for answer in ("code=x&state=made-up", "error=access_denied", "state="):
+            assert (await ada.navigate(f"/auth/callback/campus?{answer}")).status == 400
