@@ -32,7 +32,7 @@ from gateway.pages.language import say
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
 from gateway.pages.ways import Kind, Way
-from gateway.providers import Expected
+from gateway.providers import Expected, ProviderIdentity
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import ASKED
 from gateway.session_ids import provider_session
@@ -143,21 +143,7 @@ def callback_handler(parts: Parts) -> Handler:
             response = await _offer_again(request, parts, login, way, error)
             forget(response, state)
             return response
-        continuation = Continuation(
-            provider=way.id,
-            issuer=identity.issuer,
-            subject=identity.subject,
-            name=identity.name,
-            claims=dict(identity.claims),
-            auth_time=identity.auth_time,
-            authorization=login.authorization,
-            own_device=login.own_device,
-            provider_session=identity.session and provider_session(identity.issuer, identity.session),
-            tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
-            back=login.back,
-            again=login.again,
-        )
-        begun = await parts.transactions.begin(continuation, request)
+        begun = await parts.transactions.begin(_continuation(parts, way, login, identity), request)
         # A navigation of its own, where the SameSite=Lax cookie is visible again.
         location = f"/auth/continue?transaction={begun.id}"
         response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
@@ -166,6 +152,24 @@ def callback_handler(parts: Parts) -> Handler:
         return response
 
     return handle
+
+
+def _continuation(parts: Parts, way: Way, login: Login, identity: ProviderIdentity) -> Continuation:
+    """Who came back, for the navigation that follows."""
+    return Continuation(
+        provider=way.id,
+        issuer=identity.issuer,
+        subject=identity.subject,
+        name=identity.name,
+        claims=dict(identity.claims),
+        auth_time=identity.auth_time,
+        authorization=login.authorization,
+        own_device=login.own_device,
+        provider_session=identity.session and provider_session(identity.issuer, identity.session),
+        tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
+        back=login.back,
+        again=login.again,
+    )
 
 
 async def _offer_again(
