@@ -9,6 +9,8 @@ from gateway.config.document import read_document
 from gateway.config.faults import ConfigError, Faults
 from gateway.config.gateway_backends import read_backends
 from gateway.config.gateway_classes import read_classes
+from gateway.config.gateway_pages import read_pages
+from gateway.config.gateway_privacy import read_privacy
 from gateway.config.gateway_keys import read_keys
 from gateway.config.gateway_providers import kept_where_asked, read_providers
 from gateway.config.gateway_readers import (
@@ -124,8 +126,8 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         requests=_request_limits(limits, faults),
         connections_per_address=limits.get("connections_per_address", whole(10, 1_000_000), CONNECTIONS),
         max_head=limits.get("head", size(8000, 65536), 16384),
-        pages=_pages(top, faults),
-        research_cap=_research_cap(top, faults),
+        pages=read_pages(top, faults, sources),
+        privacy=read_privacy(top, sign_in, sessions, faults),
         telemetry=_telemetry(top, faults),
     )
 
@@ -241,28 +243,6 @@ def _request_limits(limits: Block, faults: Faults) -> Limits:
         per_person=requests.get("per_person", rate, REQUESTS.per_person),
         per_origin=requests.get("per_origin", rate, REQUESTS.per_origin),
     )
-
-
-def _pages(top: Block, faults: Faults) -> Pages:
-    pages = part(top, "pages", faults, ("name", "colour", "links"), ("logo", "languages"))
-    default = Pages()
-    colour = matching(_COLOUR, "bad-colour", 'Write six hexadecimal digits in quotes: "#8a1538".')
-    return Pages(
-        name=pages.get("name", text, default.name),
-        colour=pages.get("colour", colour, default.colour),
-        links=pages.find("links", _links),
-    )
-
-
-def _links(node: Node, faults: Faults, what: str) -> Mapping[str, str]:
-    read = {name: link(entry.value, faults, name) for name, entry in named(node, faults, what).items()}
-    return MappingProxyType({name: url for name, url in read.items() if url is not None})
-
-
-def _research_cap(top: Block, faults: Faults) -> int:
-    later = ("log_addresses", "delete_inactive_after")
-    privacy = part(top, "privacy", faults, ("default_level",), later)
-    return privacy.get("default_level", whole(1, 2), 1)
 
 
 def _telemetry(top: Block, faults: Faults) -> Telemetry:

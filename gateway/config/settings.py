@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Final
 
 from gateway.client_keys import ClientKeys
 from gateway.limits import SignInLimits
@@ -129,13 +130,25 @@ class ClassSettings:
 
 
 @dataclass(frozen=True, slots=True)
+LANGUAGES: Final = ("en", "de")  # that the pages speak
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """A picture, and what it is served as."""
+
+    content: bytes
+    media_type: str
+
+
 class Pages:
     """How the gateway's pages look."""
 
     name: str = "Bookgate"
     colour: str = "#1f4f8f"
     links: Mapping[str, str] | None = None
-    languages: tuple[str, ...] = ("en", "de")
+    languages: tuple[str, ...] = LANGUAGES
+    logo: Logo | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from gateway.config.settings import Pages
+from gateway.pages.assets import logo_name
+from gateway.pages.colours import palette
 from gateway.pages.language import Languages, read_languages, spoken_now, teach
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -89,5 +91,7 @@ def make_renderer(look: Pages, contact: str | None, token: Callable[[int], bytes
         lstrip_blocks=True,
     )
     environment.filters["embed_json"] = embed_json
+    environment.globals["palette"] = palette(look.colour)
+    environment.globals["logo"] = None if look.logo is None else logo_name(look.logo)
     teach(environment)
     return Renderer(environment, look, contact, token, read_languages(look.languages))
