@@ -4,6 +4,7 @@ ids.py         the ids of people: pure functions of a key
 schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
 database.py    the engine, migrating, and how SQL's errors become ours
+cards.py       `Cards`: the cards by which people without e-mail come into a class
 classes.py     `Classes`: classes and who is in them
 passkeys.py    `Passkeys`: keys that people's devices hold
 personal_tokens.py `PersonalTokens`: by which scripts ask in a person's name
@@ -17,6 +18,7 @@ origin_entries.py `OriginEntries`: since when origins are granted what they are
 people.py      `Directory`: what the rest of the house calls
 """
 
+from gateway.directory.cards import Candidate, Card, Cards
 from gateway.directory.classes import Class, Classes, Member, OwnClass
 from gateway.directory.guests import Guests
 from gateway.directory.key_ring import KeyRing, StoredKey
@@ -30,6 +32,9 @@ from gateway.directory.revocations import NotedAct, Revocations
 
 __all__ = [
     "Approval",
+    "Candidate",
+    "Card",
+    "Cards",
     "Class",
     "Classes",
     "Directory",

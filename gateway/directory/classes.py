@@ -1,6 +1,5 @@
 """Classes and who is in them. A class has one book; its code lets people in while it is open."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,7 +55,7 @@ class Classes:
         self,
         database: Database,
         clock: Callable[[], float],
-        token: Callable[[int], bytes] = secrets.token_bytes,
+        token: Callable[[int], bytes],
     ) -> None:
         self._database = database
         self._clock = clock

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 _BYTES = 16  # of HMAC-SHA-256: 128 bits, 22 characters
 
@@ -47,6 +48,11 @@ def parse_return_code(text: str) -> str | None:
 def hashed_code(people_key: bytes, code: str) -> str:
     """What is kept of a return code."""
     return _derived(people_key, "kept return code", code)
+
+
+def hashed_words(people_key: bytes, words: Sequence[str]) -> str:
+    """What is kept of the words of a class card."""
+    return _derived(people_key, "kept card words", *words)
 
 
 def _derived(key: bytes, *parts: str) -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import starmap
 from typing import Self
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, null, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.directory import ids
+from gateway.directory.cards import Cards
 from gateway.directory.classes import Classes
 from gateway.directory.database import RETRY_AFTER, Database
 from gateway.directory.guests import Guests
@@ -45,16 +46,23 @@ class Approval:
 
 
 class Directory:
-    """Every method raises DirectoryUnavailableError when the database cannot answer."""
+    """Every method raises DirectoryUnavailableError when the database cannot answer.
 
-    def __init__(self, database: Database, people_key: bytes, clock: Callable[[], float]) -> None:
+    keeps_names: whether people have names here; if not, those that there are go as their people sign in.
+    """
+
+    def __init__(
+        self, database: Database, people_key: bytes, clock: Callable[[], float], *, keeps_names: bool = True
+    ) -> None:
         self._database = database
+        self._keeps_names = keeps_names
         self._people_key = people_key
         self._clock = clock
         self.guests = Guests(database, people_key, clock)
         self.orders = Orders(database, clock)
         self.places = Places(database, clock)
-        self.classes = Classes(database, clock)
+        self.classes = Classes(database, clock, secrets.token_bytes)
+        self.cards = Cards(database, people_key, clock, secrets.token_bytes)
         self.passkeys = Passkeys(database, clock)
         self.personal_tokens = PersonalTokens(database, clock, secrets.token_bytes)
         self.key_ring = KeyRing(database)
@@ -62,7 +70,9 @@ class Directory:
         self.origin_entries = OriginEntries(database)
 
     @classmethod
-    async def open(cls, url: str, people_key: bytes, clock: Callable[[], float]) -> Self:
+    async def open(
+        cls, url: str, people_key: bytes, clock: Callable[[], float], *, keeps_names: bool = True
+    ) -> Self:
         """The directory in the SQLite file of `url`, migrated to this version."""
         database = Database(url)
         try:
@@ -70,7 +80,7 @@ class Directory:
         except BaseException:
             await database.close()
             raise
-        return cls(database, people_key, clock)
+        return cls(database, people_key, clock, keeps_names=keeps_names)
 
     async def close(self) -> None:
         await self._database.close()
@@ -100,10 +110,12 @@ class Directory:
             person = (await connection.execute(identity)).scalar_one()
             if (await connection.execute(select(deletion_waits(person)))).scalar_one():
                 raise DeletionPendingError("a backend is yet to be told", retry_after=RETRY_AFTER)
-            row = insert(people).values(id=person, name=name, created=now, seen=now)
+            told = name if self._keeps_names else None
+            row = insert(people).values(id=person, name=told, created=now, seen=now)
+            known = func.coalesce(row.excluded.name, people.c.name) if self._keeps_names else null()
             kept = row.on_conflict_do_update(
                 index_elements=[people.c.id],
-                set_={"name": func.coalesce(row.excluded.name, people.c.name), "seen": now},
+                set_={"name": known, "seen": now},
             ).returning(people.c.name)
             return Person(person, (await connection.execute(kept)).scalar_one())
 
