@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from redis.asyncio import Redis
 
-from gateway import limits
+from gateway import code_exchange, limits
 from gateway.errors import InvalidGrantError
 from gateway.origins import Rate
 from gateway.pages import flow, transactions
@@ -155,7 +155,7 @@ async def test_exchanges_are_counted_by_session(house: House, monkeypatch: pytes
 
 
 async def test_a_code_that_was_used_is_tried_so_often(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token, "CODE_REUSES", ONE)
+    monkeypatch.setattr(code_exchange, "CODE_REUSES", ONE)
     async with house.reader("gina") as gina:
         flow_ = Flow(TRUSTED)
         form = flow_.exchange(await gina.code(flow_), delivery="cookie")
