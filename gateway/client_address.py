@@ -1,6 +1,7 @@
 """Who the client is, as far as the proxies that we trust say it."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -71,6 +72,19 @@ def counted(peer: str | None, trusted: Sequence[Network]) -> str | None:
     """
     address = None if peer is None else _parsed(peer)
     return None if address is None or _within(address, trusted) else network(str(address))
+
+
+class Addresses(StrEnum):
+    """How much of an address a log keeps."""
+
+    FULL = "full"
+    TRUNCATED = "truncated"
+    NONE = "none"
+
+
+def kept(client: str, how: Addresses) -> str | None:
+    """The address as the log may keep it."""
+    return {Addresses.FULL: client, Addresses.TRUNCATED: truncated(client), Addresses.NONE: None}[how]
 
 
 def truncated(client: str) -> str:

@@ -26,10 +26,13 @@ CONNECTIONS: Final = 5000  # of one address
 
 TRANSACTIONS: Final = 4  # of our pages, that one sign-in begins at most
 TRANSACTION_USES: Final = Rate(60, 600)  # of one page's transaction: looks, tries, answers
+CARD_TRIES: Final = Rate(10, 600)  # of the words of one class card, right ones too
+CLASS_TRIES: Final = Rate(300, 600)  # of the cards of one class
 LOGINS: Final = Rate(20, 600)  # begun at providers for one request of a book
 CODES: Final = Rate(30, 60)  # for one sign-in session and origin
 SILENT_CODES: Final = Rate(5, 60)  # those of prompt=none: script in a book could ask without an end
 CODE_REUSES: Final = Rate(5, 60)  # the first ends what the code was for; more is only work
 EXCHANGES: Final = Rate(60, 60)  # of codes, for one sign-in session
 REFRESHES: Final = Rate(120, 60)  # of one book session, which has one refresh token
+EXPORTS: Final = Rate(10, 3600)  # of one person: each asks every backend for everything
 TICKETS: Final = Rate(120, 60)  # for WebSockets, of one book session

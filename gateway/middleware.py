@@ -13,6 +13,7 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from gateway.applications import Applications
+from gateway.client_address import Addresses, kept
 from gateway.cors import Surface, actual_headers, admit, is_preflight, preflight
 from gateway.errors import (
     GatewayError,
@@ -57,7 +58,7 @@ def _receive(reception: Reception, request: web.Request, surface: Surface) -> As
     )
 
 
-def facts(reception: Reception, log: Log, requests: RequestLog) -> Middleware:
+def facts(reception: Reception, log: Log, requests: RequestLog, addresses: Addresses) -> Middleware:
     """First: the request's id and the decision about its Origin, before anything can be refused.
 
     Last to see the answer, so it writes the log line.
@@ -67,7 +68,8 @@ def facts(reception: Reception, log: Log, requests: RequestLog) -> Middleware:
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         asked = request[ASKED] = _receive(reception, request, _surface(request))
-        request[AUDIT] = Audit(log, asked.id, asked.client)
+        address = None if asked.client is None else kept(asked.client, addresses)
+        request[AUDIT] = Audit(log, asked.id, address)
         status = 499  # the client left before there was an answer
         try:
             response = await handler(request)

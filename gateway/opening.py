@@ -47,7 +47,9 @@ async def open_sessions(
     async with AsyncExitStack() as stack:
         store = Store.open(redis_url, settings.redis.prefix, settings.redis.deadline)
         stack.push_async_callback(store.close)
-        directory = await Directory.open(settings.directory_url, keys.people, clock)
+        directory = await Directory.open(
+            settings.directory_url, keys.people, clock, keeps_names=not settings.privacy.under_13
+        )
         stack.push_async_callback(directory.close)
         rows = directory.revocations
         journal = Journal(rows, log)

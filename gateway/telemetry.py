@@ -12,7 +12,6 @@ import orjson
 import structlog
 from aiohttp import web
 
-from gateway.client_address import truncated
 
 
 class Log(structlog.typing.FilteringBoundLogger, Protocol):
@@ -62,7 +61,6 @@ class Audited(StrEnum):
     GUEST_MERGED = "guest.merged"
     DELETED = "person.deleted"
     EXPORTED = "person.exported"
-    UNMERGED = "person.unmerged"
     CLASS_MADE = "class.made"
     CLASS_JOINED = "class.joined"
     CLASS_LEFT = "class.left"
@@ -73,6 +71,9 @@ class Audited(StrEnum):
     CLASS_CLOSED = "class.closed"
     CLASS_ARCHIVED = "class.archived"
     CLASS_REVIVED = "class.revived"
+    CARDS_MADE = "cards.made"
+    CARD_REPLACED = "card.replaced"
+    CARD_DISCARDED = "card.discarded"
     KEYS_ROOT = "keys.root"
     KEYS_ASSERTION = "keys.assertion"
     ORIGINS = "origins"
@@ -80,7 +81,7 @@ class Audited(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Writes the line of an act. id: of the request it was done by; address: of who did it."""
+    """Writes the line of an act. id: of the request it was done by; address: of who did it, cut."""
 
     log: Log
     id: str | None = None
@@ -88,8 +89,7 @@ class Audit:
 
     def note(self, act: Audited, **facts: object) -> None:
         """facts: ids of people, sessions' keys, origins, providers. No secret, no name, no pseudonym."""
-        place = None if self.address is None else truncated(self.address)
-        self.log.info("audit", act=act.value, **facts, id=self.id, **{"from": place})
+        self.log.info("audit", act=act.value, **facts, id=self.id, **{"from": self.address})
 
 
 AUDIT = web.RequestKey("audit", Audit)  # that of a request

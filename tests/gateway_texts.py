@@ -56,7 +56,7 @@ providers:
     allow: {groups: [staff], email_domains: [example.edu]}
     logout: provider
   home: {preset: oidc, issuer: "http://127.0.0.1:8090", client_id: home}
-sign_in: {guests: true}
+sign_in: {guests: true, under_13: true}
 backends:
   grades:
     urls: ["https://grades.internal:8443/api", "https://10.0.0.9/api/"]
@@ -89,7 +89,7 @@ limits:
   connections_per_address: 1000
   requests: {per_person: 30/s, per_origin: 3000/s}
 pages: {name: Books, colour: "#8a1538", links: {help: "https://help.example.edu"}}
-privacy: {default_level: 2}
+privacy: {default_level: 2, delete_inactive_after: 1095d, log_addresses: none}
 telemetry: {log: {to: stdout, requests: errors}, metrics: false}
 """
 

@@ -2,7 +2,15 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.client_address import Clients, client_address, counted, network, truncated
+from gateway.client_address import (
+    Addresses,
+    Clients,
+    client_address,
+    counted,
+    kept,
+    network,
+    truncated,
+)
 
 EDGE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -64,14 +72,26 @@ def test_whom_a_connection_counts_for(peer: str | None, whose: str | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("client", "kept"),
+    ("how", "said"),
+    [
+        pytest.param(Addresses.FULL, "203.0.113.9", id="full"),
+        pytest.param(Addresses.TRUNCATED, "203.0.113.0/24", id="truncated"),
+        pytest.param(Addresses.NONE, None, id="none"),
+    ],
+)
+def test_a_log_keeps_as_much_as_the_site_says(how: Addresses, said: str | None) -> None:
+    assert kept("203.0.113.9", how) == said
+
+
+@pytest.mark.parametrize(
+    ("client", "whole"),
     [
         pytest.param("203.0.113.9", "203.0.113.0/24", id="IPv4"),
         pytest.param("2001:db8:1:2:3::7", "2001:db8:1::/48", id="IPv6"),
     ],
 )
-def test_what_a_log_keeps_of_an_address(client: str, kept: str) -> None:
-    assert truncated(client) == kept
+def test_what_a_log_keeps_of_a_truncated_address(client: str, whole: str) -> None:
+    assert truncated(client) == whole
 
 
 def test_nobody_is_trusted_unless_named() -> None:

@@ -285,3 +285,18 @@ def test_ids_never_change() -> None:
     assert person_id(KEY, ISSUER, "ada") == "X4TvFxxeVnMWws5Sui5m1A"
     assert pairwise(KEY, "p", BOOK) == "WRNko1OVLMeQTyjarRZyKg"
     assert pseudonym(KEY, "p", "ada-cs1") == "PrXFvbN_Y2yu656ZezSO-g"
+
+
+async def test_where_children_are_no_name_is_kept(tmp_path: Path, clock: Clock) -> None:
+    file = tmp_path / "directory.db"
+    opened = await Directory.open(url(file), KEY, clock)
+    ada = await opened.sign_in("https://idp.example", "ada", "Ada", "campus")
+    await opened.close()
+    nameless = await Directory.open(url(file), KEY, clock, keeps_names=False)
+    for subject in ("ada", "eve"):
+        person = await nameless.sign_in("https://idp.example", subject, "Somebody", "campus")
+        assert person.name is None
+        assert (person.id == ada.id) is (subject == "ada")
+    await nameless.close()
+    assert b"Ada" not in file.read_bytes()
+    assert b"Somebody" not in file.read_bytes()

@@ -5,8 +5,19 @@ from pathlib import Path
 import pytest
 import trustme
 
+from gateway.client_address import Addresses
 from gateway.config.faults import ConfigError
-from gateway.config.settings import Address, Allow, Guests, Listen, ListenerTls, Outbound, Pages, Telemetry
+from gateway.config.settings import (
+    Address,
+    Allow,
+    Guests,
+    Listen,
+    ListenerTls,
+    Outbound,
+    Pages,
+    Privacy,
+    Telemetry,
+)
 from gateway.limits import SignInLimits
 from gateway.origins import Limits, Rate
 from gateway.routes import AssertionRule, InFlight, Purpose, Route, SignInNeed, Subject, Timeouts
@@ -34,7 +45,7 @@ def test_only_four_keys_are_required(site: Path) -> None:
     assert settings.pages == Pages()
     assert settings.requests == Limits(per_person=Rate(20, 1), per_origin=Rate(2000, 1))
     assert settings.connections_per_address == 5000
-    assert settings.research_cap == 1
+    assert settings.privacy == Privacy()
     assert settings.telemetry == Telemetry("all", metrics=True)
     backend = settings.routes.backends["storage"]
     assert [address.url for address in backend.addresses] == ["http://10.0.0.5:8001/"]
@@ -77,7 +88,7 @@ def test_every_built_key_arrives(site: Path) -> None:
     assert (home.issuer, home.client_secret, home.label) == ("http://127.0.0.1:8090", None, "home")
     assert settings.max_head == 32768
     assert settings.pages == Pages("Books", "#8a1538", {"help": "https://help.example.edu"})
-    assert settings.research_cap == 2
+    assert settings.privacy == Privacy(2, 1095 * 86400, Addresses.NONE, under_13=True)
     assert settings.telemetry == Telemetry("errors", metrics=False)
 
 
@@ -202,6 +213,9 @@ WRONG = [
     ("telemetry: {metrics: yes}", "top", "not-a-boolean"),
     ('pages: {links: {help: "javascript:x"}}', "top", "bad-url"),
     ("privacy: {default_level: 3}", "top", "bad-number"),
+    ("privacy: {log_addresses: some}", "top", "unknown-value"),
+    ("privacy: {delete_inactive_after: 1h}", "top", "duration-out-of-range"),
+    ("privacy: {delete_inactive_after: 180d}", "top", "inactive-before-session"),
     ("client_secret: word", "provider", "secret-in-file"),
     ("logout: everywhere", "provider", "unknown-value"),
     ("allow: {email_domains: ['@example.edu']}", "provider", "bad-domain"),

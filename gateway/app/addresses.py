@@ -25,6 +25,7 @@ from gateway.pages.classes.shelf import shelf_form_handler, shelf_handler
 from gateway.pages.doctor import doctor_handler, window_handler
 from gateway.pages.flow import Parts as PageParts
 from gateway.pages.login import callback_handler, continue_handler, login_handler
+from gateway.pages.own_data import data_form_handler, data_handler, receipt_handler
 from gateway.pages.render import Renderer
 from gateway.pages.shell import SignInStorage
 from gateway.pages.transactions import Transactions, forget_surplus
@@ -144,6 +145,20 @@ def add_pages(parts: PageParts, core: Core) -> web.Application:
             ("GET", "/classes/join", join_handler(parts)),
             ("GET", "/classes/join/{code}", join_handler(parts)),
             ("POST", "/classes/join/{code}", join_form_handler(parts)),
+        ],
+    )
+    if parts.classes.cards:
+        _add_cards(pages, parts)
+    return pages
+
+
+def _add_cards(pages: web.Application, parts: PageParts) -> None:
+    _add(
+        pages,
+        [
+            ("GET", "/classes/sheet", sheet_handler(parts)),
+            ("GET", "/classes/card", card_handler(parts)),
+            ("POST", "/classes/card", card_form_handler(parts)),
         ],
     )
     return pages

@@ -142,6 +142,7 @@ def make_lifecycle(core: Core, upstreams: Upstreams, applications: Applications)
         lambda: encoded(core.token(16)),
         core.clock,
         core.log,
+        core.settings.privacy.delete_inactive_after,
     )
 
 
@@ -154,7 +155,7 @@ def _application(
     app = web.Application(
         middlewares=[
             # the id and the verdict on Origin, which every later refusal's answer needs
-            facts(core.reception, core.log, core.requests),
+            facts(core.reception, core.log, core.requests, settings.privacy.log_addresses),
             # outside all that may refuse
             errors(refusals),
             # before anything is done for a name that is not ours

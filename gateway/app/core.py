@@ -87,7 +87,7 @@ async def open_core(
     grants = Grants(store, sealer, clock, token, settings.sessions.access, looks.put_new)
     subject = partial(subject_for, settings.keys)
     ring = await open_ring(directory.key_ring, sealer, int(clock()))
-    assertions = Assertions(ring, settings.public_url, clock, token, settings.research_cap, subject)
+    assertions = Assertions(ring, settings.public_url, clock, token, settings.privacy.default_level, subject)
     following = AssertionKeys(directory.key_ring, sealer, assertions, settings.keys.assertion, clock, log)
     await stack.enter_async_context(beside(following.watch()))
     metrics = Metrics(os.getpid())

@@ -1,6 +1,5 @@
 """gateway.yaml as `Settings`: every key of the design is known by name, every fault is reported at once."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,16 +8,15 @@ from gateway.config.document import read_document
 from gateway.config.faults import ConfigError, Faults
 from gateway.config.gateway_backends import read_backends
 from gateway.config.gateway_classes import read_classes
+from gateway.config.gateway_keys import read_keys
 from gateway.config.gateway_pages import read_pages
 from gateway.config.gateway_privacy import read_privacy
-from gateway.config.gateway_keys import read_keys
 from gateway.config.gateway_providers import kept_where_asked, read_providers
 from gateway.config.gateway_readers import (
     address,
     block,
     folder_path,
     is_word,
-    link,
     network,
     part,
     public_url,
@@ -34,8 +32,6 @@ from gateway.config.nodes import (
     Node,
     boolean,
     list_of,
-    matching,
-    named,
     one_of,
     rate,
     seconds,
@@ -49,7 +45,6 @@ from gateway.config.settings import (
     Listen,
     ListenerTls,
     Outbound,
-    Pages,
     Settings,
     Telemetry,
 )
@@ -67,8 +62,6 @@ _LATER = (
     "admin_token", "lti", "roles", "studies",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
-
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 
 
 def parse_gateway(data: bytes, file: Path, env: Mapping[str, str]) -> Settings:
@@ -102,7 +95,8 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     if backends_node is not None:
         routes = read_backends(backends_node, faults, sources, providers, url)
     limits = part(top, "limits", faults, ("connections_per_address", "sign_in", "guests", "requests", "head"))
-    sign_in = part(top, "sign_in", faults, ("guests", "class_cards"), ("passkeys", "under_13"))
+    sign_in = part(top, "sign_in", faults, ("guests", "class_cards", "under_13"), ("passkeys",))
+    sessions = _sessions(top, faults)
     return Settings(
         public_url=url,
         contact=top.find("contact", text),
@@ -117,7 +111,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         redis=read_redis(top, faults),
         directory_url=_directory(top, faults, state),
         keys=read_keys(top, faults, sources, state),
-        sessions=_sessions(top, faults),
+        sessions=sessions,
         providers=kept_where_asked(providers, routes),
         routes=routes,
         guests=_guests(sign_in, limits, faults),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.client_keys import ClientKeys
+from gateway.client_address import Addresses
 from gateway.limits import SignInLimits
 from gateway.origins import Limits, Rate
 from gateway.provider_presets import Dialect
@@ -129,7 +130,6 @@ class ClassSettings:
     cards: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 LANGUAGES: Final = ("en", "de")  # that the pages speak
 
 
@@ -141,8 +141,9 @@ class Logo:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
 class Pages:
-    """How the gateway's pages look."""
+    """How the gateway's pages look. languages: the first is for readers who want none of them."""
 
     name: str = "Bookgate"
     colour: str = "#1f4f8f"
@@ -157,6 +158,19 @@ class Telemetry:
 
     requests: str = "all"
     metrics: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """default_level: of consent, without a study, 1 or 2. delete_inactive_after: seconds without a sign-in.
+
+    under_13: no names of people are kept, and nobody is asked for research.
+    """
+
+    default_level: int = 1
+    delete_inactive_after: int | None = None
+    log_addresses: Addresses = Addresses.TRUNCATED
+    under_13: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +200,5 @@ class Settings:
     connections_per_address: int  # at each worker
     max_head: int  # bytes
     pages: Pages
-    research_cap: int  # privacy.default_level: 1 or 2
+    privacy: Privacy
     telemetry: Telemetry

@@ -163,6 +163,11 @@ class Orders:
             everybody = await _and_losers(connection, person)
             return await belongings.read(connection, everybody), await places.of(connection, everybody)
 
+    async def places_of(self, person: str) -> list[Place]:
+        """Where the person has been, and everybody who became them."""
+        async with self._database.reading() as connection:
+            return await places.of(connection, await _and_losers(connection, person))
+
     async def merges_of(self, survivor: str) -> list[Receipt]:
         """Those that can be undone, the newest first."""
         query = (

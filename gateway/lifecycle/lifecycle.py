@@ -69,7 +69,7 @@ class Lifecycle:
         self._secret = secret
         self._clock = clock
         self._log = log
-        self._inactive_after = inactive_after
+        self.inactive_after = inactive_after
 
     # -- what may be decided
 
@@ -163,9 +163,9 @@ class Lifecycle:
         """Deletes people whose time is over, and forgets receipts whose time is."""
         try:
             await self._orders.purge()
-            if self._inactive_after is None:
+            if self.inactive_after is None:
                 return
-            for person in await self._orders.inactive(int(self._clock()) - self._inactive_after):
+            for person in await self._orders.inactive(int(self._clock()) - self.inactive_after):
                 receipt = await self.delete(person)
                 Audit(self._log).note(Audited.DELETED, who=person, by="retention", receipt=receipt.id)
         except DirectoryUnavailableError as error:

@@ -2,6 +2,7 @@
 
 from gateway.pages.account_books import approved_books, withdraw
 from gateway.pages.account_classes import classes_of
+from gateway.pages.account_data import data_of
 from gateway.pages.account_sessions import (
     end_one,
     end_others,
@@ -22,5 +23,6 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section("classes", mark("Classes"), classes_of),
     Section("elsewhere", mark("Other browsers"), other_browsers, {"end": end_one, "others": end_others}),
+    Section("data", mark("Your data"), data_of),
     Section("everywhere", mark("Sign out on every device"), everywhere, {"everywhere": sign_out_everywhere}),
 )

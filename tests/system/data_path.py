@@ -16,6 +16,7 @@ from gateway.access import CookieCredential, DpopCredential, Facts, TicketCreden
 from gateway.applications import Application, Applications
 from gateway.assertions import Assertions
 from gateway.budgets import Budgets
+from gateway.client_address import Addresses
 from gateway.config.settings import Pages
 from gateway.cookies import book_name
 from gateway.errors import GatewayError
@@ -386,7 +387,7 @@ def application(wiring: Wiring) -> web.Application:
     refusals = Refusals(renderer, PUBLIC, log)
     applications = Applications("gw.test", {}, NoDoor())
     middlewares = [
-        facts(reception, log, requests),
+        facts(reception, log, requests, Addresses.TRUNCATED),
         errors(refusals),
         host(applications),
         cross_origin(),

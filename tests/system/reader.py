@@ -40,6 +40,10 @@ class Got:
         return [value for found, value in self.lines if found.lower() == name.lower()]
 
     @property
+    def body(self) -> bytes:
+        return self.text.encode(errors="surrogateescape")
+
+    @property
     def json(self) -> dict[str, object]:
         found = json.loads(self.text)
         assert isinstance(found, dict)
@@ -132,7 +136,7 @@ class Reader:
         async with self._client.request(
             method, urljoin(self.gateway, url), headers=headers, data=data, allow_redirects=False
         ) as response:
-            text = (await response.read()).decode()
+            text = (await response.read()).decode(errors="surrogateescape")
             lines = [(name.decode(), value.decode()) for name, value in response.raw_headers]
             got = Got(response.status, headers, lines, text)
             return got, got.every("Set-Cookie")

@@ -1,0 +1,166 @@
+"""What is kept of a person, handed out and deleted, through a whole gateway."""
+
+import asyncio
+import io
+import json
+import time
+import zipfile
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.system.guests import BUSY, claims
+from tests.system.house import CONSENT, TRUSTED, House, open_house
+from tests.system.reader import Flow, Got, Reader
+from tests.system.recording_backend import Connection, saying
+
+
+class Clock:
+    """Unix time that a test can move."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+DATA = "/auth/account/data"
+LINES = b'HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nContent-Length: 8\r\n\r\n{"a": 1}'
+INTERNAL = "/v1/internal/"
+
+
+async def page(reader: Reader) -> Got:
+    got = await reader.navigate(DATA, site="none")
+    assert got.status == 200, got.text
+    return got
+
+
+async def act(reader: Reader, got: Got, what: str, **more: str) -> Got:
+    return await reader.navigate(DATA, form={"transaction": got.transaction, "act": what, **more})
+
+
+def asked(house: House, purpose: str) -> list[tuple[str, object, object]]:
+    """Whom both services were asked about, and in which book."""
+    return [
+        (name, said["sub"], said["book"])
+        for name, service in (("storage", house.storage), ("analytics", house.analytics))
+        for said in [claims(each) for each in service.received if each.target == f"{INTERNAL}{purpose}"]
+    ]
+
+
+async def test_everything_is_handed_out(house: House) -> None:
+    for service in (house.storage, house.analytics):
+        service.script = saying(LINES)
+    async with house.reader() as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        shown = await page(ada)
+        assert TRUSTED in shown.text
+        got = await act(ada, shown, "export")
+        assert got.one("Content-Type") == "application/zip"
+        archive = zipfile.ZipFile(io.BytesIO(got.body))
+        assert archive.testzip() is None
+        receipt = json.loads(archive.read("receipt.json"))
+        assert receipt["missing"] == []
+        assert receipt["services_without_export"] == ["grades"]
+        (people,) = json.loads(archive.read("gateway/people.json"))
+        assert people["name"] == "Ada"
+        for each in asked(house, "export"):
+            assert each[2] in [file.get("book") for file in receipt["files"]]
+        answers = [name for name in archive.namelist() if name.startswith(("storage/", "analytics/"))]
+        assert {archive.read(name) for name in answers} == {b'{"a": 1}'}
+        assert len(answers) == len(asked(house, "export")) == 2
+
+
+async def test_who_does_not_answer_is_named(house: House) -> None:
+    house.storage.script, house.analytics.script = saying(BUSY), saying(LINES)
+    async with house.reader() as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        shown = await page(ada)
+        got = await act(ada, shown, "export")
+        archive = zipfile.ZipFile(io.BytesIO(got.body))
+        (missing,) = json.loads(archive.read("receipt.json"))["missing"]
+        assert missing["backend"] == "storage"
+        assert len([name for name in archive.namelist() if name.startswith("analytics/")]) == 1
+
+
+async def test_everything_goes_and_the_person_is_gone(house: House) -> None:
+    async with house.reader() as ada, house.reader() as elsewhere, house.reader("bob") as bob:
+        await ada.sign_in(Flow(CONSENT))
+        for reader in (elsewhere, bob):
+            await reader.sign_in(Flow(TRUSTED))
+        shown = await page(ada)
+        assert CONSENT in shown.text
+        kept = await act(ada, shown, "delete")
+        assert "Nothing was deleted" in kept.text
+        assert (await elsewhere.fetch(TRUSTED, "GET", "/storage/v1/items/a")).status == 200
+        got = await act(ada, kept, "delete", sure="1")
+        assert "Everything of yours is deleted here" in got.text
+        for reader, origin, status in ((ada, CONSENT, 403), (elsewhere, TRUSTED, 401)):
+            assert (await reader.fetch(origin, "GET", "/storage/v1/items/a")).status == status
+        assert (await bob.fetch(TRUSTED, "GET", "/storage/v1/items/a")).status == 200
+        assert {name for name, _, _ in asked(house, "delete")} == {"storage", "analytics"}
+        assert "grades" in got.text, "it takes no such orders"
+        again = await bob.navigate(receipt_address(got), site="none")
+        assert "Everything of yours is deleted here" in again.text
+        assert "Your account" not in (await ada.navigate(DATA, site="none")).text
+
+
+def receipt_address(got: Got) -> str:
+    return "/auth/account/receipt/" + unescape(got.text).split("/auth/account/receipt/")[1].split('"')[0]
+
+
+async def test_until_a_service_knows_nobody_begins_anew(house: House) -> None:
+    house.storage.script = saying(BUSY)
+    async with house.reader() as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        got = await act(ada, await page(ada), "delete", sure="1")
+        assert "Services that are not told yet" in got.text
+        refused = await ada.through_provider(await ada.ask(Flow(TRUSTED)))
+        assert refused.status == 503
+        heard = asyncio.Event()
+
+        async def listen(connection: Connection) -> None:
+            await saying(LINES)(connection)
+            heard.set()
+
+        house.storage.script = listen
+        async with asyncio.timeout(30):
+            await heard.wait()
+            for _ in range(300):
+                if "not told yet" not in (await ada.navigate(receipt_address(got), site="none")).text:
+                    break
+                await asyncio.sleep(0.1)
+            await ada.sign_in(Flow(TRUSTED))
+
+
+@pytest.mark.parametrize("number", ["x", "guest-somebody"])
+async def test_a_receipt_is_known_by_its_address_alone(house: House, number: str) -> None:
+    async with house.reader() as ada:
+        assert (await ada.navigate(f"/auth/account/receipt/{number}", site="none")).status == 404
+
+
+async def test_a_form_counts_once_and_from_our_own_page(house: House) -> None:
+    async with house.reader() as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        shown = await page(ada)
+        form = {"transaction": shown.transaction, "act": "delete", "sure": "1"}
+        crossed = await ada.navigate(DATA, form=form, headers={"Origin": "https://evil.example"})
+        assert crossed.status == 403
+        stale = await act(ada, shown, "delete")
+        twice = await act(ada, shown, "delete", sure="1")
+        assert (stale.status, twice.status) == (200, 400)
+        assert "nothing was done" in twice.text
+        assert asked(house, "delete") == []
+
+
+async def test_it_is_proved_again_who_they_are(tmp_path: Path, redis_url: str) -> None:
+    clock = Clock()
+    async with open_house(tmp_path, redis_url, clock=clock) as house, house.reader() as ada:
+        await ada.sign_in(Flow(TRUSTED), own_device="1")
+        shown = await page(ada)
+        clock.ahead = 601
+        for got in (await ada.navigate(DATA, site="none"), await act(ada, shown, "delete", sure="1")):
+            assert got.status == 303
+            assert "prompt=login" in (got.one("Location") or "")
+        assert asked(house, "delete") == []
