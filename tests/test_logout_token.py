@@ -129,6 +129,35 @@ def test_claims_that_lie(claims: dict[str, Any], fault: str) -> None:
     assert refusal.value.detail.startswith(f"logout token: {fault}") or f": a {fault}" in refusal.value.detail
 
 
+SCHOOL = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+PLACE = "https://login.example/{tenantid}/v2.0"
+OF_SCHOOL = over(HONEST, {"iss": PLACE.replace("{tenantid}", SCHOOL), "tid": SCHOOL})
+
+
+def of_place(claims: dict[str, Any], issuer_of_key: str | None) -> LogoutToken:
+    """A token of a place where many organisations issue."""
+    entry = {**KEY.as_dict(private=False), **({} if issuer_of_key is None else {"issuer": issuer_of_key})}
+    return verify(signed(claims), parse_jwks({"keys": [entry]}), PLACE, CLIENT, NOW)
+
+
+@pytest.mark.parametrize("issuer_of_key", [None, PLACE, OF_SCHOOL["iss"]])
+def test_an_organisation_of_many(issuer_of_key: str | None) -> None:
+    assert of_place(OF_SCHOOL, issuer_of_key).issuer == OF_SCHOOL["iss"]
+
+
+def test_an_organisation_that_lies() -> None:
+    lies: list[tuple[dict[str, object], str]] = [
+        ({"tid": None}, "tid"),
+        ({"tid": SCHOOL[::-1]}, "tid"),
+        ({"iss": PLACE}, "iss"),
+    ]
+    for lie, fault in lies:
+        with pytest.raises(ProviderRefusedError, match=fault):
+            of_place(over(OF_SCHOOL, lie), None)
+    with pytest.raises(ProviderRefusedError, match="another issuer's"):
+        of_place(OF_SCHOOL, PLACE.replace("{tenantid}", "11111111-2222-3333-4444-555555555555"))
+
+
 def test_null_is_said_too() -> None:
     for name in ("sub", "sid", "nonce"):
         with pytest.raises(ProviderRefusedError):

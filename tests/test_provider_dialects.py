@@ -15,7 +15,7 @@ from joserfc.jwk import import_key
 from gateway.client_keys import ClientKeys, parse_client_keys
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.provider_presets import PRESETS, Dialect
-from gateway.providers import Original, ProviderIdentity, is_issuer
+from gateway.providers import Original, ProviderIdentity
 from gateway.providers.oidc import OidcProvider
 from gateway.providers.profile import told_in_form
 from tests.campus_of_liars import EXPECTED, LOGIN, Campus, campus_of_liars
@@ -23,7 +23,6 @@ from tests.lying_provider import CLIENT_ID, Json
 
 SCHOOL = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
 OTHER = "11111111-2222-3333-4444-555555555555"
-SHARED = "https://login.example/{tenantid}/v2.0"
 
 
 @pytest.fixture(name="campus")
@@ -38,26 +37,6 @@ def keys() -> ClientKeys:
 
 
 # --- many organisations at one place
-
-
-@pytest.mark.parametrize(
-    ("configured", "said", "same"),
-    [
-        ("https://idp.example", "https://idp.example", True),
-        ("https://idp.example", "https://idp.example/", False),
-        ("https://idp.example", None, False),
-        (SHARED, f"https://login.example/{SCHOOL}/v2.0", True),
-        (SHARED, SHARED, False),
-        (SHARED, f"https://login.example/{SCHOOL.upper()}/v2.0", False),
-        (SHARED, f"https://login.example/{SCHOOL}/v1.0", False),
-        (SHARED, f"https://login.evil/{SCHOOL}/v2.0", False),
-        (SHARED, f"https://login.example/{SCHOOL}/../{OTHER}/v2.0", False),
-        (SHARED, "https://login.example//v2.0", False),
-        (SHARED, "https://login.example/v2.0", False),
-    ],
-)
-def test_whose_issuer_it_is(configured: str, said: object, same: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] - a column of the table
-    assert is_issuer(configured, said) is same
 
 
 def shared(campus: Campus) -> OidcProvider:
