@@ -13,8 +13,10 @@ from gateway.records import Book, Mode
 SUBPROTOCOL: Final = "bookgate"
 TICKET_SUBPROTOCOL: Final = "bookgate.ticket."
 
+CLASS_CARD: Final = "class_card"  # the way in of people without e-mail
 GUEST: Final = "guest"  # the way in of those who have none; a provider cannot have this name
 
+_BEARER: Final = re.compile(r"bearer +(bg_[!-~]*)", re.IGNORECASE)  # RFC 6750 section 2.1
 _DPOP: Final = re.compile(r"dpop +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 9449 section 7.1
 
 
@@ -61,16 +63,25 @@ class TicketCredential:
     ticket: str
 
 
-Credential = NoCredential | CookieCredential | DpopCredential | TicketCredential
+@dataclass(frozen=True, slots=True)
+class TokenCredential:
+    """A script's: a personal token."""
+
+    token: str
+
+
+Credential = NoCredential | CookieCredential | DpopCredential | TicketCredential | TokenCredential
 
 
 def credential(facts: Facts) -> Credential:
     """The one credential that counts.
 
-    Without an Origin there is none: browsers send the cookie on no-cors GETs too (`<img>`, frames), and the
+    Without an Origin no cookie is one: browsers send it on no-cors GETs too (`<img>`, frames), and the
     session could not be compared with whoever asks. Our own origin has no book.
     """
-    if facts.origin is None or facts.origin == facts.own_origin:
+    if facts.origin is None:
+        return _of_script(facts)
+    if facts.origin == facts.own_origin:
         return NoCredential()
     if facts.authorization_lines:
         return _authorized(facts.authorization_lines)
@@ -130,6 +141,14 @@ def _agreed(book: Book, policy: Policy) -> bool:
     if policy.trust is Trust.TRUSTED:
         return book.approved or book.is_guest or book.began >= policy.trusted_since
     return policy.trust is Trust.CONSENT and (book.approved or book.is_guest)
+
+
+def _of_script(facts: Facts) -> Credential:
+    """A personal token counts where no browser can be behind it: no page may hold one."""
+    if len(facts.authorization_lines) != 1 or facts.cookie_lines:
+        return NoCredential()
+    found = _BEARER.fullmatch(facts.authorization_lines[0].strip(" \t"))
+    return NoCredential() if found is None else TokenCredential(found[1])
 
 
 def _authorized(lines: Sequence[str]) -> Credential:

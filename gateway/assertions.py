@@ -14,6 +14,7 @@ from gateway.identity import (
     INTERNAL_TYPE,
     LIFE,
     TYPE,
+    Caller,
     ClaimValue,
     Identity,
     Internal,
@@ -86,6 +87,11 @@ class Assertions:
         made, _ = self._made[identity, backend.name, generation]
         line = known.lines[key] = Line(made, self.ring, header, f"{header[0]}: {header[1]}\r\n")
         return line
+
+    def header_of(self, caller: Caller, backend: Backend, book: str, generation: str) -> Header:
+        """`header_for` somebody of whom no session is kept."""
+        subject = self._subject(caller.person, backend.subject, caller.origin, book)
+        return self.header_for(Identity(caller, subject, book), backend, generation)
 
     def header_for(self, identity: Identity, backend: Backend, generation: str) -> Header:
         """Name and value of the identity header; the same token for half of its life.

@@ -11,6 +11,7 @@ from gateway.access import (
     Facts,
     NoCredential,
     TicketCredential,
+    TokenCredential,
     admits,
     cookie_values,
     credential,
@@ -53,7 +54,7 @@ class Authenticator:
     async def recognise(self, facts: Facts, policy: Policy | None) -> Known | None:
         """The same for the data path, with what was made of the session before."""
         match credential(facts):
-            case NoCredential():
+            case NoCredential() | TokenCredential():  # a token has no session: proxy/passage.py asks for it
                 return None
             case CookieCredential(values):
                 return await self._by_cookie(facts, policy, values)

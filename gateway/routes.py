@@ -133,6 +133,7 @@ class Backend:
     websocket: bool
     tls: BackendTls
     guests: bool = False  # whether it takes requests of guests
+    personal_tokens: bool = False  # whether it takes requests of scripts
     lifecycle: frozenset[Purpose] = frozenset()  # what the gateway itself asks of it
     provider_token: str | None = None  # the provider whose access token it is given
     health: HealthRule | None = None

@@ -11,6 +11,7 @@ from gateway.access import (
     Facts,
     NoCredential,
     TicketCredential,
+    TokenCredential,
     admits,
     credential,
 )
@@ -94,6 +95,34 @@ FACTS = Facts(
             replace(FACTS, origin=None, authorization_lines=("DPoP tok",)),
             NoCredential(),
             id="DPoP, no Origin",
+        ),
+        pytest.param(
+            replace(FACTS, origin=None, authorization_lines=(" bearer  bg_x ",)),
+            TokenCredential("bg_x"),
+            id="a personal token",
+        ),
+        pytest.param(
+            replace(FACTS, authorization_lines=("Bearer bg_x",)), NoCredential(), id="it, of a page"
+        ),
+        pytest.param(
+            replace(FACTS, origin=OWN, authorization_lines=("Bearer bg_x",)),
+            NoCredential(),
+            id="it, of a page of ours",
+        ),
+        pytest.param(
+            replace(FACTS, origin=None, authorization_lines=("Bearer bg_x",), cookie_lines=("a=b",)),
+            NoCredential(),
+            id="it, with a cookie",
+        ),
+        pytest.param(
+            replace(FACTS, origin=None, authorization_lines=("Bearer bg_x", "Bearer bg_y")),
+            NoCredential(),
+            id="two of them",
+        ),
+        pytest.param(
+            replace(FACTS, origin=None, authorization_lines=("Bearer ghp_x",)),
+            NoCredential(),
+            id="somebody else's token",
         ),
         pytest.param(
             replace(FACTS, is_websocket=True, protocol_lines=("bookgate, bookgate.ticket.T", "chat")),

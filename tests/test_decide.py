@@ -20,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.identity import Caller
 from gateway.origins import Policy, Trust
+from gateway.personal_tokens import PersonalToken
 from gateway.proxy.decide import (
     Forward,
     Matched,
@@ -27,6 +28,7 @@ from gateway.proxy.decide import (
     Site,
     decide,
     identify,
+    identify_script,
     outgoing,
     target,
 )
@@ -42,6 +44,8 @@ OTHER = replace(
     headers={"X-User": "campus.username"},
 )
 SITE = Site.of("https://gw.test", RouteTable(ROUTES, {"storage": STORAGE, "other": OTHER}))
+SCRIPTED = Site.of("https://gw.test", RouteTable(ROUTES, {"storage": replace(STORAGE, personal_tokens=True)}))
+PERSON = ("x-bookgate-person", f"ada@{BOOK}")
 GRANTED = Verdict(Standing.GRANTED, BOOK, TRUSTED)
 NONE = Verdict(Standing.NONE)
 ADA = Caller("s.k", "ada", "Ada", "campus", BOOK, 1)
@@ -76,6 +80,52 @@ def test_a_route_that_needs_a_session_asks_for_it() -> None:
         "books.example.edu",
     )
     assert identify(step, ADA, subject) == Forward(step.matched, ADA)
+
+
+TOKEN = PersonalToken("t1", "ada", "Ada", "campus", 1, frozenset({"storage"}), BOOK, "cs1", 2)
+
+
+def test_a_personal_token_reaches_what_it_names_in_its_own_book() -> None:
+    need = decide(head(), NONE, SCRIPTED)
+    assert isinstance(need, NeedSession)
+    forward = identify_script(need, TOKEN, subject)
+    assert forward.caller == Caller("token:t1", "ada", "Ada", "campus", BOOK, 1)
+    assert forward.matched == structs.replace(need.matched, book="cs1")
+    assert forward.matched.origin is None
+    told = decide(head("/storage/x", ("x-bookgate-book", "cs1"), PERSON), NONE, SCRIPTED)
+    assert isinstance(told, NeedSession)
+    assert identify_script(told, TOKEN, subject).caller == forward.caller
+
+
+@pytest.mark.parametrize(
+    ("asked", "site", "token", "refusal"),
+    [
+        pytest.param(head(), SITE, TOKEN, ForbiddenError, id="a backend that takes none"),
+        pytest.param(
+            head(), SCRIPTED, replace(TOKEN, backends=frozenset({"other"})), ForbiddenError, id="another's"
+        ),
+        pytest.param(
+            head("/storage/x", ("x-bookgate-book", "cs2")), SCRIPTED, TOKEN, InvalidRequestError, id="a book"
+        ),
+        pytest.param(
+            head("/storage/x", ("x-bookgate-person", f"ben@{BOOK}")),
+            SCRIPTED,
+            TOKEN,
+            PersonChangedError,
+            id="somebody else",
+        ),
+        pytest.param(
+            head("/storage/x", length=100_001), SCRIPTED, TOKEN, PayloadTooLargeError, id="too long"
+        ),
+    ],
+)
+def test_what_a_personal_token_does_not_reach(
+    asked: Head, site: Site, token: PersonalToken, refusal: type[GatewayError]
+) -> None:
+    need = decide(asked, NONE, site)
+    assert isinstance(need, NeedSession)
+    with pytest.raises(refusal):
+        identify_script(need, token, subject)
 
 
 def test_a_public_route_asks_for_nobody() -> None:

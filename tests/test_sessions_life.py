@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.errors import InvalidGrantError, StoreUnavailableError
-from gateway.proxy.streams import Streams
+from gateway.proxy.streams import Alive, Streams
 from gateway.records import LiveBook, LiveSignIn, Mode
 from gateway.session_life import SIGN_IN, person_of, place_of
 from gateway.session_limits import SessionLimits
@@ -175,7 +175,8 @@ class TestStreams:
         child = await parts.book(await parts.signed_in(own_device=False))
         looked, cut = asyncio.Event(), asyncio.Event()
 
-        async def still_alive(live: LiveBook) -> bool:
+        async def still_alive(live: Alive) -> bool:
+            assert isinstance(live, LiveBook)
             alive = await parts.found(live) is not None
             looked.set()
             return alive

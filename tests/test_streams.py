@@ -3,14 +3,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from gateway.errors import StoreUnavailableError
-from gateway.proxy.streams import Streams
+from gateway.errors import DirectoryUnavailableError, GatewayError, StoreUnavailableError
+from gateway.proxy.streams import Alive, Streams
 from gateway.records import LiveBook
 from tests.system.data_path import live
 
 
 async def test_a_stream_is_forgotten_when_it_ends() -> None:
-    async def alive(_: LiveBook) -> bool:
+    async def alive(_: Alive) -> bool:
         return True
 
     streams, cut = Streams(alive), list[str]()
@@ -25,14 +25,15 @@ async def test_a_stream_is_forgotten_when_it_ends() -> None:
 
 
 async def test_what_cannot_be_proved_twice_is_cut() -> None:
-    looks: list[bool | None] = [None, True, None, None]  # None: the store is away
+    away = (StoreUnavailableError, DirectoryUnavailableError)
+    looks: list[bool | type[GatewayError]] = [away[0], True, *away]
     cut = asyncio.Event()
 
-    async def look(_: LiveBook) -> bool:
-        found = looks.pop(0) if looks else None
-        if found is None:
-            raise StoreUnavailableError
-        return found
+    async def look(_: Alive) -> bool:
+        found = looks.pop(0) if looks else True
+        if isinstance(found, bool):
+            return found
+        raise found
 
     streams = Streams(look, every=0.01)
     with streams.open(live("ada"), cut.set):
@@ -45,7 +46,8 @@ async def test_what_cannot_be_proved_twice_is_cut() -> None:
 async def test_a_look_ends_at_once_what_it_was_asked_about_and_may_not_go_on() -> None:
     answers: dict[str, bool | None] = {"ada": False, "bob": True, "eve": False, "leo": None}
 
-    async def look(found: LiveBook) -> bool:
+    async def look(found: Alive) -> bool:
+        assert isinstance(found, LiveBook)
         answer = answers[found.record.person]
         if answer is None:
             raise StoreUnavailableError
@@ -63,7 +65,7 @@ async def test_a_look_ends_at_once_what_it_was_asked_about_and_may_not_go_on() -
 
 
 async def test_two_streams_of_one_session_end_together() -> None:
-    async def dead(_: LiveBook) -> bool:
+    async def dead(_: Alive) -> bool:
         return False
 
     streams, cut = Streams(dead, every=0.01), list[int]()
@@ -75,7 +77,7 @@ async def test_two_streams_of_one_session_end_together() -> None:
 
 
 async def test_what_does_not_end_by_itself_is_ended_once_also_when_it_comes_late() -> None:
-    async def alive(_: LiveBook) -> bool:
+    async def alive(_: Alive) -> bool:
         return True
 
     streams, ended = Streams(alive), list[str]()
@@ -93,7 +95,7 @@ async def test_many_streams_are_cut_as_soon_as_one_where_nothing_can_be_proved()
     """Redis hangs: each question would take as long as Redis may."""
     looks, cut = 0, set[int]()
 
-    async def hanging(_: LiveBook) -> bool:
+    async def hanging(_: Alive) -> bool:
         nonlocal looks
         looks += 1
         await asyncio.sleep(0.1)
@@ -116,7 +118,8 @@ async def test_many_streams_are_cut_as_soon_as_one_where_nothing_can_be_proved()
 async def test_one_stream_that_cannot_be_proved_casts_no_doubt_on_others() -> None:
     cut, ada = list[str](), asyncio.Event()
 
-    async def look(found: LiveBook) -> bool:
+    async def look(found: Alive) -> bool:
+        assert isinstance(found, LiveBook)
         if found.record.person == "ada":
             raise StoreUnavailableError
         return True

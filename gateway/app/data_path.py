@@ -1,6 +1,7 @@
 """The data path wired: whatever nothing else claims is a backend's, or nobody's."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -14,17 +15,18 @@ from gateway.budgets import Budgets
 from gateway.directory.ids import pairwise
 from gateway.expectation import expect_handler
 from gateway.leases import Leases
-from gateway.origins import parse_origin
+from gateway.origins import Policy, parse_origin
+from gateway.personal_tokens import PersonalToken
 from gateway.provider_tokens import ProviderTokens
 from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.decide import Site
 from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding, forwarding, proxy_handler
-from gateway.proxy.streams import Streams
+from gateway.proxy.streams import StillAlive, Streams
 from gateway.proxy.trace import trace_id
 from gateway.proxy.upstream import Upstreams
-from gateway.proxy.wiring import Wiring
+from gateway.proxy.wiring import Scripts, Wiring
 from gateway.records import LiveBook
 from gateway.request_log import Ended, milliseconds
 from gateway.store.buckets import Buckets
@@ -43,15 +45,7 @@ async def add_proxy(
     keys, routes = core.settings.keys, core.settings.routes
     theirs = applications.policies
 
-    async def still_alive(live: LiveBook) -> bool:
-        found = await core.sessions.load_book_key(live.key, live.record.parent)
-        origin = parse_origin(live.record.origin)
-        policy = theirs.get(live.record.origin)
-        if policy is None and origin is not None:
-            policy = core.origins.current.find(origin, core.today())
-        return found is not None and admits(found.record, found.record.origin, policy, int(core.clock()))
-
-    streams = Streams(still_alive)
+    streams = Streams(_still_alive(core, theirs))
     core.sessions.on_end.append(streams.cut)
     core.revocations.on_rows.append(streams.look)
     await stack.enter_async_context(beside(streams.watch()))
@@ -74,11 +68,28 @@ async def add_proxy(
         streams=streams,
         budgets=budgets,
         sub_for_book=partial(pairwise, keys.people),
+        scripts=Scripts(core.directory.personal_tokens.find, core.sealer.name_for_logs),
     )
     forward_applications(core, applications, wiring)
     forward = forwarding(wiring)
     app.router.add_route("*", PROXIED_PATHS, proxy_handler(forward), expect_handler=expect_handler)
     return streams, forward, make_fast(core, wiring) if core.settings.data_path == "fast" else None
+
+
+def _still_alive(core: Core, applications: Mapping[str, Policy]) -> StillAlive:
+    """applications: by origin, what those with a host of their own may do."""
+
+    async def still_alive(live: LiveBook | PersonalToken) -> bool:
+        if isinstance(live, PersonalToken):
+            return await core.directory.personal_tokens.is_alive(live)
+        found = await core.sessions.load_book_key(live.key, live.record.parent)
+        origin = parse_origin(live.record.origin)
+        policy = applications.get(live.record.origin)
+        if policy is None and origin is not None:
+            policy = core.origins.current.find(origin, core.today())
+        return found is not None and admits(found.record, found.record.origin, policy, int(core.clock()))
+
+    return still_alive
 
 
 def make_fast(core: Core, wiring: Wiring) -> Fast:

@@ -31,5 +31,5 @@ def forward_applications(core: Core, applications: Applications, wiring: Wiring)
     for host, application in applications.sites.items():
         sessions = HostSessions(core.quick, core.clock)
         applications.forwards[host] = forwarding(
-            replace(wiring, site=application.site, authenticator=sessions)
+            replace(wiring, site=application.site, authenticator=sessions, scripts=None)
         )

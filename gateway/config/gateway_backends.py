@@ -105,7 +105,7 @@ def _keys(entry: Entry, faults: Faults) -> Block:
         f"backend {entry.key}",
         keys=(
             "urls", "tls", "routes", "identity", "request", "response", "timeouts", "in_flight", "max_body",
-            "websocket", "guests", "lifecycle", "health", "host",
+            "websocket", "guests", "personal_tokens", "lifecycle", "health", "host",
         ),
         required=("urls", "routes"),
     )  # fmt: skip
@@ -127,6 +127,11 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
     if guests and (headers or provider_token):
         message = "A guest has no provider: neither a name for `headers` nor a `provider_token`."
         reading.faults.add(keys.line_of("guests"), "guest-without-name", message, "Remove one of the two.")
+    personal_tokens = keys.get("personal_tokens", boolean, default=False)
+    if personal_tokens and (headers or provider_token or keys.node("host") is not None):
+        message = "A script has no provider and no page: no `headers`, no `provider_token`, no `host`."
+        line = keys.line_of("personal_tokens")
+        reading.faults.add(line, "token-without-name", message, "Remove one of the two.")
     return Backend(
         name=entry.key,
         addresses=addresses,
@@ -144,6 +149,7 @@ def _backend(entry: Entry, keys: Block, reading: _Reading) -> Backend:
         websocket=keys.get("websocket", boolean, default=False),
         tls=tls,
         guests=guests,
+        personal_tokens=personal_tokens,
         lifecycle=frozenset(Purpose(word) for word in keys.find("lifecycle", list_of(_PURPOSE)) or ()),
         provider_token=provider_token,
         health=_health(keys, reading.faults),

@@ -22,6 +22,7 @@ from gateway.errors import (
 )
 from gateway.identity import PROVIDER_TOKEN, Caller
 from gateway.origins import Policy, Trust, parse_origin
+from gateway.personal_tokens import PersonalToken
 from gateway.proxy.head import METHODS, Head, check_websocket, passed, rewrite, served_hosts
 from gateway.proxy.path import segments
 from gateway.proxy.request_bytes import framing_line, header_lines
@@ -119,6 +120,21 @@ def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, s
             raise SignInRequiredError(f"{matched.backend.name} takes no guests")
         caller = None
     return _forward(matched, caller)
+
+
+def identify_script(need: NeedSession, token: PersonalToken, subject: Callable[[str, str], str]) -> Forward:
+    """The second half for a personal token: where it names the backend and that takes any."""
+    matched, backend = need.matched, need.matched.backend
+    if backend.name not in token.backends or not backend.personal_tokens:
+        raise ForbiddenError(f"the token is not for {backend.name}")
+    named, believed = matched.head.said("book"), matched.head.said("person")
+    if named is not None and named != token.book:
+        raise InvalidRequestError(f"X-Bookgate-Book {named!r} is not the book of the token")
+    if believed is not None and believed != subject(token.person, token.origin):
+        raise PersonChangedError
+    (session,) = token.ended_by
+    caller = Caller(session, token.person, token.name, token.provider, token.origin, token.auth_time)
+    return _forward(msgspec.structs.replace(matched, book=token.book), caller)
 
 
 def target(matched: Matched) -> str:

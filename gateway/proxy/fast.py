@@ -187,6 +187,8 @@ class Fast:
     def _look(self, request: Request, need: NeedSession) -> Work | None:
         head, origin = request.head, need.matched.origin
         values: tuple[str, ...] = ()
+        if origin is None and head.lines("authorization"):
+            return None  # of a script, as it may be: in access.credential
         if origin is not None and origin != self._site.public_url:  # else nobody's, as in access.credential
             if head.lines("authorization"):
                 return self._look_at_proof(request, need)

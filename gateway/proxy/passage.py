@@ -1,27 +1,36 @@
 """A request on the plain path: decided, recognised and counted, and what its backend is told."""
 
 import time
+from typing import Final
 
 from aiohttp import web
 
+from gateway.access import TokenCredential, credential
 from gateway.errors import ForbiddenError, TooManyRequestsError
 from gateway.known import Known
+from gateway.origins import Limits
+from gateway.personal_tokens import PersonalToken
 from gateway.proxy.decide import (
     Forward,
     Matched,
     NeedSession,
     decide,
     identify,
+    identify_script,
     outgoing,
     request_head,
     signed_out,
 )
 from gateway.proxy.head import parse
+from gateway.proxy.streams import Alive
 from gateway.proxy.trace import said_trace
-from gateway.proxy.wiring import Headers, Wiring, facts, identity_lines
+from gateway.proxy.wiring import Headers, Wiring, facts, identity_lines, script_lines
 from gateway.records import LiveBook, LiveSignIn
 from gateway.request_context import Asked, Relayed
 from gateway.routes import Address
+
+_SCRIPTS: Final = "scripts"  # in place of an origin, which none is called
+_OF_SCRIPTS: Final = Limits()  # gateway.yaml's
 
 
 class Passage:
@@ -40,7 +49,7 @@ class Passage:
         self._identity: Headers = ()
         self.request = request
         self.asked = asked
-        self.live: LiveBook | None = None
+        self.live: Alive | None = None
 
     async def admit(self) -> Matched:
         """Parses, decides and looks the session up; nothing of the body is read. Raises GatewayError."""
@@ -57,25 +66,16 @@ class Passage:
         step = decide(head, asked.verdict, wiring.site)
         matched = step.matched
         asked.embed, asked.route = matched.route.embed, matched.route.backend
-        if isinstance(step, NeedSession):
-            known = self._at_hand(matched)
-            if known is None:
-                told = facts(head, matched, wiring.site)
-                known = await wiring.authenticator.recognise(told, matched.policy)
-            self.forward = identify(step, None if known is None else known.caller, wiring.sub_for_book)
-            self._count(matched, known)
-            if known is not None:
-                self.live, asked.person = known.live, known.person_hash
-                sign_in = self._asked_for_token(known)
-                token = None if sign_in is None else await self._provider_token(known.live, sign_in)
-                generation = asked.policies.generation
-                self._identity = identity_lines(wiring, self.forward, known, token, generation)
-        else:
+        if not isinstance(step, NeedSession):
             self.forward = step
             self._count(matched, None)
+        elif (token := await self._personal_token(matched)) is not None:
+            self._admit_script(step, token)
+        else:
+            await self._admit_anybody(step)
         trace = said_trace(head.lines("traceparent")) or wiring.traces.make()
         self.relayed = asked.relayed = Relayed(trace, time.perf_counter())
-        return matched
+        return self.forward.matched
 
     def cut(self) -> None:
         """Ends it at once, whatever it waits for."""
@@ -112,6 +112,42 @@ class Passage:
         )
 
     # --- inside
+
+    async def _admit_anybody(self, need: NeedSession) -> None:
+        """As whose session it is made in, or as nobody."""
+        wiring, matched = self._wiring, need.matched
+        known = self._at_hand(matched)
+        if known is None:
+            told = facts(matched.head, matched, wiring.site)
+            known = await wiring.authenticator.recognise(told, matched.policy)
+        self.forward = identify(need, None if known is None else known.caller, wiring.sub_for_book)
+        self._count(matched, known)
+        if known is not None:
+            self.live, self.asked.person = known.live, known.person_hash
+            sign_in = self._asked_for_token(known)
+            token = None if sign_in is None else await self._provider_token(known.live, sign_in)
+            generation = self.asked.policies.generation
+            self._identity = identity_lines(wiring, self.forward, known, token, generation)
+
+    async def _personal_token(self, matched: Matched) -> PersonalToken | None:
+        """The one that it comes with; None: it is no script's. Raises InvalidTokenError."""
+        head, scripts = matched.head, self._wiring.scripts
+        if scripts is None or matched.origin is not None or not head.lines("authorization"):
+            return None
+        found = credential(facts(head, matched, self._wiring.site))
+        return await scripts.find(found.token) if isinstance(found, TokenCredential) else None
+
+    def _admit_script(self, need: NeedSession, token: PersonalToken) -> None:
+        wiring, asked = self._wiring, self.asked
+        self.forward = identify_script(need, token, wiring.sub_for_book)
+        try:
+            wiring.budgets.admit(_OF_SCRIPTS, _SCRIPTS, token.person)
+        except TooManyRequestsError:
+            wiring.budgets.refusals += 1
+            raise
+        self.live = token
+        asked.person = None if wiring.scripts is None else wiring.scripts.name_for_logs(token.person)
+        self._identity = script_lines(wiring, self.forward, asked.policies.generation)
 
     def _at_hand(self, matched: Matched) -> Known | None:
         """Its session, if it may be served without a question."""

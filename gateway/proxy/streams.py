@@ -6,15 +6,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from gateway.errors import StoreUnavailableError
+from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
 from gateway.known import Known
+from gateway.personal_tokens import PersonalToken
 from gateway.records import LiveBook
 
 EVERY: Final = 1.0  # seconds between two looks at every open stream's session
 AT_ONCE: Final = 16  # sessions that are asked about
 DOUBTS: Final = 2  # looks that may fail before a stream is cut: what cannot be proved does not go on
 
-StillAlive = Callable[[LiveBook], Awaitable[bool]]
+Alive = LiveBook | PersonalToken
+StillAlive = Callable[[Alive], Awaitable[bool]]
 
 
 class Stream(Protocol):
@@ -47,7 +49,7 @@ class _EndlessHandle:
 class _Kept:
     """doubts: looks that found nothing out, the last ones."""
 
-    live: LiveBook
+    live: Alive
     doubts: int = 0
 
 
@@ -59,14 +61,14 @@ class Streams:
         self._every = every
         # Nearly all that is opened ends before anybody asks for it: only what is asked for finds its way
         # into the index.
-        self._fresh: dict[Stream, LiveBook | Known] = {}
+        self._fresh: dict[Stream, Alive | Known] = {}
         self._kept: dict[Stream, _Kept] = {}
         self._by_key: dict[str, set[Stream]] = {}
         self._endless: set[Endless] = set()
         self._ended = False
         self.keeps = True  # connections, after their requests
 
-    def enter(self, stream: Stream, session: LiveBook | Known) -> None:
+    def enter(self, stream: Stream, session: Alive | Known) -> None:
         """Registers what is opened in a session's name, until it leaves."""
         self._fresh[stream] = session
 
@@ -91,7 +93,7 @@ class Streams:
         self._endless.discard(endless)
 
     @contextmanager
-    def open(self, live: LiveBook | None, cut: Callable[[], None]) -> Generator[None, None, None]:
+    def open(self, live: Alive | None, cut: Callable[[], None]) -> Generator[None, None, None]:
         """Both, around a block; a stream of nobody cannot end with a session."""
         if live is None:
             yield
@@ -127,13 +129,13 @@ class Streams:
     async def look(self, keys: frozenset[str] | None) -> None:
         """Looks at once at the streams of these (None: at all), and ends those that may not go on.
 
-        Where Redis does not answer the watch decides.
+        Where nobody answers the watch decides.
         """
         self._settle()
         named = self._by_key if keys is None else keys & self._by_key.keys()
         for stream in {stream for key in named for stream in self._by_key[key]}:
             kept = self._kept.get(stream)  # it may have ended meanwhile
-            with suppress(StoreUnavailableError):
+            with suppress(StoreUnavailableError, DirectoryUnavailableError):
                 if kept is not None and not await self._still_alive(kept.live):
                     stream.cut()
 
@@ -173,7 +175,7 @@ class Streams:
         """None: the store does not say."""
         try:
             return await self._still_alive(kept.live)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, DirectoryUnavailableError):
             return None
 
     def _settle(self) -> None:

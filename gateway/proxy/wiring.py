@@ -1,7 +1,7 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from gateway.budgets import Budgets
 from gateway.identity import PROVIDER_TOKEN, plain_headers
 from gateway.known import Known
 from gateway.origins import Policy
+from gateway.personal_tokens import PersonalToken
 from gateway.proxy.decide import Forward, Matched, Site
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head
@@ -39,6 +40,14 @@ class Authenticating(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Scripts:
+    """find: a personal token; InvalidTokenError: it is none. name_for_logs: of a person."""
+
+    find: Callable[[str], Awaitable[PersonalToken]]
+    name_for_logs: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
     site: Site
     max_head: int  # bytes
@@ -49,6 +58,7 @@ class Wiring:
     streams: Streams
     budgets: Budgets
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
+    scripts: Scripts | None = None  # None: personal tokens are none here
     lines: Lines = field(default_factory=Lines)
     traces: Traces = field(default_factory=lambda: Traces(secrets.token_bytes))
 
@@ -83,3 +93,11 @@ def identity_lines(
     # out of the session: a directory that is down must not stop requests of sessions that run
     claims = {} if parent is None else parent.claims
     return (*plain_headers(backend.headers, caller.provider, claims), signed, *token)
+
+
+def script_lines(wiring: Wiring, forward: Forward, generation: str) -> Headers:
+    """The same for a script, at whose backends there is nothing else to tell."""
+    matched, caller = forward.matched, forward.caller
+    if caller is None:
+        return ()
+    return (wiring.assertions.header_of(caller, matched.backend, matched.book or "", generation),)

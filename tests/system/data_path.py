@@ -30,7 +30,7 @@ from gateway.proxy.decide import Site
 from gateway.proxy.exchange import Shared
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import forwarding, proxy_handler
-from gateway.proxy.streams import Streams
+from gateway.proxy.streams import Alive, Streams
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Wiring
 from gateway.reception import Reception
@@ -192,7 +192,7 @@ class Sessions:
             return None
         return Known(found, caller_of(found), "nobody")
 
-    async def still_alive(self, book: LiveBook) -> bool:
+    async def still_alive(self, book: Alive) -> bool:
         return book in self.living.values()
 
 
