@@ -225,6 +225,15 @@ class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id_token_hint: str | None = None
 
 
+class CardSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Class cards that were just made, to be printed (10 min): nowhere else are their words."""
+
+    parent: str
+    class_id: str
+    cards: tuple[tuple[int, str, tuple[str, ...]], ...]  # number, name, words
+    browser: str = ""
+
+
 class Entering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A reader of an application's page who is on the way to the sign-in page and back (10 min, once)."""
 

@@ -18,6 +18,8 @@ from gateway.origins import Policy
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
+from gateway.pages.classes.card_sign_in import card_form_handler, card_handler
+from gateway.pages.classes.cards import sheet_handler
 from gateway.pages.classes.joining import join_form_handler, join_handler
 from gateway.pages.classes.poster import poster_handler
 from gateway.pages.classes.room import room_form_handler, room_handler
@@ -161,7 +163,6 @@ def _add_cards(pages: web.Application, parts: PageParts) -> None:
             ("POST", "/classes/card", card_form_handler(parts)),
         ],
     )
-    return pages
 
 
 def add_protocol(app: web.Application, core: Core, lifecycle: Lifecycle, tokens: ProviderTokens) -> None:

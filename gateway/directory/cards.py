@@ -89,7 +89,7 @@ class Cards:
         return list(range(first, first + len(cards)))
 
     async def replace(self, class_id: str, number: int, words: Sequence[str]) -> str | None:
-        """Other words for a card, whose person stays: the old ones open nothing. Its name; None: it is gone."""
+        """Other words for a card, whose person stays; the old ones open nothing. Its name; None: gone."""
         change = (
             update(class_cards)
             .where(_card(class_id, number))

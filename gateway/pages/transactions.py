@@ -14,11 +14,11 @@ from gateway.errors import InvalidGrantError
 from gateway.grants import Grants
 from gateway.limits import TRANSACTION_USES, TRANSACTIONS
 from gateway.origins import Rate
-from gateway.records import Authorization, Continuation, Entering, Form, Login
+from gateway.records import Authorization, CardSheet, Continuation, Entering, Form, Login
 from gateway.request_context import ASKED
 from gateway.sealing import hashed
 
-Record = TypeVar("Record", Authorization, Continuation, Login, Form, Entering)
+Record = TypeVar("Record", Authorization, Continuation, Login, Form, Entering, CardSheet)
 
 
 @dataclass(frozen=True, slots=True)

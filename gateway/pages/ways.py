@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode
 
+from gateway.access import CLASS_CARD
 from gateway.errors import NotFoundError
+from gateway.pages.language import mark
 from gateway.providers import Provider
 
 
@@ -53,3 +55,7 @@ class Way:
 def provider_way(name: str, label: str, provider: Provider) -> Way:
     """name: of the block in gateway.yaml."""
     return Way(name, label, "/auth/login", Kind.PROVIDER, provider)
+
+
+def card_way() -> Way:
+    return Way(CLASS_CARD, mark("a class card"), "/auth/classes/card", Kind.CARD)

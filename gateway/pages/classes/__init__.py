@@ -6,4 +6,7 @@ shelf.py    /auth/classes: one's classes, making one
 room.py     /auth/classes/of/ID: one class, by its teachers and its students
 poster.py   /auth/classes/of/ID/poster: the link as a wall shows it
 joining.py  /auth/classes/join/CODE: what the teacher will see, and joining
+cards.py    what a teacher does with class cards, and the sheet that is printed
+wordlists.py the words that cards are made of (words/*.json)
+card_sign_in.py /auth/classes/card: in by a card, scanned or typed
 """

@@ -10,6 +10,7 @@ from gateway.directory import Class
 from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.pages.account_view import Moment
 from gateway.pages.authorize import Handler
+from gateway.pages.classes.cards import discard_card, make_cards, replace_card, takes_cards
 from gateway.pages.classes.codes import join_address, qr_code
 from gateway.pages.classes.forms import Act, Page, Said, answered, form_page, restate, shown_to
 from gateway.pages.flow import Parts
@@ -17,7 +18,7 @@ from gateway.pages.language import mark, say
 from gateway.sessions import LiveSignIn
 from gateway.telemetry import AUDIT, Audited
 
-Teaching = Callable[[web.Request, Parts, Class, LiveSignIn, str], Awaitable[Said]]
+Teaching = Callable[[web.Request, Parts, Class, LiveSignIn, str], Awaitable[Said | web.Response]]
 
 _DONE: Final[Mapping[str, str]] = {
     "open": mark("Joining is open again."),
@@ -26,6 +27,7 @@ _DONE: Final[Mapping[str, str]] = {
     "archive": mark("The class is archived. Nothing in it is lost, and you can take it up again."),
     "revive": mark("The class is taken up again."),
 }
+_BY_CARD: Final = mark("You came into this class by its card. Only your teacher can take you out of it.")
 _AUDITED: Final[Mapping[str, Audited]] = {
     "open": Audited.CLASS_OPENED,
     "close": Audited.CLASS_CLOSED,
@@ -70,8 +72,9 @@ def _page(parts: Parts) -> Page:
         members = await parts.directory.classes.members(one.id)
         now = int(parts.clock())
         if role is Role.STUDENT:
+            me = next(member for member in members if member.person == live.record.person)
             teachers = [member.name for member in members if member.role is Role.TEACHER]
-            values: Mapping[str, object] = {"one": one, "teachers": teachers}
+            values: Mapping[str, object] = {"one": one, "teachers": teachers, "card": me.card}
             return await form_page(request, parts, live, "place.html", values, said)
         link = join_address(parts.public_url, one.code)
         values = {
@@ -80,6 +83,8 @@ def _page(parts: Parts) -> Page:
             "qr": qr_code(link),
             "me": live.record.person,
             "teachers": [member for member in members if member.role is Role.TEACHER],
+            "takes_cards": takes_cards(request, parts, one),
+            "cards": await parts.directory.cards.list_of(one.id),
             "students": [
                 (member, Moment(member.joined, now)) for member in members if member.role is Role.STUDENT
             ],
@@ -95,6 +100,8 @@ def _act(parts: Parts) -> Act:
         if name == "leave":
             return await _leave(request, parts, live)
         one = await taught(request, parts, live)
+        if name == "cards" and takes_cards(request, parts, one) and one.platform is None:
+            return await make_cards(request, parts, one, live, form)
         if name in _DONE:
             await _keep(parts, one, name)
             request[AUDIT].note(_AUDITED[name], who=live.record.person, of=one.id)
@@ -118,8 +125,12 @@ async def _keep(parts: Parts, one: Class, act: str) -> None:
         await restate(parts, [member.person for member in await classes.members(one.id)])
 
 
-async def _leave(request: web.Request, parts: Parts, live: LiveSignIn) -> web.Response:
+async def _leave(request: web.Request, parts: Parts, live: LiveSignIn) -> Said | web.Response:
     one, _ = await entered(request, parts, live)
+    members = await parts.directory.classes.members(one.id)
+    if any(member.card and member.person == live.record.person for member in members):
+        # out of the class their card would open nothing, and they may have no other way to their work
+        return Said(trouble=say(_BY_CARD), status=409)
     await parts.directory.classes.remove(one.id, live.record.person)
     request[AUDIT].note(Audited.CLASS_LEFT, who=live.record.person, of=one.id)
     await restate(parts, [live.record.person])
@@ -153,4 +164,10 @@ async def _set_role(
     await restate(parts, [person])
 
 
-_TEACHING: Final[Mapping[str, Teaching]] = {"remove": _remove, "promote": _promote, "demote": _demote}
+_TEACHING: Final[Mapping[str, Teaching]] = {
+    "remove": _remove,
+    "promote": _promote,
+    "demote": _demote,
+    "replace": replace_card,
+    "discard": discard_card,
+}
