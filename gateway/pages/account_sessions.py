@@ -21,7 +21,8 @@ async def this_browser(_: web.Request, parts: Parts, live: LiveSignIn) -> Mappin
 
 
 async def other_browsers(_: web.Request, parts: Parts, live: LiveSignIn) -> Mapping[str, object] | None:
-    return {"sessions": (await _shown(parts, live)).others}
+    others = (await _shown(parts, live)).others
+    return {"sessions": others, "count": len(others)}
 
 
 async def everywhere(_: web.Request, _parts: Parts, _live: LiveSignIn) -> Mapping[str, object] | None:

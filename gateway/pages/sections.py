@@ -40,8 +40,9 @@ Act = Callable[[web.Request, Parts, LiveSignIn, Submitted], Awaitable[Stay | Gon
 class Section:
     """One section, drawn by `templates/account/ID.html`, which finds its values in `it`.
 
-    title: a `mark`ed text. fill: its values; None: there is nothing to show to this person. A fill that
-    raises DirectoryUnavailableError costs the page this section only. acts: by the names of the buttons.
+    title: a `mark`ed text; a `count` among the values stands beside it. fill: its values; None: there is
+    nothing to show to this person. A fill that raises DirectoryUnavailableError costs the page this section
+    only. acts: by the names of the buttons.
     """
 
     id: str

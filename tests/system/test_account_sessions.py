@@ -55,7 +55,7 @@ async def test_sessions_are_told_apart_and_this_one_is_marked(house: House) -> N
         await sign_in_by(here, FIREFOX)
         page = await account(here)
         read = words(page)
-        assert "Firefox on Linux This browser" in read
+        assert "This browser Firefox on Linux" in read
         assert "Other browsers (1) Safari on iPhone" in read
         assert f"{TRUSTED} used just now" in read
         assert "with Example University" in read
