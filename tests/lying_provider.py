@@ -134,7 +134,7 @@ class LyingProvider:
 
     async def _token(self, request: web.BaseRequest) -> Json | web.StreamResponse:
         form = await request.post()
-        assert credentials(request, {name: str(value) for name, value in form.items()}) == (CLIENT_ID, SECRET)
+        self._know_client(request, {name: str(value) for name, value in form.items()})
         self.grants[str(form["grant_type"])] += 1
         if form["grant_type"] == "refresh_token":
             return await self._refresh(str(form["refresh_token"]))
@@ -146,6 +146,9 @@ class LyingProvider:
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         assert base64url(digest) == login["code_challenge"]
         return self._hand_out({**login, "family": str(form["code"])})
+
+    def _know_client(self, request: web.BaseRequest, form: dict[str, str]) -> None:
+        assert credentials(request, form) == (CLIENT_ID, SECRET)
 
     async def _refresh(self, token: str) -> Json | web.StreamResponse:
         """Each token once; whoever comes with a used one ends all of its family (RFC 9700 section 4.14.2)."""

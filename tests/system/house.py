@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 
 from gateway.app import build
+from gateway.client_keys import ClientKeys
 from gateway.config.gateway_file import parse_gateway
 from gateway.config.settings import Settings
 from gateway.config.watch import Origins
@@ -178,6 +179,7 @@ async def open_house(
     port: int | None = None,
     assertion_keys: Rotation | None = None,
     dialects: Mapping[str, Dialect] = MappingProxyType({}),
+    client_keys: Mapping[str, ClientKeys] = MappingProxyType({}),
     more_environment: Mapping[str, str] = MappingProxyType({}),
     more: str = "",
 ) -> AsyncGenerator[House]:
@@ -190,7 +192,7 @@ async def open_house(
     data_path: fast | plain; as the test goes, where it is not said.
     port: the gateway's, where somebody must know it before.
     assertion_keys: a rotation that is faster than a site may have it.
-    dialects: by provider, as a preset has it whose issuer is not here.
+    dialects, client_keys: by provider, as a preset has it whose issuer is not here.
     """
     async with AsyncExitStack() as stack:
         liar = await stack.enter_async_context(lying_provider())
@@ -229,7 +231,14 @@ async def open_house(
         (folder / "state").mkdir()
         environment = {"REDIS": redis_url, "SECRET": SECRET, **more_environment}
         settings = parse_gateway(text.encode(), folder / "gateway.yaml", environment)
-        spoken = (replace(it, dialect=dialects.get(it.id, it.dialect)) for it in settings.providers)
+        spoken = (
+            replace(
+                it,
+                dialect=dialects.get(it.id, it.dialect),
+                client_keys=client_keys.get(it.id, it.client_keys),
+            )
+            for it in settings.providers
+        )
         settings = replace(settings, providers=tuple(spoken))
         if assertion_keys is not None:
             settings = replace(settings, keys=replace(settings.keys, assertion=assertion_keys))

@@ -1,15 +1,21 @@
 """Through a whole gateway: a plain OAuth 2.0 service, and a client that proves itself by a key."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from gateway.client_keys import parse_client_keys
 from gateway.provider_presets import PRESETS
-from tests.lying_provider import answering, serving
+from tests.lying_provider import LyingProvider, answering, serving
 from tests.lying_service import LyingService
 from tests.ports import free_port
 from tests.providers_fixture import Visitor, independent_provider
@@ -36,6 +42,32 @@ KEYED = """
     client_key: {{file: client.pem}}
     response_mode: form_post
 """
+
+
+def make_key(folder: Path) -> str:
+    """The key of a client, as PEM and in a file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    (folder / "client.pem").write_text(pem)
+    return pem
+
+
+@dataclass
+class LyingApple(LyingProvider):
+    """As Apple: a secret that the client signs, the answer in a form, the name once and unsigned."""
+
+    public: Mapping[str, object] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+
+    def _know_client(self, request: web.BaseRequest, form: dict[str, str]) -> None:
+        assert "Authorization" not in request.headers
+        key = ECKey.import_key({name: str(value) for name, value in self.public.items()})
+        signed = jws.deserialize_compact(form["client_secret"], key, algorithms=["ES256"])
+        said = orjson.loads(signed.payload or b"")
+        assert signed.headers()["kid"] == "KEY1234567"
+        assert (said["iss"], said["sub"], said["aud"]) == ("TEAM123456", form["client_id"], self.issuer)
+        assert 0 < said["exp"] - said["iat"] < 180 * 86400
+        self.secrets.append(form["client_secret"])
 
 
 async def arrives(reader: Reader, way: str) -> Got:
@@ -96,9 +128,7 @@ async def test_a_plain_service_that_says_nothing_of_anybody(tmp_path: Path, redi
 
 async def test_a_key_that_is_fetched_from_the_gateway(tmp_path: Path, redis_url: str) -> None:
     """The provider knows nothing of the client but the address of its keys; it answers by a form."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "client.pem").write_bytes(pem)
+    pem = make_key(tmp_path)
     port = free_port()
     here = f"http://127.0.0.1:{port}"
     more = {
@@ -116,7 +146,7 @@ async def test_a_key_that_is_fetched_from_the_gateway(tmp_path: Path, redis_url:
     ):
         got, _ = await ada.raw("GET", "/auth/client-keys/keyed", {})
         assert got.status == 200
-        assert got.json == parse_client_keys(pem.decode()).jwks()
+        assert got.json == parse_client_keys(pem).jwks()
         assert '"d"' not in got.text
         assert (await ada.raw("GET", "/auth/client-keys/campus", {}))[0].status == 404
 
@@ -158,3 +188,44 @@ async def test_an_answer_to_a_question_is_no_portal(tmp_path: Path, redis_url: s
     async with open_house(tmp_path, redis_url, dialects={"campus": clever}) as house, house.reader() as ada:
         for answer in ("code=x&state=made-up", "error=access_denied", "state="):
             assert (await ada.navigate(f"/auth/callback/campus?{answer}")).status == 400
+
+
+async def test_a_secret_that_is_signed_and_an_answer_in_a_form(tmp_path: Path, redis_url: str) -> None:
+    pem = make_key(tmp_path)
+    keys = parse_client_keys(pem).named("KEY1234567")
+    apple = LyingApple("", public=keys.keys[0].key.as_dict(private=False))
+    apple.metadata = {
+        "userinfo_endpoint": None,
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "authorization_response_iss_parameter_supported": None,
+    }
+    apple.claims = {"aud": "bookgate", "email": "ada@example.edu", "email_verified": "true"}
+    dialect = replace(PRESETS["apple"].dialect, team="TEAM123456")
+    user = json.dumps({"name": {"firstName": "Ada", "lastName": "Lovelace"}, "email": "eve@evil.example"})
+    async with (
+        serving(apple),
+        open_house(
+            tmp_path,
+            redis_url,
+            more_providers=KEYED.format(issuer=apple.issuer),
+            dialects={"keyed": dialect},
+            client_keys={"keyed": keys},
+        ) as house,
+        house.reader() as ada,
+    ):
+        apple.redirect = f"{house.url}/auth/callback/keyed"
+        for more in ({"user": user}, {}):
+            page = await ada.navigate("/auth/account", site="none")
+            sent = (await ada.choose(page, "keyed")).one("Location") or ""
+            asked = parse_qs(urlsplit(sent).query)
+            assert (asked["response_mode"], asked["scope"]) == (["form_post"], ["openid name email"])
+            params = apple.authorize(sent)
+            del params["iss"]
+            posted = {"Origin": apple.issuer, "Sec-Fetch-Site": "cross-site"}
+            got = await ada.navigate("/auth/callback/keyed", form={**params, **more}, headers=posted)
+            assert got.status == 303, got.text
+            await ada.navigate(got.one("Location") or "")
+            account = await ada.navigate("/auth/account", site="same-origin")
+            assert "Ada Lovelace" in account.text, "said once, and kept"
+            await ada.navigate("/auth/account", form={"transaction": account.transaction, "act": "sign-out"})
+    assert len(apple.secrets) == 2
