@@ -78,6 +78,42 @@ def _more(visitor: Visitor) -> None:
         summary.click()
 
 
+def _cards(visitor: Visitor) -> None:
+    """A class with two cards, of which one was used."""
+    _at(ROOM, "teacher", "Blue Otter")(visitor)
+    with closing(sqlite3.connect(visitor.house.directory)) as connection, connection:
+        for number, name, person in ((1, "Blue Otter", "s0"), (2, "Red Fox", None)):
+            row = ("pictured", number, name, "found", "proved", name, person, 0)
+            connection.execute("INSERT INTO class_cards VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    visitor.open(ROOM)
+    for summary in visitor.all("summary"):
+        summary.click()
+
+
+def _sheet(visitor: Visitor) -> None:
+    _at(ROOM, "teacher")(visitor)
+    count = visitor.seen("input[name=count]")
+    count.clear()
+    count.send_keys("3")
+    visitor.click("button[value=cards]")
+
+
+def _card(typed: str | None = None) -> Callable[[Visitor], None]:
+    def reach(visitor: Visitor) -> None:
+        visitor.forget()
+        visitor.open("/auth/classes/card")
+        if typed is not None:
+            visitor.seen("#words").send_keys(typed)
+            visitor.click("#form button")
+
+    return reach
+
+
+def _scanned(visitor: Visitor) -> None:
+    visitor.forget()
+    visitor.open("/auth/classes/card#tiger-cloud-river-moon-apple-window")
+
+
 def _unknown(visitor: Visitor) -> None:
     _furnish(visitor, None)
     visitor.forget()
@@ -95,6 +131,11 @@ CLASSES: Final = (
     State("class-roster", "A class with its roster.", "Noah", _at(ROOM, "teacher", *STUDENTS)),
     State("class-more", "All that a teacher may do.", "Archive 7b", _more),
     State("class-archived", "Put away.", "Take it up again", _at(ROOM, "teacher", archived=True)),
+    State("class-cards", "Cards that were made before.", "nobody came in by it yet", _cards),
+    State("class-sheet", "Cards to be printed.", "Print this page now", _sheet),
+    State("card", "A card, before it is typed.", "six words on your card", _card()),
+    State("card-scanned", "A card that was scanned.", "Sign in with your class card", _scanned),
+    State("card-wrong", "Words of no card.", "open no card", _card("tiger cloud river moon apple window")),
     State("class-poster", "The link for the wall.", CODE, _at(f"{ROOM}/poster", "teacher")),
     State("class-student", "What a student sees of it.", "Leave this class", _at(ROOM, "student")),
     State("join-signed-out", "The link, before a sign-in.", "Sign in to join", _unknown),

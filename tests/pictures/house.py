@@ -41,7 +41,7 @@ providers:
     label: Example University
     logout: provider
   school: {{preset: oidc, issuer: "http://127.0.0.1:{nobody}", client_id: bookgate, label: City School}}
-sign_in: {{guests: true}}
+sign_in: {{guests: true, class_cards: true}}
 classes: {{create: anyone}}
 backends:
   storage:
