@@ -3,15 +3,18 @@
 import asyncio
 import io
 import json
+import sqlite3
 import time
 import uuid
 import zipfile
+from contextlib import closing
 from html import unescape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.system.guests import BUSY, claims
+from tests.system.guests import BUSY, MERGE, begin, claims, save, sign_in
 from tests.system.house import CONSENT, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
 from tests.system.recording_backend import Connection, saying
@@ -152,13 +155,54 @@ async def test_a_form_counts_once_and_from_our_own_page(house: House) -> None:
         await ada.sign_in(Flow(TRUSTED))
         shown = await page(ada)
         form = {"transaction": shown.transaction, "act": "delete", "sure": "1"}
-        crossed = await ada.navigate(DATA, form=form, headers={"Origin": "https://evil.example"})
-        assert crossed.status == 403
+        for origin in ("https://evil.example", "null", TRUSTED):
+            crossed = await ada.navigate(DATA, form=form, headers={"Origin": origin})
+            assert crossed.status == 403
+        unsaid = await ada.raw("POST", DATA, cookie_of(ada), urlencode(form))
+        assert unsaid[0].status == 403
         stale = await act(ada, shown, "delete")
         twice = await act(ada, shown, "delete", sure="1")
         assert (stale.status, twice.status) == (200, 400)
         assert "nothing was done" in twice.text
         assert asked(house, "delete") == []
+
+
+def cookie_of(reader: Reader) -> dict[str, str]:
+    """What a browser sends that says nothing of where the form was."""
+    cookies = "; ".join(f"{name}={value}" for name, value in reader.first_party.items())
+    return {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def test_a_page_of_the_session_before_deletes_nobody(house: House) -> None:
+    """Somebody else signed in meanwhile, in the same browser: the old page is still open there."""
+    async with house.reader(person("ada")) as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        shown = await page(ada)
+        await act(ada, await page(ada), "export")
+        again = await ada.navigate("/auth/login?provider=campus", site="same-origin")
+        await ada.through_provider(again)
+        got = await act(ada, shown, "delete", sure="1")
+        assert got.status == 403
+        assert asked(house, "delete") == []
+
+
+async def test_a_merge_has_no_such_page(house: House) -> None:
+    async with house.reader(person("ada")) as ada:
+        await begin(ada, Flow(TRUSTED))
+        await save(house, ada)
+        await sign_in(ada, Flow(TRUSTED), "keep")
+        received = [each for each in house.storage.received if each.target == MERGE]
+        assert received, "there is a decision"
+        assert (
+            await ada.navigate(f"/auth/account/receipt/{await decision(house)}", site="none")
+        ).status == 404
+
+
+async def decision(house: House) -> str:
+    """The id of the newest merge, as the directory has it."""
+    with closing(sqlite3.connect(house.settings.state / "directory.sqlite3")) as database:
+        query = "SELECT id FROM decisions WHERE purpose = 'merge' ORDER BY decided DESC"
+        return str(database.execute(query).fetchone()[0])
 
 
 async def test_it_is_proved_again_who_they_are(tmp_path: Path, redis_url: str) -> None:
