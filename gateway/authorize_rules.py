@@ -17,6 +17,10 @@ PROMPTS = frozenset({None, "none", "consent"})
 RESPONSE_MODES = frozenset({"web_message", "fragment"})
 QUERY = frozenset({"query"})  # of applications: their return page is the gateway's own, and reads no fragment
 
+_MAX_AGE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_ACR = re.compile(r"[!-~]{1,255}", re.ASCII)
+_MOST_ACRS = 10
+
 _STATE = re.compile(r"[\x21-\x7e]{1,512}", re.ASCII)
 
 
@@ -31,6 +35,25 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """How a person is to have proved who they are (OpenID Connect Core section 3.1.2.1).
+
+    max_age: seconds ago at most; None: at any time. acr_values: one of these ways; empty: any.
+    """
+
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
+
+    def met_by(self, auth_time: int, acr: str | None, now: float) -> bool:
+        """Whether a sign-in meets it. auth_time, now: Unix seconds."""
+        young = self.max_age is None or now - auth_time <= self.max_age
+        return young and (not self.acr_values or acr in self.acr_values)
+
+
+ANY_PROOF = Proof()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A whole, well-formed authorization request."""
 
@@ -39,6 +62,7 @@ class Request:
     jkt: str | None
     prompt: str | None
     guest: bool  # a guest is at work in the book
+    proof: Proof = ANY_PROOF
 
 
 class RefusedRequestError(Exception):
@@ -100,7 +124,17 @@ def complete(params: Mapping[str, str], client: Client) -> Request:
     guest = params.get("guest")
     if guest not in {None, "1"}:
         raise RefusedRequestError("invalid_request", "guest must be 1.")
-    return Request(client, challenge, jkt, prompt, guest is not None)
+    return Request(client, challenge, jkt, prompt, guest is not None, _proof(params))
+
+
+def _proof(params: Mapping[str, str]) -> Proof:
+    max_age = params.get("max_age")
+    if max_age is not None and _MAX_AGE.fullmatch(max_age) is None:
+        raise RefusedRequestError("invalid_request", "max_age must be a whole number of seconds.")
+    acr_values = tuple(params.get("acr_values", "").split())
+    if len(acr_values) > _MOST_ACRS or not all(map(_ACR.fullmatch, acr_values)):
+        raise RefusedRequestError("invalid_request", f"acr_values must be at most {_MOST_ACRS} names.")
+    return Proof(None if max_age is None else int(max_age), acr_values)
 
 
 @dataclass(frozen=True, slots=True)

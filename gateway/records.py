@@ -169,6 +169,8 @@ class Authorization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parent: str | None = None  # the sign-in session that a question of ours is bound to
     not_you: bool = False  # the provider is to ask which account
     guest: bool = False  # a guest is at work in the book: what becomes of that is asked
+    max_age: int | None = None  # seconds since the person proved who they are, at most
+    acr_values: tuple[str, ...] = ()  # and how: one of these
     browser: str = ""  # hash of the secret in the transaction's cookie; so in all of these
 
 
@@ -183,6 +185,8 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     browser: str = ""
     back: str | None = None  # without an authorization: a page of ours to go on to
     again: str | None = None  # the person who is to prove once more that it is them
+    max_age: int | None = None  # as in the authorization
+    acr_values: tuple[str, ...] = ()
 
 
 class KeptTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -216,6 +220,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens: KeptTokens | None = None
     back: str | None = None  # as in the login
     again: str | None = None  # as in the login
+    acr: str | None = None  # how they proved who they are
 
 
 class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

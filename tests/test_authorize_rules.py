@@ -12,6 +12,7 @@ from gateway.authorize_rules import (
     Deliver,
     DeliverError,
     Greet,
+    Proof,
     RefusedRequestError,
     RefusePlainly,
     Request,
@@ -113,6 +114,56 @@ def test_clients_refused_on_a_page_of_ours(change: Mapping[str, str]) -> None:
 def test_a_whole_request() -> None:
     params = {**GOOD, "dpop_jkt": CHALLENGE, "prompt": "consent"}
     assert complete(params, CLIENT) == Request(CLIENT, CHALLENGE, CHALLENGE, "consent", guest=False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "proof"),
+    [
+        pytest.param({}, Proof(), id="nothing"),
+        pytest.param({"max_age": "0"}, Proof(0), id="at once"),
+        pytest.param({"max_age": "28800"}, Proof(28800), id="today"),
+        pytest.param({"acr_values": ""}, Proof(), id="no way"),
+        pytest.param({"acr_values": "urn:mfa  phr"}, Proof(None, ("urn:mfa", "phr")), id="two ways"),
+    ],
+)
+def test_how_they_are_to_have_proved_it(asked: dict[str, str], proof: Proof) -> None:
+    assert complete({**GOOD, **asked}, CLIENT).proof == proof
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"max_age": ""}, id="no number"),
+        pytest.param({"max_age": "-1"}, id="before now"),
+        pytest.param({"max_age": "8h"}, id="with a unit"),
+        pytest.param({"max_age": "²"}, id="no digit"),
+        pytest.param({"max_age": "1" * 10}, id="beyond time"),
+        pytest.param({"acr_values": "é"}, id="not ASCII"),
+        pytest.param({"acr_values": "x" * 256}, id="a long name"),
+        pytest.param({"acr_values": " ".join("abcdefghijk")}, id="too many"),
+    ],
+)
+def test_a_proof_that_cannot_be_asked_for(asked: dict[str, str]) -> None:
+    with pytest.raises(RefusedRequestError) as refusal:
+        complete({**GOOD, **asked}, CLIENT)
+    assert refusal.value.code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("proof", "ago", "acr", "met"),
+    [
+        (Proof(), 10**8, None, True),
+        (Proof(60), 60, None, True),
+        (Proof(60), 61, "urn:mfa", False),
+        (Proof(None, ("urn:mfa",)), 10**8, "urn:mfa", True),
+        (Proof(None, ("urn:mfa",)), 0, None, False),
+        (Proof(60, ("urn:mfa", "phr")), 60, "phr", True),
+        (Proof(60, ("urn:mfa", "phr")), 60, "pwd", False),
+    ],
+)
+def test_what_meets_it(proof: Proof, ago: int, acr: str | None, met: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] - a column of the table
+    now = 1_800_000_000
+    assert proof.met_by(now - ago, acr, now) is met
 
 
 def test_a_request_without_key_and_prompt() -> None:

@@ -29,6 +29,7 @@ class Arrival:
     claims: Mapping[str, str] = field(default_factory=dict)
     provider_session: str | None = None
     tokens: KeptTokens | None = None
+    acr: str | None = None  # how they proved who they are
 
 
 async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) -> LiveSignIn:
@@ -43,6 +44,7 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
         replaces=await old_cookie(request),
         device=devices.name_of(request.headers.get("User-Agent")),
         provider_session=arrival.provider_session,
+        acr=arrival.acr,
         classes=await parts.directory.classes.of_person(arrival.person.id),
     )
     request[AUDIT].note(Audited.SIGN_IN, who=arrival.person.id, provider=arrival.way, session=live.key)
@@ -59,6 +61,8 @@ async def go_on(
     if authorization is None:
         return web.Response(status=303, headers={"Location": back or ACCOUNT, "Cache-Control": "no-store"})
     asked = await parts.transactions.take(Authorization, authorization, request)
-    response = await proceed(request, parts, msgspec.structs.replace(asked, not_you=False), live)
+    # Asked once, and no more: what a service needs it asks of the session itself.
+    answered = msgspec.structs.replace(asked, not_you=False, max_age=None, acr_values=())
+    response = await proceed(request, parts, answered, live)
     forget(response, authorization)
     return response

@@ -60,6 +60,8 @@ def authorize_handler(parts: Parts) -> Handler:
             jkt=asked.jkt,
             prompt=asked.prompt,
             guest=asked.guest,
+            max_age=asked.proof.max_age,
+            acr_values=asked.proof.acr_values,
         )
         return await proceed(request, parts, record, await signed_in(request, parts.public_url))
 

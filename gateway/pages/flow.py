@@ -11,12 +11,14 @@ from aiohttp import web
 
 from gateway.access import offers
 from gateway.authorize_rules import (
+    ANY_PROOF,
     AskConsent,
     AskKeep,
     AskWho,
     Deliver,
     DeliverError,
     Greet,
+    Proof,
     RefusePlainly,
     Visitor,
     asks_every_time,
@@ -81,6 +83,9 @@ async def proceed(
         return denied_page(request, parts, asked.origin)
     if live is not None and not offers(policy, live.record.provider):
         live = None  # signed in by a way that this book does not take: asked again, by one that it does
+    proof = Proof(asked.max_age, asked.acr_values)
+    if live is not None and not proof.met_by(live.record.auth_time, live.record.acr, parts.clock()):
+        live = None  # proved too long ago, or in another way
     approved = live is not None and await _approved(parts, live, origin, policy)
     visitor = None if live is None else Visitor(live.record.own_device, approved)
     match next_step(asked.prompt, policy, visitor, guest=asked.guest):
@@ -185,7 +190,7 @@ async def ask_who(
     ways = ways_in(parts, policy)
     if len(ways) == 1 and trouble is None:
         try:
-            response = await _straight_there(request, parts, ways[0], begun.id, select_account=select)
+            response = await _straight_there(request, parts, ways[0], begun.id, asked, select_account=select)
         except ProviderUnavailableError as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
             trouble = unavailable(ways[0])
@@ -198,13 +203,25 @@ async def ask_who(
 
 
 async def _straight_there(
-    request: web.Request, parts: Parts, way: Way, transaction: str, *, select_account: bool
+    request: web.Request,
+    parts: Parts,
+    way: Way,
+    transaction: str,
+    asked: Authorization,
+    *,
+    select_account: bool,
 ) -> web.Response:
     if way.kind is not Kind.PROVIDER:
         headers = {"Location": way.address(transaction), "Cache-Control": "no-store"}
         return web.Response(status=303, headers=headers)
     return await start_login(
-        request, parts, way, transaction, select_account=select_account, own_device=False
+        request,
+        parts,
+        way,
+        transaction,
+        select_account=select_account,
+        own_device=False,
+        proof=Proof(asked.max_age, asked.acr_values),
     )
 
 
@@ -261,11 +278,12 @@ async def start_login(
     own_device: bool,
     back: str | None = None,
     again: str | None = None,
+    proof: Proof = ANY_PROOF,
 ) -> web.Response:
     """Off to the provider, with a transaction that only this browser can finish.
 
     back: without a book, the page of ours to go on to. again: the person who is to prove once more that it is
-    them, and nobody else.
+    them, and nobody else. proof: when and how they are to have proved it.
 
     TooManyRequestsError: too many from this address, or for one request of a book.
     """
@@ -282,6 +300,8 @@ async def start_login(
         own_device=own_device,
         back=back,
         again=again,
+        max_age=proof.max_age if again is None else 0,
+        acr_values=proof.acr_values,
     )
     begun = await parts.transactions.begin(record, request)
     url = await way.its_provider().begin(
@@ -292,7 +312,8 @@ async def start_login(
             redirect_uri=parts.callback(way.id),
             select_account=select_account,
             again=again is not None,
-            max_age=None if again is None else 0,
+            max_age=record.max_age,
+            acr_values=record.acr_values,
         )
     )
     response = web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from gateway.authorize_rules import parameters, parse_client_id
+from gateway.authorize_rules import Proof, parameters, parse_client_id
 from gateway.errors import (
     CrossSiteRefusedError,
     InvalidGrantError,
@@ -57,7 +57,13 @@ def login_handler(parts: Parts) -> Handler:
         own_device = params.get("own_device") == "1"
         try:
             return await start_login(
-                request, parts, way, transaction, select_account=asked.not_you, own_device=own_device
+                request,
+                parts,
+                way,
+                transaction,
+                select_account=asked.not_you,
+                own_device=own_device,
+                proof=Proof(asked.max_age, asked.acr_values),
             )
         except ProviderUnavailableError as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
@@ -134,7 +140,8 @@ def callback_handler(parts: Parts) -> Handler:
             nonce=login.nonce,
             verifier=login.verifier,
             redirect_uri=parts.callback(way.id),
-            max_age=None if login.again is None else 0,
+            max_age=login.max_age,
+            acr_values=login.acr_values,
         )
         try:
             identity = await way.its_provider().finish(params, expected)
@@ -169,6 +176,7 @@ def _continuation(parts: Parts, way: Way, login: Login, identity: ProviderIdenti
         tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
         back=login.back,
         again=login.again,
+        acr=identity.acr,
     )
 
 
@@ -226,6 +234,7 @@ def continue_handler(parts: Parts) -> Handler:
             claims=known.claims,
             provider_session=known.provider_session,
             tokens=known.tokens,
+            acr=known.acr,
         )
         live = await begin_session(request, parts, arrival)
         response = await go_on(request, parts, live, known.authorization, known.back)

@@ -79,7 +79,9 @@ class TokenEndpoint:
 def _prompt(block: Block, login: LoginRequest) -> str | None:
     """Core section 3.1.2.1: several prompts with blanks between them."""
     dialect = block.dialect
-    again = login.again and dialect.asks_again
-    picks = dialect.picks_account and (login.select_account or (login.again and not again))
+    # one that does not say when they last did is asked outright
+    wanted = login.again or (login.max_age is not None and not dialect.tells_auth_time)
+    again = wanted and dialect.asks_again
+    picks = dialect.picks_account and (login.select_account or (wanted and not again))
     asked = (("login", again), ("select_account", picks), ("consent", block.asks_consent))
-    return " ".join(name for name, wanted in asked if wanted) or None
+    return " ".join(name for name, is_asked in asked if is_asked) or None
