@@ -16,20 +16,13 @@ from gateway.forms import read_form, required
 from gateway.pages.account_sections import SECTIONS
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts, sign_in_page, ways_in
-from gateway.pages.language import mark, say
-from gateway.pages.sections import Gone, Section, Stay, Submitted
+from gateway.pages.language import say
+from gateway.pages.sections import CHANGED, STALE, Gone, Section, Stay, Submitted
 from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
 from gateway.records import Form, Leaving
 from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
-
-STALE = mark(
-    "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
-)
-CHANGED = mark(
-    "Somebody has signed in here since this page was opened, so nothing was done. Here it is as it is now."
-)
 
 _ACTS = {name: act for section in SECTIONS for name, act in section.acts.items()}
 

@@ -24,5 +24,5 @@ SECTIONS: tuple[Section, ...] = (
     Section("classes", mark("Classes"), classes_of),
     Section("elsewhere", mark("Other browsers"), other_browsers, {"end": end_one, "others": end_others}),
     Section("data", mark("Your data"), data_of),
-    Section("everywhere", mark("Sign out on every device"), everywhere, {"everywhere": sign_out_everywhere}),
+    Section("everywhere", mark("Sign out"), everywhere, {"everywhere": sign_out_everywhere}),
 )

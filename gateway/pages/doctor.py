@@ -21,6 +21,7 @@ from gateway.grant_rules import redirect_uri_ok
 from gateway.origins import Policy, Trust
 from gateway.pages.authorize import Handler
 from gateway.pages.flow import Parts, denied_page, policy_of
+from gateway.pages.language import say
 from gateway.request_context import ASKED
 from gateway.routes import RouteTable
 
@@ -60,7 +61,7 @@ def _told(parts: Parts, found: Diagnosis, routes: RouteTable, request_id: str) -
     """The diagnosis in the words of the template."""
     policy = found.policy
     offered = policy.sign_in if policy else None
-    ways = [way.label for way in parts.ways.values() if offered is None or way.id in offered]
+    ways = [say(way.label) for way in parts.ways.values() if offered is None or way.id in offered]
     return {
         "origin": str(found.address.origin),
         "finding": found.finding.value,

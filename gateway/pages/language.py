@@ -91,6 +91,12 @@ def day(then: int) -> str:
     return format_date(date, "long", locale=_DATES[_SPOKEN.get().code])
 
 
+def device_name(device: str) -> str:
+    """A device as `devices.name_of` has it: "Firefox on Linux"."""
+    browser, on, system = device.partition(" on ")
+    return say("%(browser)s on %(system)s", browser=browser, system=system) if on else device
+
+
 @dataclass(frozen=True, slots=True)
 class Languages:
     """The languages of a site, the first of them for whoever wants none of these."""
@@ -177,3 +183,4 @@ def teach(environment: jinja2.Environment) -> None:
     install(say, _say_either, newstyle=True)  # whose templates fill in the values themselves
     environment.filters["ago"] = ago
     environment.filters["day"] = day
+    environment.filters["device"] = device_name

@@ -7,11 +7,11 @@ from aiohttp import web
 from gateway.errors import InvalidGrantError, InvalidRequestError, NotFoundError
 from gateway.forms import read_form, required
 from gateway.limits import EXPORTS
-from gateway.pages.account import CHANGED, STALE
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts
 from gateway.pages.language import say
 from gateway.pages.recent import recent
+from gateway.pages.sections import CHANGED, STALE
 from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
 from gateway.records import Form

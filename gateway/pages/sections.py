@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from gateway.pages.flow import Parts
+from gateway.pages.language import mark
 from gateway.sessions import LiveSignIn
+
+# Why a form did nothing.
+STALE = mark(
+    "This page was open for a while or was used before, so nothing was done. Here it is as it is now."
+)
+CHANGED = mark(
+    "Somebody has signed in here since this page was opened, so nothing was done. Here it is as it is now."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Every page and state by the rules of WCAG 2.2 AA, as axe-core reads them: light desk and dark phone."""
+"""Every page and state by the rules of WCAG 2.2 AA, as axe-core reads them.
+
+On a desk and on a phone, in the light and in the dark, in every language of the pages.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.config.settings import LANGUAGES
 from tests.pictures.house import open_house
 from tests.pictures.pages import STATES
 from tests.pictures.states import State
@@ -26,13 +30,14 @@ const menu = document.querySelector('bookgate-sign-in').shadowRoot.querySelector
 const {left, right} = menu.getBoundingClientRect();
 return [left, right];
 """
+COLOURS = ("light", "dark")
 WITHOUT_SCRIPT = frozenset({"deliver-no-script", "signing-out"})  # nothing can look around there
 
 
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+@pytest.fixture(scope="module", params=LANGUAGES)
+def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
     folder = tmp_path_factory.mktemp("accessibility")
-    with open_house(folder) as house, visitor(house, folder / "profile") as made:
+    with open_house(folder) as house, visitor(house, folder / "profile", request.param) as made:
         yield made
 
 
@@ -43,8 +48,9 @@ def test_a_page_for_everybody(reader: Visitor, state: State) -> None:
             with reader.on(device):
                 reader.until_live()
                 assert reader.driver.execute_script(TOO_WIDE) == 0, device
-                if device in PICTURED and state.name not in WITHOUT_SCRIPT:
-                    assert broken(reader) == [], device
+            for scheme in COLOURS if device in PICTURED and state.name not in WITHOUT_SCRIPT else ():
+                with reader.on(device, scheme=scheme):
+                    assert broken(reader) == [], f"{device}, {scheme}"
 
 
 def test_an_open_menu_stays_in_a_window_that_changes(reader: Visitor) -> None:

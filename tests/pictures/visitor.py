@@ -31,9 +31,10 @@ PICK: Final = f"button[name=pick][value='{READER}']"
 class Visitor:
     """A browser, and the steps that every page is reached by."""
 
-    def __init__(self, driver: WebDriver, house: House) -> None:
+    def __init__(self, driver: WebDriver, house: House, language: str) -> None:
         self.driver = driver
         self.house = house
+        self.language = language
         self._signed_in = ""
         driver.set_page_load_timeout(SECONDS)
         driver.set_script_timeout(SECONDS)
@@ -117,12 +118,15 @@ class Visitor:
             self.cdp("Emulation.setScriptExecutionDisabled", value=False)
 
     @contextmanager
-    def on(self, device: str, *, whole: bool = True) -> Generator[None]:
-        """The page as this device shows it. whole: as tall as it is, up to TALLEST; else its first screen."""
+    def on(self, device: str, *, whole: bool = True, scheme: str | None = None) -> Generator[None]:
+        """The page as this device shows it. whole: as tall as it is, up to TALLEST; else its first screen.
+
+        scheme: light | dark; None: the device's.
+        """
         width, height = SIZES[device]
         metrics = {"width": width, "deviceScaleFactor": 1, "mobile": device == "phone"}
         features = [
-            {"name": "prefers-color-scheme", "value": SCHEMES[device]},
+            {"name": "prefers-color-scheme", "value": scheme or SCHEMES[device]},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]
         self.cdp("Emulation.setEmulatedMedia", features=features)
@@ -159,11 +163,11 @@ def chromium(*switches: str) -> webdriver.Chrome:
 
 
 @contextmanager
-def visitor(house: House, folder: Path) -> Generator[Visitor]:
+def visitor(house: House, folder: Path, language: str = "en") -> Generator[Visitor]:
     """folder: for the browser's profile. No name but loopback leads anywhere."""
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-    driver = chromium(nowhere, f"--user-data-dir={folder}")
+    driver = chromium(nowhere, f"--user-data-dir={folder}", f"--accept-lang={language}")
     try:
-        yield Visitor(driver, house)
+        yield Visitor(driver, house, language)
     finally:
         driver.quit()

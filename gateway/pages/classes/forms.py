@@ -10,10 +10,10 @@ from aiohttp import web
 from gateway.errors import ClassFullError, InvalidGrantError, LastTeacherError, NotFoundError
 from gateway.forms import read_form, required
 from gateway.origins import Policy, Rate
-from gateway.pages.account import CHANGED, STALE
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts, sign_in_page, ways_in
 from gateway.pages.language import mark, say
+from gateway.pages.sections import CHANGED, STALE
 from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
 from gateway.pages.ways import Way
