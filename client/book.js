@@ -14,6 +14,8 @@ import { Session, exclusively, tabStorage } from "./session.js";
 /** @typedef {import("./saving.js").Saving} Saving */
 /** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Guests: typeof import("./guests.js").Guests, Presence: typeof import("./presence.js").Presence, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
 
+const LAUNCHED = "#bookgate=launched"; // the end of an address by which the gateway sends a reader here
+
 export class Book extends EventTarget {
   /** @type {((event: Event) => void) | null} */ onchange = null;
   /** Who is signed in; null: nobody. @type {User | null} */
@@ -105,7 +107,18 @@ export class Book extends EventTarget {
     await this.#sync();
     void this.#outbox.drain();
     void this.#authorization.prepare().catch((error) => this.#failed(error));
+    this.#launch();
     return this;
+  }
+
+  /**
+   * A page of the gateway sent a reader here who has just signed in there, by a class's link or card or from a course: no
+   * click is needed, and whoever was signed in here before is asked about no more.
+   */
+  #launch() {
+    if (location.hash !== LAUNCHED || window.top !== window) return;
+    history.replaceState(history.state, "", location.href.split(LAUNCHED)[0]);
+    void this.signIn({ redirect: true }).catch(() => null);
   }
 
   async #back() {

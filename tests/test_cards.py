@@ -67,7 +67,7 @@ async def test_no_word_is_in_the_file(directory: Directory, class_id: str, file:
 async def test_a_replaced_card_is_the_same_person(directory: Directory, class_id: str) -> None:
     await directory.cards.make(class_id, [("Blue Otter", OTTER)])
     (before,) = await proved(directory, OTTER)
-    assert await directory.cards.replace(class_id, 1, FOX) == "Blue Otter"
+    assert await directory.cards.replace(class_id, 1, FOX) == ("Blue Otter", None)
     assert await proved(directory, OTTER) == []
     (after,) = await proved(directory, FOX)
     assert after.subject == before.subject

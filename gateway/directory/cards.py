@@ -12,7 +12,7 @@ from gateway.card_words import FINDING
 from gateway.classes_rules import MEMBERS
 from gateway.directory import ids
 from gateway.directory.database import Database
-from gateway.directory.schema import class_cards, classes
+from gateway.directory.schema import class_cards, classes, identities
 from gateway.errors import ClassFullError
 from gateway.sealing import encoded
 
@@ -88,17 +88,19 @@ class Cards:
             await connection.execute(self._database.insert(class_cards), rows)
         return list(range(first, first + len(cards)))
 
-    async def replace(self, class_id: str, number: int, words: Sequence[str]) -> str | None:
-        """Other words for a card, whose person stays; the old ones open nothing. Its name; None: gone."""
+    async def replace(
+        self, class_id: str, number: int, words: Sequence[str]
+    ) -> tuple[str, str | None] | None:
+        """Other words for a card; the old ones open nothing. Its name and whose it is; None: it is gone."""
         change = (
             update(class_cards)
             .where(_card(class_id, number))
             .values(printed=int(self._clock()), **self._kept(words))
-            .returning(class_cards.c.name)
+            .returning(class_cards.c.name, class_cards.c.person)
         )
         async with self._database.writing() as connection:
-            name: str | None = (await connection.execute(change)).scalar_one_or_none()
-        return name
+            row = (await connection.execute(change)).one_or_none()
+        return None if row is None else (row.name, row.person)
 
     async def discard(self, class_id: str, number: int) -> None:
         """A card that nobody came in by."""
@@ -123,6 +125,12 @@ class Cards:
     def proves(self, words: Sequence[str], candidate: Candidate) -> bool:
         """Whether these are the words of that card."""
         return hmac.compare_digest(self._kept(words)["proved_by"], candidate.proved_by)
+
+    async def is_only_way(self, person: str) -> bool:
+        """Whether they have no other identity: teachers print cards, which must open nobody's own account."""
+        query = select(func.count()).where(identities.c.person == person)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).scalar_one() == 1
 
     async def belongs_to(self, candidate: Candidate, person: str) -> bool:
         """From now on the card is this person's. False: the class has been archived."""

@@ -27,6 +27,7 @@ from tests.browser.names import (
     OPEN,
     OPEN_ASKED,
     PROVIDER,
+    SCHOOL,
     SHELF,
     TRUSTED,
 )
@@ -56,6 +57,10 @@ groups:
     policy: book
     sign_in: [campus, guest]
     origins: ["{open}", {{origin: "{open_asked}", trust: consent}}]
+  school:
+    policy: book
+    sign_in: [campus, class_card]
+    origins: ["{school}"]
   at-home:
     policy: book
     trust: consent
@@ -265,6 +270,9 @@ def _write_configuration(
     changes = {
         "\ntls: none\n": f"\ntls: {files}\noutbound: {{ca: {_file(certificates.authority)}}}\n",
         "{env: BROWSER_REDIS}}": "{env: BROWSER_REDIS}, deadline: 5s}",  # a busy machine is no fault
+        "\nsign_in: {guests: true}\n": (
+            "\nsign_in: {guests: true, class_cards: true}\nclasses: {create: anyone}\n"
+        ),
         "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
         "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live, lab=lab)}",
     }
@@ -281,6 +289,7 @@ def _write_configuration(
         "shelf": SHELF,
         "open": OPEN,
         "open_asked": OPEN_ASKED,
+        "school": SCHOOL,
     }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
     (folder / "origins.yaml").write_text(text, encoding="utf-8")

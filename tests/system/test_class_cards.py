@@ -1,7 +1,9 @@
 """Class cards through the front door: printed, scanned or typed, replaced; and who guesses."""
 
 import re
+import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from html import unescape
 
 import pytest
@@ -78,7 +80,8 @@ async def test_from_a_book_to_the_card_and_back(school: House) -> None:
         exchanged = await child.post(flow, "/auth/token", flow.exchange(code, delivery="cookie"))
         confirmed = await child.post(flow, "/auth/confirm", {"ticket": str(exchanged.json["ticket"])})
         assert confirmed.json["mode"] == "cookie"
-        assert (await child.fetch(TRUSTED, "GET", "/storage/v1/items/a")).status == 200
+        got = await child.fetch(TRUSTED, "GET", "/storage/v1/items/a")
+        assert got.status == 200, school.log.getvalue()[-3000:]
 
 
 async def test_the_same_card_is_the_same_person(school: House) -> None:
@@ -112,6 +115,8 @@ async def test_a_replaced_card(school: House) -> None:
         await use(lost, words)
         ((again, new),) = await printed(grace, room, act="replace:1")
         assert again == name
+        assert (await lost.navigate(room)).status == 200, "the sign-in page"
+        assert "Signed in as" not in (await lost.navigate(room)).text, "who found it is signed out"
         assert (await use(child, words)).status == 403
         assert (await use(child, new)).status == 303
         assert "1 student" in (await grace.navigate(room)).text, "the same person"
@@ -200,6 +205,22 @@ async def test_no_word_is_in_a_log(school: House) -> None:
         assert words not in school.log.getvalue()
         assert words.replace(" ", "-") not in school.log.getvalue()
         assert "cards.made" in school.log.getvalue()
+
+
+async def test_a_card_opens_nobodys_own_account(school: House) -> None:
+    """Teachers print cards: of a person who has another way in they would print themselves a way in."""
+    async with school.reader("grace") as grace, school.reader() as child:
+        room = await make(grace)
+        (_, words), _ = await printed(grace, room)
+        await use(child, words)
+        with closing(sqlite3.connect(school.settings.state / "directory.sqlite3")) as connection, connection:
+            (person,) = connection.execute(
+                "SELECT person FROM class_cards ORDER BY rowid DESC LIMIT 1 OFFSET 1"
+            ).fetchone()
+            row = ("https://idp.example.edu", "linked", person, "campus")
+            connection.execute("INSERT INTO identities VALUES (?, ?, ?, ?, 0, 0)", row)
+        got = await use(child, words)
+        assert (got.status, "another way to sign in now" in got.text) == (403, True)
 
 
 async def test_where_there_are_no_cards(house: House) -> None:

@@ -35,6 +35,9 @@ _WORD: Final = mark("No card has the word %(word)s. Look at it again.")
 _NONE: Final = mark(
     "These words open no card. Look at each of them again; if it is an old card, ask for a new one."
 )
+_OTHER_WAY: Final = mark(
+    "You have another way to sign in now, and the card opens nothing any more. Use that way."
+)
 _AGAIN: Final = mark("This page was open for a while. Try once more.")
 _CARD_PAGE: Final = "the card's page"  # what its forms are bound to, where there is no session yet
 
@@ -119,6 +122,9 @@ async def _arrive(request: web.Request, parts: Parts, card: Candidate, going: _G
     if going.authorization is not None:
         await _require_offered(request, parts, going.authorization)
     person = await parts.directory.sign_in(ISSUER, card.subject, card.name, CLASS_CARD)
+    if not await parts.directory.cards.is_only_way(person.id):
+        request[ASKED].reason = "card: of a person who has another way in"
+        return await _page(request, parts, going, say(_OTHER_WAY), 403)
     await parts.grants.limit("person", person.id, parts.limits.per_person)
     back = going.back
     if await parts.directory.cards.belongs_to(card, person.id):

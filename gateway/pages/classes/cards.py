@@ -56,11 +56,14 @@ async def make_cards(
 async def replace_card(
     request: web.Request, parts: Parts, one: Class, live: LiveSignIn, what: str
 ) -> Said | web.Response:
-    """A lost card: other words, the same person. Where somebody is signed in by it, they stay."""
+    """A lost card: other words, the same person. Who found the old one is signed out too."""
     number, words = _number(what), make_words(wordlist_now(), token_bytes)
-    name = await parts.directory.cards.replace(one.id, number, words)
-    if name is None:
+    replaced = await parts.directory.cards.replace(one.id, number, words)
+    if replaced is None:
         raise NotFoundError("no such card")
+    name, person = replaced
+    if person is not None and await parts.directory.cards.is_only_way(person):
+        await parts.sessions.end_everywhere(person)
     request[AUDIT].note(Audited.CARD_REPLACED, who=live.record.person, of=one.id, cards=[number])
     return await _to_sheet(request, parts, one, live, [(number, name, words)])
 
