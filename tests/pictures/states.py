@@ -220,7 +220,7 @@ BACK = (
         _delivered,
     ),
     State(
-        "deliver-no-script", "The same without JavaScript.", "go back to the book", _delivered_without_script
+        "deliver-no-script", "The same without JavaScript.", "Go back to the book", _delivered_without_script
     ),
     State(
         "return-taken",
