@@ -6,13 +6,16 @@ routes             backends and the paths that lead to them
 limits             how often one may try
 client_keys        the keys by which we prove to a provider which client we are
 provider_presets   identity providers as data: what ops need not write, where each differs
+roles              what somebody is, by what their provider said of them
 identity           who a request is made as, and how backends are told
 records            what Redis holds, as values
 revocation_rules   what ends sessions, as values
 session_limits     how long sessions live
+studies_rules      research with consent: whom it asks, how much is open of somebody in a book
 known              a session that was found alive, and what was made of it since
 sealing            how ids are hashed and values sealed
 session_ids        the form of ids, keys and tokens
+passkeys           what devices are asked for passkeys, and whether to believe what they say
 personal_tokens    the form of personal tokens, which scripts have, and what one is good for
 refusals           a refusal as an answer in JSON
 devices            what a person is told about the device of a session
@@ -59,7 +62,7 @@ journal            what ends sessions, noted first
 revocations        what ended stays ended, whatever Redis forgets
 origin_history     since when origins are granted what they are
 opening            store, directory and sessions, opened together
-lifecycle/         what becomes of people (merge, unmerge, export, delete), told to every backend until it knows
+lifecycle/         what becomes of people (merge, export, delete), told to every backend until it knows
 expectation        Expect: 100-continue, answered when the body is wanted
 forms              form-encoded bodies, read strictly
 code_exchange      a code becomes a session's beginning, once

@@ -90,6 +90,22 @@ class LoginRequiredError(GatewayError):
     description = "Sign in first."
 
 
+class StepUpRequiredError(GatewayError):
+    """RFC 9470: who asks signed in too long ago, or not strongly enough, for this route.
+
+    max_age: seconds; None: any age. acr: one of these, or any where there is none.
+    """
+
+    status = 401
+    code = "step_up_required"
+    description = "This needs a fresh sign-in. Sign in again, then ask once more."
+
+    def __init__(self, max_age: int | None, acr: tuple[str, ...], detail: str = "") -> None:
+        super().__init__(detail)
+        self.max_age = max_age
+        self.acr = acr
+
+
 class InvalidTokenError(GatewayError):
     """RFC 6750 section 3.1: a personal token that is none, has run out or was revoked."""
 
@@ -108,6 +124,14 @@ class ConsentRequiredError(GatewayError):
     status = 403
     code = "consent_required"
     description = "The reader has to sign in and agree that this book saves their work."
+
+
+class NotAllowedError(GatewayError):
+    """Somebody whom the route does not take; who does is the site's own affair."""
+
+    status = 403
+    code = "not_allowed"
+    description = "You are signed in, but this is not open to you."
 
 
 class SignInRequiredError(GatewayError):

@@ -7,7 +7,9 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway.errors import ForbiddenError
+from gateway.roles import Classes, classes_in, roles_in
 from gateway.routes import AssertionRule, Purpose
+from gateway.studies_rules import Answers
 
 LIFE: Final = 60  # seconds that an assertion is good for
 TYPE: Final = "bookgate-assertion+jwt"
@@ -15,7 +17,7 @@ INTERNAL_TYPE: Final = "bookgate-internal+jwt"
 ALGORITHM: Final = "ES256"
 PROVIDER_TOKEN: Final = "X-Bookgate-Provider-Token"  # ruff: ignore[hardcoded-password-string]  # a header's name
 
-ClaimValue = str | int | list[str]
+ClaimValue = str | int | list[str] | list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class Caller:
     origin: str
     auth_time: int
     is_guest: bool = False
+    roles: tuple[str, ...] = ()  # as the sign-in session keeps them
+    classes: Classes = ()
+    acr: str | None = None
+    studies: Answers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,8 @@ def claims(
         "sub": identity.subject,
         "book": identity.book,
         "origin": caller.origin,
-        "classes": [],
-        "roles": [],
+        "classes": classes_in(caller.classes, identity.book),
+        "roles": list(roles_in(caller.roles, identity.book)),
         "auth_level": "guest" if caller.is_guest else "user",
         "auth_time": caller.auth_time,
         "research_cap": cap,

@@ -64,7 +64,7 @@ class Line(msgspec.Struct, frozen=True, eq=False):
 
 
 def caller_of(live: LiveBook) -> Caller:
-    book = live.record
+    book, above = live.record, live.parent
     return Caller(
         live.key,
         book.person,
@@ -73,4 +73,8 @@ def caller_of(live: LiveBook) -> Caller:
         book.origin,
         book.auth_time,
         is_guest=book.is_guest,
+        roles=() if above is None else above.roles,
+        classes=() if above is None else tuple((each, *said) for each, said in sorted(above.classes.items())),
+        acr=None if above is None else above.acr,
+        studies=() if above is None else tuple(sorted(above.studies.items())),
     )

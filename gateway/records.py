@@ -38,6 +38,7 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like
     roles: tuple[str, ...] = ()
     classes: dict[str, tuple[str, str]] = {}  # by class: student | teacher, and the class's book
     acr: str | None = None  # what the provider said of how (OpenID Connect Core section 2)
+    studies: dict[str, str] = {}  # by study: the version of the text that was agreed to, or `no`
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -221,6 +222,27 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     back: str | None = None  # as in the login
     again: str | None = None  # as in the login
     acr: str | None = None  # how they proved who they are
+    roles: tuple[str, ...] = ()  # as in the sign-in session
+
+
+class Ceremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sign-in that waits for a passkey (10 min, once). Fields as in a login."""
+
+    challenge: str
+    authorization: str | None
+    own_device: bool
+    back: str | None
+    browser: str = ""
+
+
+class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person who makes a passkey, and where they were going (10 min, once)."""
+
+    challenge: str
+    parent: str
+    authorization: str | None
+    back: str | None
+    browser: str = ""
 
 
 class Leaving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

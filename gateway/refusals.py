@@ -8,6 +8,7 @@ from gateway.errors import (
     GatewayError,
     InvalidTokenError,
     MethodNotAllowedError,
+    StepUpRequiredError,
     TooManyRequestsError,
     UseNonceError,
 )
@@ -41,13 +42,27 @@ def _challenge(refusal: GatewayError, public_url: str) -> str:
     if isinstance(refusal, InvalidTokenError):
         return f'Bearer realm="{public_url}", error="{refusal.code}"'  # RFC 6750 section 3
     told = ', error="use_dpop_nonce"' if isinstance(refusal, UseNonceError) else ""
+    if isinstance(refusal, StepUpRequiredError):
+        told = _step_up(refusal)
     return f'DPoP realm="{public_url}", algs="ES256"{told}'
 
 
+def _step_up(refusal: StepUpRequiredError) -> str:
+    """RFC 9470 section 3."""
+    acr = f', acr_values="{" ".join(refusal.acr)}"' if refusal.acr else ""
+    age = "" if refusal.max_age is None else f", max_age={refusal.max_age}"
+    return f', error="insufficient_user_authentication"{acr}{age}'
+
+
 def json_body(refusal: GatewayError, request_id: str) -> bytes:
-    return orjson.dumps(
-        {"error": refusal.code, "error_description": refusal.description, "request_id": request_id}
-    )
+    told: dict[str, object] = {
+        "error": refusal.code,
+        "error_description": refusal.description,
+        "request_id": request_id,
+    }
+    if isinstance(refusal, StepUpRequiredError):  # what to ask of /auth/authorize
+        told |= {"max_age": refusal.max_age, "acr_values": " ".join(refusal.acr) or None}
+    return orjson.dumps(told)
 
 
 def reason(refusal: GatewayError) -> str:

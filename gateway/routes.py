@@ -35,6 +35,25 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """Whom a route takes: by one of these roles, and by one of these ways in; None: by any."""
+
+    roles: frozenset[str] | None
+    providers: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """How a route wants people to have signed in.
+
+    max_age: at most so many seconds ago. acr: by one of these (OpenID Connect Core section 2); empty: by any.
+    """
+
+    max_age: int | None
+    acr: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One public path of a backend. `path` begins and ends with `/`."""
 
@@ -44,6 +63,13 @@ class Route:
     sign_in: SignInNeed
     methods: frozenset[str] | None  # None: whatever the origin's policy grants
     embed: bool
+    allow: Allowed | None = None
+    step_up: StepUp | None = None
+
+    @property
+    def asks_more(self) -> bool:
+        """Whether it is not enough to be signed in."""
+        return self.allow is not None or self.step_up is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ SCRIPTED = Site.of("https://gw.test", RouteTable(ROUTES, {"storage": replace(STO
 PERSON = ("x-bookgate-person", f"ada@{BOOK}")
 GRANTED = Verdict(Standing.GRANTED, BOOK, TRUSTED)
 NONE = Verdict(Standing.NONE)
+NOW = 1_000_000
 ADA = Caller("s.k", "ada", "Ada", "campus", BOOK, 1)
 
 
@@ -65,6 +66,10 @@ def subject(person: str, origin: str) -> str:
     return f"{person}@{origin}"
 
 
+def clock() -> float:
+    return NOW
+
+
 def test_a_site_knows_every_identity_header() -> None:
     assert SITE.reserved == {"x-bookgate-assertion", "x-bookgate-provider-token", "authorization", "x-user"}
     assert (SITE.scheme, SITE.authority) == ("https", "gw.test")
@@ -79,7 +84,7 @@ def test_a_route_that_needs_a_session_asks_for_it() -> None:
         TRUSTED,
         "books.example.edu",
     )
-    assert identify(step, ADA, subject) == Forward(step.matched, ADA)
+    assert identify(step, ADA, subject, clock) == Forward(step.matched, ADA)
 
 
 TOKEN = PersonalToken("t1", "ada", "Ada", "campus", 1, frozenset({"storage"}), BOOK, "cs1", 2)
@@ -88,13 +93,13 @@ TOKEN = PersonalToken("t1", "ada", "Ada", "campus", 1, frozenset({"storage"}), B
 def test_a_personal_token_reaches_what_it_names_in_its_own_book() -> None:
     need = decide(head(), NONE, SCRIPTED)
     assert isinstance(need, NeedSession)
-    forward = identify_script(need, TOKEN, subject)
+    forward = identify_script(need, TOKEN, subject, clock)
     assert forward.caller == Caller("token:t1", "ada", "Ada", "campus", BOOK, 1)
     assert forward.matched == structs.replace(need.matched, book="cs1")
     assert forward.matched.origin is None
     told = decide(head("/storage/x", ("x-bookgate-book", "cs1"), PERSON), NONE, SCRIPTED)
     assert isinstance(told, NeedSession)
-    assert identify_script(told, TOKEN, subject).caller == forward.caller
+    assert identify_script(told, TOKEN, subject, clock).caller == forward.caller
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,7 @@ def test_what_a_personal_token_does_not_reach(
     need = decide(asked, NONE, site)
     assert isinstance(need, NeedSession)
     with pytest.raises(refusal):
-        identify_script(need, token, subject)
+        identify_script(need, token, subject, clock)
 
 
 def test_a_public_route_asks_for_nobody() -> None:
@@ -246,7 +251,7 @@ def test_a_subprotocol_names_a_book_once_and_on_websockets_only() -> None:
 
 def test_a_websocket_of_somebody_else_is_refused() -> None:
     with pytest.raises(PersonChangedError):
-        identify(NeedSession(matched(*offering("bookgate.person.somebody-else"))), ADA, subject)
+        identify(NeedSession(matched(*offering("bookgate.person.somebody-else"))), ADA, subject, clock)
 
 
 CONSENTING = Verdict(Standing.GRANTED, BOOK, replace(TRUSTED, trust=Trust.CONSENT))
@@ -268,24 +273,24 @@ def test_nobody_is_refused(
     path: str, verdict: Verdict, lines: tuple[tuple[str, str], ...], refusal: type[GatewayError]
 ) -> None:
     with pytest.raises(refusal):
-        identify(NeedSession(matched(*lines, path=path, verdict=verdict)), None, subject)
+        identify(NeedSession(matched(*lines, path=path, verdict=verdict)), None, subject, clock)
 
 
 def test_an_optional_route_serves_nobody() -> None:
     need = NeedSession(matched(path="/maybe/x"))
-    assert identify(need, None, subject) == Forward(need.matched, None)
+    assert identify(need, None, subject, clock) == Forward(need.matched, None)
 
 
 def test_a_session_of_another_origin_is_nobody_s() -> None:
     with pytest.raises(LoginRequiredError):
-        identify(NeedSession(matched()), replace(ADA, origin="https://x.edu"), subject)
+        identify(NeedSession(matched()), replace(ADA, origin="https://x.edu"), subject, clock)
 
 
 def test_the_person_that_the_page_believes_in() -> None:
     right = NeedSession(matched(("x-bookgate-person", f"ada@{BOOK}")))
-    assert identify(right, ADA, subject).caller == ADA
+    assert identify(right, ADA, subject, clock).caller == ADA
     with pytest.raises(PersonChangedError):
-        identify(right, replace(ADA, person="ben"), subject)
+        identify(right, replace(ADA, person="ben"), subject, clock)
 
 
 GUEST = replace(ADA, is_guest=True, name=None, provider="guest")
@@ -295,31 +300,33 @@ WELCOMING = replace(SITE, routes=replace(SITE.routes, backends={"storage": repla
 def test_a_guest_at_a_backend_that_takes_them() -> None:
     need = decide(head(), GRANTED, WELCOMING)
     assert isinstance(need, NeedSession)
-    assert identify(need, GUEST, subject) == Forward(need.matched, GUEST)
+    assert identify(need, GUEST, subject, clock) == Forward(need.matched, GUEST)
 
 
 def test_a_guest_at_a_backend_that_takes_none() -> None:
     with pytest.raises(SignInRequiredError):
-        identify(NeedSession(matched()), GUEST, subject)
+        identify(NeedSession(matched()), GUEST, subject, clock)
 
 
 def test_a_guest_where_nobody_has_to_sign_in_is_nobody() -> None:
     need = NeedSession(matched(path="/maybe/x"))
-    assert identify(need, GUEST, subject) == Forward(need.matched, None)
+    assert identify(need, GUEST, subject, clock) == Forward(need.matched, None)
 
 
 def test_a_guest_whom_the_page_believes_in_is_not_taken_for_nobody() -> None:
     with pytest.raises(SignInRequiredError):
-        identify(NeedSession(matched(("x-bookgate-person", f"ada@{BOOK}"), path="/maybe/x")), GUEST, subject)
+        identify(
+            NeedSession(matched(("x-bookgate-person", f"ada@{BOOK}"), path="/maybe/x")), GUEST, subject, clock
+        )
 
 
 def test_length_is_looked_at_after_the_session() -> None:
     need = decide(head(method="POST", length=100_001), GRANTED, SITE)
     assert isinstance(need, NeedSession)
     with pytest.raises(LoginRequiredError):
-        identify(need, None, subject)
+        identify(need, None, subject, clock)
     with pytest.raises(PayloadTooLargeError):
-        identify(need, ADA, subject)
+        identify(need, ADA, subject, clock)
 
 
 @pytest.mark.parametrize(

@@ -96,15 +96,11 @@ LATER = [
     ("admin_token: {env: SECRET}", "top"),
     ("lti: {canvas: {}}", "top"),
     ("sign_in: {passkeys: true}", "top"),
-    ("roles: {}", "top"),
-    ("studies: {}", "top"),
     ("telemetry: {audit: {to: stdout}}", "top"),
     ("telemetry: {traces: {otlp: null}}", "top"),
     ("telemetry: {log: {requests: sample}}", "top"),
     ('directory: {url: "postgresql://db/books"}', "top"),
     ("identity: {assertion: {claims: [email]}}", "backend"),
-    ("allow: {roles: [teacher]}", "route"),
-    ("step_up: {max_age: 8h}", "route"),
 ]
 
 

@@ -26,12 +26,20 @@ from gateway.pages.classes.room import room_form_handler, room_handler
 from gateway.pages.classes.shelf import shelf_form_handler, shelf_handler
 from gateway.pages.doctor import doctor_handler, window_handler
 from gateway.pages.flow import Parts as PageParts
+from gateway.pages.keys.passkey_making import making_form_handler as passkey_making_form_handler
+from gateway.pages.keys.passkey_making import making_handler as passkey_making_handler
+from gateway.pages.keys.passkey_sign_in import passkey_form_handler, passkey_handler
+from gateway.pages.keys.tokens import making_form_handler as token_making_form_handler
+from gateway.pages.keys.tokens import making_handler as token_making_handler
+from gateway.pages.keys.tokens import tokens_form_handler, tokens_handler
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.own_data import data_form_handler, data_handler, receipt_handler
 from gateway.pages.render import Renderer
 from gateway.pages.shell import SignInStorage
+from gateway.pages.studies import studies_form_handler, studies_handler
 from gateway.pages.transactions import Transactions, forget_surplus
 from gateway.pages.ways import Way
+from gateway.passkeys import RelyingParty
 from gateway.protocol.client_library import client_handler, entry_handler, read_library
 from gateway.protocol.confirm import confirm_handler
 from gateway.protocol.context import Parts as ProtocolParts
@@ -89,9 +97,21 @@ def page_parts(
         clock=core.clock,
         provider_tokens=tokens,
         applications=applications,
+        roles=core.settings.roles,
         lifecycle=lifecycle,
+        studies=core.settings.studies,
         classes=core.settings.classes,
+        passkeys=_relying_party(core),
+        script_backends=sorted(
+            backend.name for backend in core.settings.routes.backends.values() if backend.personal_tokens
+        ),
     )
+
+
+def _relying_party(core: Core) -> RelyingParty | None:
+    if not core.settings.passkeys:
+        return None
+    return RelyingParty.of(core.settings.public_url, core.settings.pages.name, core.token)
 
 
 def refuse_method(allow: tuple[str, ...]) -> Handler:
@@ -127,15 +147,34 @@ def add_pages(parts: PageParts, core: Core) -> web.Application:
             ("GET", "/continue", continue_handler(parts)),
             ("GET", "/account", account_handler(parts, leaving=False)),
             ("POST", "/account", account_form_handler(parts)),
-            ("GET", "/account/data", data_handler(parts)),
-            ("POST", "/account/data", data_form_handler(parts)),
-            ("GET", "/account/receipt/{id}", receipt_handler(parts)),
             ("GET", "/assets/{name}", assets_handler(core.settings.pages.logo)),
             ("GET", "/logout", account_handler(parts, leaving=True)),
             ("GET", "/doctor", doctor_handler(parts, core.settings.routes, core.clock)),
             ("GET", "/doctor/window", window_handler(parts)),
         ],
     )
+    _add_own_data(pages, parts)
+    _add_classes(pages, parts)
+    _add_keys(pages, parts)
+    if parts.classes.cards:
+        _add_cards(pages, parts)
+    return pages
+
+
+def _add_own_data(pages: web.Application, parts: PageParts) -> None:
+    _add(
+        pages,
+        [
+            ("GET", "/account/data", data_handler(parts)),
+            ("POST", "/account/data", data_form_handler(parts)),
+            ("GET", "/account/receipt/{id}", receipt_handler(parts)),
+            ("GET", "/studies", studies_handler(parts)),
+            ("POST", "/studies", studies_form_handler(parts)),
+        ],
+    )
+
+
+def _add_classes(pages: web.Application, parts: PageParts) -> None:
     _add(
         pages,
         [
@@ -149,9 +188,28 @@ def add_pages(parts: PageParts, core: Core) -> web.Application:
             ("POST", "/classes/join/{code}", join_form_handler(parts)),
         ],
     )
-    if parts.classes.cards:
-        _add_cards(pages, parts)
-    return pages
+
+
+def _add_keys(pages: web.Application, parts: PageParts) -> None:
+    _add(
+        pages,
+        [
+            ("GET", "/tokens", tokens_handler(parts)),
+            ("POST", "/tokens", tokens_form_handler(parts)),
+            ("GET", "/tokens/new", token_making_handler(parts)),
+            ("POST", "/tokens/new", token_making_form_handler(parts)),
+        ],
+    )
+    if parts.passkeys is not None:
+        _add(
+            pages,
+            [
+                ("GET", "/passkey", passkey_handler(parts, parts.passkeys)),
+                ("POST", "/passkey", passkey_form_handler(parts, parts.passkeys)),
+                ("GET", "/passkey/new", passkey_making_handler(parts, parts.passkeys)),
+                ("POST", "/passkey/new", passkey_making_form_handler(parts, parts.passkeys)),
+            ],
+        )
 
 
 def _add_cards(pages: web.Application, parts: PageParts) -> None:

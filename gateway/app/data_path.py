@@ -68,6 +68,7 @@ async def add_proxy(
         streams=streams,
         budgets=budgets,
         sub_for_book=partial(pairwise, keys.people),
+        clock=core.clock,
         scripts=Scripts(core.directory.personal_tokens.find, core.sealer.name_for_logs),
     )
     forward_applications(core, applications, wiring)

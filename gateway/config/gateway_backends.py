@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.config.faults import Faults
+from gateway.config.gateway_access import check_need, read_allow, read_step_up
 from gateway.config.gateway_hosts import Hosts, tables
 from gateway.config.gateway_paths import path_of_host, public_path
 from gateway.config.gateway_readers import backend_url, block, header_name, part, word_of
@@ -88,7 +89,7 @@ def read_backends(
     for entry in entries.values():
         keys = _keys(entry, faults)
         backend = backends[entry.key] = hosts.placed(_backend(entry, keys, reading), keys)
-        for route, line in _routes(backend, keys, faults):
+        for route, line in _routes(backend, keys, reading):
             place = backend.own_host, route.path
             if place in claimed:
                 message = f"`{route.path}` stands here and on line {claimed[place][1]}."
@@ -339,25 +340,27 @@ def _in_flight(keys: Block, faults: Faults) -> InFlight:
 # --- the paths that lead to it
 
 
-def _routes(backend: Backend, keys: Block, faults: Faults) -> tuple[tuple[Route, int], ...]:
+def _routes(backend: Backend, keys: Block, reading: _Reading) -> tuple[tuple[Route, int], ...]:
     """The backend's routes, each with its line; the path of a faulty one is empty."""
-    node = keys.node("routes")
+    node, faults = keys.node("routes"), reading.faults
     listed = None if node is None else items(node, faults, "routes")
     if listed == ():
         faults.add(keys.line_of("routes"), "no-routes", f"Nothing leads to {backend.name}.", "Add a `path`.")
-    return tuple((_route(item, backend, faults), item.line) for item in listed or ())
+    return tuple((_route(item, backend, reading), item.line) for item in listed or ())
 
 
-def _route(node: Node, backend: Backend, faults: Faults) -> Route:
+def _route(node: Node, backend: Backend, reading: _Reading) -> Route:
+    faults = reading.faults
     keys = block(
         node,
         faults,
         f"a route of {backend.name}",
-        keys=("path", "strip", "sign_in", "methods", "embed"),
-        later=("allow", "step_up"),
+        keys=("path", "strip", "sign_in", "methods", "embed", "allow", "step_up"),
         required=("path",),
     )
     needs = [need.value for need in SignInNeed]
+    need = SignInNeed(keys.get("sign_in", one_of(needs), SignInNeed.REQUIRED.value))
+    check_need(keys, faults, need)
     methods = keys.find("methods", list_of(one_of(METHODS, "bad-method")))
     if methods == () and keys.node("methods") == SequenceNode(keys.line_of("methods"), ()):
         faults.add(
@@ -367,7 +370,9 @@ def _route(node: Node, backend: Backend, faults: Faults) -> Route:
         backend=backend.name,
         path=keys.get("path", public_path if backend.own_host is None else path_of_host, ""),
         strip=keys.get("strip", boolean, default=False),
-        sign_in=SignInNeed(keys.get("sign_in", one_of(needs), SignInNeed.REQUIRED.value)),
+        sign_in=need,
         methods=None if methods is None else frozenset(methods),
         embed=keys.get("embed", boolean, default=False),
+        allow=read_allow(keys, faults, reading.providers),
+        step_up=read_step_up(keys, faults),
     )

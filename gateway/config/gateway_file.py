@@ -10,6 +10,7 @@ from gateway.config.gateway_backends import read_backends
 from gateway.config.gateway_classes import read_classes
 from gateway.config.gateway_keys import read_keys
 from gateway.config.gateway_pages import read_pages
+from gateway.config.gateway_passkeys import read_passkeys
 from gateway.config.gateway_privacy import read_privacy
 from gateway.config.gateway_providers import kept_where_asked, read_providers
 from gateway.config.gateway_readers import (
@@ -24,7 +25,9 @@ from gateway.config.gateway_readers import (
     word_of,
 )
 from gateway.config.gateway_redis import read_redis
+from gateway.config.gateway_roles import asked_for, read_roles
 from gateway.config.gateway_secrets import Sources, file_path
+from gateway.config.gateway_studies import read_studies
 from gateway.config.nodes import (
     Block,
     Entry,
@@ -56,10 +59,10 @@ from gateway.session_limits import DAY, Life, SessionLimits
 _BUILT = (
     "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "workers", "data_path", "state",
     "origins", "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends",
-    "limits", "pages", "privacy", "telemetry", "classes",
+    "limits", "pages", "privacy", "telemetry", "classes", "studies", "roles",
 )  # fmt: skip
 _LATER = (
-    "admin_token", "lti", "roles", "studies",
+    "admin_token", "lti",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
@@ -95,8 +98,10 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     if backends_node is not None:
         routes = read_backends(backends_node, faults, sources, providers, url)
     limits = part(top, "limits", faults, ("connections_per_address", "sign_in", "guests", "requests", "head"))
-    sign_in = part(top, "sign_in", faults, ("guests", "class_cards", "under_13"), ("passkeys",))
+    sign_in = part(top, "sign_in", faults, ("guests", "class_cards", "under_13", "passkeys"))
     sessions = _sessions(top, faults)
+    privacy = read_privacy(top, sign_in, sessions, faults)
+    roles = read_roles(top, faults, providers)
     return Settings(
         public_url=url,
         contact=top.find("contact", text),
@@ -112,16 +117,19 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         directory_url=_directory(top, faults, state),
         keys=read_keys(top, faults, sources, state),
         sessions=sessions,
-        providers=kept_where_asked(providers, routes),
+        providers=asked_for(kept_where_asked(providers, routes), roles),
         routes=routes,
         guests=_guests(sign_in, limits, faults),
+        passkeys=read_passkeys(sign_in, url, faults),
         classes=read_classes(top, sign_in, faults),
+        roles=roles,
         sign_in=_sign_in_limits(limits, faults),
         requests=_request_limits(limits, faults),
         connections_per_address=limits.get("connections_per_address", whole(10, 1_000_000), CONNECTIONS),
         max_head=limits.get("head", size(8000, 65536), 16384),
         pages=read_pages(top, faults, sources),
-        privacy=read_privacy(top, sign_in, sessions, faults),
+        privacy=privacy,
+        studies=read_studies(top, faults, privacy),
         telemetry=_telemetry(top, faults),
     )
 

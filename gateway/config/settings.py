@@ -6,14 +6,16 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
-from gateway.client_keys import ClientKeys
 from gateway.client_address import Addresses
+from gateway.client_keys import ClientKeys
 from gateway.limits import SignInLimits
 from gateway.origins import Limits, Rate
 from gateway.provider_presets import Dialect
+from gateway.roles import RoleRule
 from gateway.routes import RouteTable
 from gateway.session_limits import SessionLimits
 from gateway.signing_keys import Rotation
+from gateway.studies_rules import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +196,14 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     routes: RouteTable
     guests: Guests
+    passkeys: bool
     classes: ClassSettings
+    roles: tuple[RoleRule, ...]
     sign_in: SignInLimits
     requests: Limits  # for what an origin's own limits do not say
     connections_per_address: int  # at each worker
     max_head: int  # bytes
     pages: Pages
     privacy: Privacy
+    studies: tuple[Study, ...]
     telemetry: Telemetry

@@ -29,6 +29,7 @@ class Arrival:
     claims: Mapping[str, str] = field(default_factory=dict)
     provider_session: str | None = None
     tokens: KeptTokens | None = None
+    roles: tuple[str, ...] = ()
     acr: str | None = None  # how they proved who they are
 
 
@@ -45,8 +46,12 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
         device=devices.name_of(request.headers.get("User-Agent")),
         provider_session=arrival.provider_session,
         acr=arrival.acr,
+        roles=arrival.roles,
         classes=await parts.directory.classes.of_person(arrival.person.id),
     )
+    answers = await parts.directory.participation.of_person(arrival.person.id)
+    if answers:
+        await parts.sessions.restate(arrival.person.id, studies=answers)
     request[AUDIT].note(Audited.SIGN_IN, who=arrival.person.id, provider=arrival.way, session=live.key)
     await replace_session(request, live)
     if arrival.tokens is not None:

@@ -1,6 +1,6 @@
 """From a proved authorization request to a page or a code: the steps of the protocol, bound to HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -39,12 +39,15 @@ from gateway.pages.render import Renderer
 from gateway.pages.shell import has_dead_cookie, last_way
 from gateway.pages.transactions import Transactions
 from gateway.pages.ways import Kind, Way
+from gateway.passkeys import RelyingParty
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import LoginRequest
 from gateway.records import Authorization, Code, Login
 from gateway.request_context import ASKED
+from gateway.roles import RoleRule
 from gateway.session_ids import slot_of
 from gateway.sessions import LiveSignIn, Sessions
+from gateway.studies_rules import Study
 
 _TEMPLATES = {AskConsent: "consent.html", AskKeep: "keep.html", Greet: "greet.html"}
 
@@ -67,7 +70,11 @@ class Parts:
     provider_tokens: ProviderTokens
     applications: Mapping[str, Policy]  # by origin: those with a host of their own
     lifecycle: Lifecycle
+    studies: tuple[Study, ...]
     classes: ClassSettings
+    roles: tuple[RoleRule, ...]
+    passkeys: RelyingParty | None  # None: this site has none
+    script_backends: Sequence[str]  # that take personal tokens
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"
@@ -188,18 +195,27 @@ async def ask_who(
         msgspec.structs.replace(asked, not_you=select, parent=None), request
     )
     ways = ways_in(parts, policy)
-    if len(ways) == 1 and trouble is None:
+    way = _only_way(request, ways, not_you=asked.not_you)
+    if way is not None and trouble is None:
         try:
-            response = await _straight_there(request, parts, ways[0], begun.id, asked, select_account=select)
+            response = await _straight_there(request, parts, way, begun.id, asked, select_account=select)
         except ProviderUnavailableError as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
-            trouble = unavailable(ways[0])
+            trouble = unavailable(way)
         else:
             response.headers.add("Set-Cookie", begun.line)
             return response
     response = sign_in_page(request, parts, ways, origin=asked.origin, transaction=begun.id, trouble=trouble)
     response.headers.add("Set-Cookie", begun.line)
     return response
+
+
+def _only_way(request: web.Request, ways: list[Way], *, not_you: bool) -> Way | None:
+    """The one that there is; or a passkey where one was used last: the device asks for it by itself."""
+    if len(ways) == 1:
+        return ways[0]
+    last = last_way(request)
+    return next((way for way in ways if way.kind is Kind.PASSKEY and way.id == last and not not_you), None)
 
 
 async def _straight_there(

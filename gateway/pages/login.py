@@ -28,6 +28,7 @@ from gateway.pages.flow import (
     unavailable,
     ways_in,
 )
+from gateway.pages.keys.passkey_making import offer
 from gateway.pages.language import say
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
@@ -35,6 +36,7 @@ from gateway.pages.ways import Kind, Way
 from gateway.providers import Expected, ProviderIdentity
 from gateway.records import Authorization, Continuation, Login
 from gateway.request_context import ASKED
+from gateway.roles import roles_of
 from gateway.session_ids import provider_session
 
 
@@ -176,6 +178,7 @@ def _continuation(parts: Parts, way: Way, login: Login, identity: ProviderIdenti
         tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
         back=login.back,
         again=login.again,
+        roles=roles_of(parts.roles, way.id, identity.said),
         acr=identity.acr,
     )
 
@@ -234,10 +237,13 @@ def continue_handler(parts: Parts) -> Handler:
             claims=known.claims,
             provider_session=known.provider_session,
             tokens=known.tokens,
+            roles=known.roles,
             acr=known.acr,
         )
         live = await begin_session(request, parts, arrival)
-        response = await go_on(request, parts, live, known.authorization, known.back)
+        going = live, known.authorization, known.back
+        offered = await offer(request, parts, *going) if known.again is None else None
+        response = offered or await go_on(request, parts, *going)
         forget(response, transaction)
         return response
 

@@ -15,10 +15,12 @@ from gateway.errors import (
     InvalidRequestError,
     LoginRequiredError,
     MethodNotAllowedError,
+    NotAllowedError,
     NotFoundError,
     PayloadTooLargeError,
     PersonChangedError,
     SignInRequiredError,
+    StepUpRequiredError,
 )
 from gateway.identity import PROVIDER_TOKEN, Caller
 from gateway.origins import Policy, Trust, parse_origin
@@ -26,6 +28,7 @@ from gateway.personal_tokens import PersonalToken
 from gateway.proxy.head import METHODS, Head, check_websocket, passed, rewrite, served_hosts
 from gateway.proxy.path import segments
 from gateway.proxy.request_bytes import framing_line, header_lines
+from gateway.roles import roles_in
 from gateway.routes import Address, Backend, Route, RouteTable, SignInNeed
 
 Headers = tuple[tuple[str, str], ...]
@@ -103,8 +106,16 @@ def decide(head: Head, verdict: Verdict, site: Site) -> Forward | NeedSession:
     return _forward(matched, None) if route.sign_in is SignInNeed.NONE else NeedSession(matched)
 
 
-def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, str], str]) -> Forward:
-    """The second half, with the session's person; subject: the `sub` that a book knows a person by."""
+def identify(
+    need: NeedSession,
+    caller: Caller | None,
+    subject: Callable[[str, str], str],
+    clock: Callable[[], float],
+) -> Forward:
+    """The second half, with the session's person; subject: the `sub` that a book knows a person by.
+
+    clock: Unix seconds.
+    """
     matched = need.matched
     believed = matched.head.said("person")
     if caller is None:
@@ -119,11 +130,41 @@ def identify(need: NeedSession, caller: Caller | None, subject: Callable[[str, s
         if matched.route.sign_in is SignInNeed.REQUIRED or believed is not None:
             raise SignInRequiredError(f"{matched.backend.name} takes no guests")
         caller = None
+    if matched.route.asks_more:
+        permit(matched, caller, clock())
     return _forward(matched, caller)
 
 
-def identify_script(need: NeedSession, token: PersonalToken, subject: Callable[[str, str], str]) -> Forward:
-    """The second half for a personal token: where it names the backend and that takes any."""
+def permit(matched: Matched, caller: Caller | None, now: float) -> None:
+    """Whether the route takes this person, as they are in this book and as they signed in. now: Unix seconds.
+
+    Raises NotAllowedError; StepUpRequiredError: after another sign-in it would.
+    """
+    if caller is None:
+        raise signed_out(matched.policy)
+    allow, step_up = matched.route.allow, matched.route.step_up
+    if allow is not None:
+        if allow.providers is not None and caller.provider not in allow.providers:
+            raise NotAllowedError(f"not for who came by {caller.provider}")
+        if allow.roles is not None and allow.roles.isdisjoint(roles_in(caller.roles, matched.book)):
+            raise NotAllowedError("without a role that is allowed")
+    if step_up is not None:
+        is_old = step_up.max_age is not None and now - caller.auth_time > step_up.max_age
+        if is_old or (step_up.acr and caller.acr not in step_up.acr):
+            why = "too old" if is_old else f"acr {caller.acr}"
+            raise StepUpRequiredError(step_up.max_age, step_up.acr, why)
+
+
+def identify_script(
+    need: NeedSession,
+    token: PersonalToken,
+    subject: Callable[[str, str], str],
+    clock: Callable[[], float],
+) -> Forward:
+    """The second half for a personal token: where it names the backend and that takes any.
+
+    It has no roles, and signed in when whoever made it did.
+    """
     matched, backend = need.matched, need.matched.backend
     if backend.name not in token.backends or not backend.personal_tokens:
         raise ForbiddenError(f"the token is not for {backend.name}")
@@ -134,7 +175,10 @@ def identify_script(need: NeedSession, token: PersonalToken, subject: Callable[[
         raise PersonChangedError
     (session,) = token.ended_by
     caller = Caller(session, token.person, token.name, token.provider, token.origin, token.auth_time)
-    return _forward(msgspec.structs.replace(matched, book=token.book), caller)
+    matched = msgspec.structs.replace(matched, book=token.book)
+    if matched.route.asks_more:
+        permit(matched, caller, clock())
+    return _forward(matched, caller)
 
 
 def target(matched: Matched) -> str:

@@ -228,7 +228,8 @@ class Fast:
         return True
 
     def _identified(self, request: Request, need: NeedSession, known: Known | None) -> Work | None:
-        forward = identify(need, None if known is None else known.caller, self._wiring.sub_for_book)
+        caller = None if known is None else known.caller
+        forward = identify(need, caller, self._wiring.sub_for_book, self._clock)
         if known is not None and known.sign_in is not None:
             if forward.caller is not None and forward.matched.backend.provider_token is not None:
                 return None  # its provider may have to be asked

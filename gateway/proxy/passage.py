@@ -120,7 +120,8 @@ class Passage:
         if known is None:
             told = facts(matched.head, matched, wiring.site)
             known = await wiring.authenticator.recognise(told, matched.policy)
-        self.forward = identify(need, None if known is None else known.caller, wiring.sub_for_book)
+        caller = None if known is None else known.caller
+        self.forward = identify(need, caller, wiring.sub_for_book, wiring.clock)
         self._count(matched, known)
         if known is not None:
             self.live, self.asked.person = known.live, known.person_hash
@@ -139,7 +140,7 @@ class Passage:
 
     def _admit_script(self, need: NeedSession, token: PersonalToken) -> None:
         wiring, asked = self._wiring, self.asked
-        self.forward = identify_script(need, token, wiring.sub_for_book)
+        self.forward = identify_script(need, token, wiring.sub_for_book, wiring.clock)
         try:
             wiring.budgets.admit(_OF_SCRIPTS, _SCRIPTS, token.person)
         except TooManyRequestsError:

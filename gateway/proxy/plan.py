@@ -107,8 +107,8 @@ class Plans:
         head, origin, policy, backend = matched.head, matched.origin, matched.policy, matched.backend
         if policy is None or origin is None or UNLIKE in head.marks or not head.marks:
             return
-        if backend.request_cookies or backend.provider_token is not None:
-            return
+        if backend.request_cookies or backend.provider_token is not None or matched.route.asks_more:
+            return  # what is asked of a person, too, is asked each time
         if len(self._found) >= MOST:
             self._forget()
         also = policy.request_headers

@@ -1,6 +1,7 @@
 """What the data path is given: the site's rules and the parts that look things up, and how they are asked."""
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -59,6 +60,7 @@ class Wiring:
     budgets: Budgets
     sub_for_book: Callable[[str, str], str]  # (person, origin) -> the `sub` that the book was told
     scripts: Scripts | None = None  # None: personal tokens are none here
+    clock: Callable[[], float] = time.time  # Unix seconds
     lines: Lines = field(default_factory=Lines)
     traces: Traces = field(default_factory=lambda: Traces(secrets.token_bytes))
 

@@ -1,0 +1,80 @@
+"""Whom a route takes: by role, by way in, by how freshly and how strongly they signed in."""
+
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from gateway.errors import LoginRequiredError, NotAllowedError, StepUpRequiredError
+from gateway.identity import Caller
+from gateway.proxy.decide import NeedSession, identify, permit
+from gateway.routes import Allowed, StepUp
+from tests.test_decide import ADA, BOOK, GUEST, NOW, clock, matched, subject
+
+
+def asking(
+    allow: Allowed | None = None, step_up: StepUp | None = None, path: str = "/storage/x"
+) -> NeedSession:
+    found = matched(path=path)
+    return NeedSession(structs.replace(found, route=replace(found.route, allow=allow, step_up=step_up)))
+
+
+TEACHERS = Allowed(frozenset({"teacher", "author"}), None)
+BY_CAMPUS = Allowed(None, frozenset({"campus"}))
+
+
+@pytest.mark.parametrize(
+    ("allow", "caller", "taken"),
+    [
+        pytest.param(TEACHERS, replace(ADA, roles=("teacher",)), True, id="a role"),
+        pytest.param(TEACHERS, replace(ADA, roles=("x", "author")), True, id="one of several"),
+        pytest.param(TEACHERS, replace(ADA, roles=("teacher@books.example.edu",)), True, id="of this book"),
+        pytest.param(TEACHERS, replace(ADA, roles=("teacher@other",)), False, id="of another book"),
+        pytest.param(TEACHERS, ADA, False, id="none"),
+        pytest.param(BY_CAMPUS, ADA, True, id="by that provider"),
+        pytest.param(BY_CAMPUS, replace(ADA, provider="google"), False, id="by another"),
+        pytest.param(
+            replace(BY_CAMPUS, roles=TEACHERS.roles), replace(ADA, roles=("teacher",)), True, id="both"
+        ),
+        pytest.param(replace(BY_CAMPUS, roles=TEACHERS.roles), ADA, False, id="only one of both"),
+        pytest.param(TEACHERS, replace(GUEST, origin=BOOK), False, id="a guest"),
+    ],
+)
+def test_a_route_takes_whom_it_allows(allow: Allowed, caller: Caller, *, taken: bool) -> None:
+    need = asking(allow)
+    if caller.is_guest:
+        need = NeedSession(structs.replace(need.matched, backend=replace(need.matched.backend, guests=True)))
+    if taken:
+        assert identify(need, caller, subject, clock).caller == caller
+    else:
+        with pytest.raises(NotAllowedError):
+            identify(need, caller, subject, clock)
+
+
+@pytest.mark.parametrize(
+    ("step_up", "caller", "taken"),
+    [
+        pytest.param(StepUp(600, ()), replace(ADA, auth_time=NOW - 600), True, id="just in time"),
+        pytest.param(StepUp(600, ()), replace(ADA, auth_time=NOW - 601), False, id="too old"),
+        pytest.param(StepUp(None, ("mfa",)), replace(ADA, acr="mfa"), True, id="strong"),
+        pytest.param(StepUp(None, ("mfa",)), replace(ADA, acr="pwd"), False, id="weak"),
+        pytest.param(StepUp(None, ("mfa",)), ADA, False, id="nobody knows how"),
+        pytest.param(
+            StepUp(600, ("mfa",)), replace(ADA, auth_time=NOW, acr="pwd"), False, id="fresh but weak"
+        ),
+    ],
+)
+def test_a_route_may_ask_for_a_fresh_or_strong_sign_in(
+    step_up: StepUp, caller: Caller, *, taken: bool
+) -> None:
+    if taken:
+        assert identify(asking(None, step_up), caller, subject, clock).caller == caller
+    else:
+        with pytest.raises(StepUpRequiredError) as caught:
+            identify(asking(None, step_up), caller, subject, clock)
+        assert (caught.value.max_age, caught.value.acr) == (step_up.max_age, step_up.acr)
+
+
+def test_who_is_nobody_signs_in_first() -> None:
+    with pytest.raises(LoginRequiredError):
+        permit(asking(TEACHERS).matched, None, NOW)
