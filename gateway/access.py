@@ -13,6 +13,7 @@ from gateway.records import Book, Mode
 SUBPROTOCOL: Final = "bookgate"
 TICKET_SUBPROTOCOL: Final = "bookgate.ticket."
 
+PASSKEY: Final = "passkey"
 CLASS_CARD: Final = "class_card"  # the way in of people without e-mail
 GUEST: Final = "guest"  # the way in of those who have none; a provider cannot have this name
 

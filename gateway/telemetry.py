@@ -13,7 +13,6 @@ import structlog
 from aiohttp import web
 
 
-
 class Log(structlog.typing.FilteringBoundLogger, Protocol):
     """A logger that also takes lines that are made already."""
 
@@ -61,6 +60,7 @@ class Audited(StrEnum):
     GUEST_MERGED = "guest.merged"
     DELETED = "person.deleted"
     EXPORTED = "person.exported"
+    STUDY_ANSWERED = "study.answered"
     CLASS_MADE = "class.made"
     CLASS_JOINED = "class.joined"
     CLASS_LEFT = "class.left"
@@ -74,6 +74,10 @@ class Audited(StrEnum):
     CARDS_MADE = "cards.made"
     CARD_REPLACED = "card.replaced"
     CARD_DISCARDED = "card.discarded"
+    PASSKEY_MADE = "passkey.made"
+    PASSKEY_REMOVED = "passkey.removed"
+    TOKEN_MADE = "token.made"
+    TOKEN_REVOKED = "token.revoked"
     KEYS_ROOT = "keys.root"
     KEYS_ASSERTION = "keys.assertion"
     ORIGINS = "origins"

@@ -8,7 +8,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.access import CLASS_CARD
+from gateway.access import CLASS_CARD, PASSKEY
 from gateway.app.addresses import add_documents, add_pages, add_protocol, add_provider_logout, page_parts
 from gateway.app.core import Core, beside, open_core, subject_for
 from gateway.app.data_path import add_proxy
@@ -24,7 +24,7 @@ from gateway.metrics import Metrics
 from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
 from gateway.pages.render import Renderer, make_renderer
-from gateway.pages.ways import Way, card_way, provider_way
+from gateway.pages.ways import Way, card_way, passkey_way, provider_way
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
@@ -73,6 +73,8 @@ async def build(
         }
         if settings.classes.cards:
             ways[CLASS_CARD] = card_way()
+        if settings.passkeys:
+            ways[PASSKEY] = passkey_way()
         renderer = make_renderer(settings.pages, settings.contact, core.token)
         applications = make_applications(core, renderer)
         app, entrance = _application(core, renderer, applications)

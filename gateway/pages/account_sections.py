@@ -3,6 +3,7 @@
 from gateway.pages.account_books import approved_books, withdraw
 from gateway.pages.account_classes import classes_of
 from gateway.pages.account_data import data_of
+from gateway.pages.account_keys import passkeys_of, remove_passkey, tokens_of
 from gateway.pages.account_sessions import (
     end_one,
     end_others,
@@ -13,6 +14,7 @@ from gateway.pages.account_sessions import (
     sign_out_everywhere,
     this_browser,
 )
+from gateway.pages.account_studies import studies_of
 from gateway.pages.language import mark
 from gateway.pages.sections import Section
 
@@ -21,8 +23,11 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "books", mark("Books that you allowed to save your work"), approved_books, {"withdraw": withdraw}
     ),
+    Section("passkeys", mark("Passkeys"), passkeys_of, {"passkey-remove": remove_passkey}),
+    Section("tokens", mark("Tokens for scripts"), tokens_of),
     Section("classes", mark("Classes"), classes_of),
     Section("elsewhere", mark("Other browsers"), other_browsers, {"end": end_one, "others": end_others}),
+    Section("studies", mark("Research"), studies_of),
     Section("data", mark("Your data"), data_of),
     Section("everywhere", mark("Sign out"), everywhere, {"everywhere": sign_out_everywhere}),
 )

@@ -14,11 +14,20 @@ from gateway.errors import InvalidGrantError
 from gateway.grants import Grants
 from gateway.limits import TRANSACTION_USES, TRANSACTIONS
 from gateway.origins import Rate
-from gateway.records import Authorization, CardSheet, Continuation, Entering, Form, Login
+from gateway.records import (
+    Authorization,
+    CardSheet,
+    Ceremony,
+    Continuation,
+    Enrolment,
+    Entering,
+    Form,
+    Login,
+)
 from gateway.request_context import ASKED
 from gateway.sealing import hashed
 
-Record = TypeVar("Record", Authorization, Continuation, Login, Form, Entering, CardSheet)
+Record = TypeVar("Record", Authorization, Continuation, Login, Form, Entering, CardSheet, Ceremony, Enrolment)
 
 
 @dataclass(frozen=True, slots=True)

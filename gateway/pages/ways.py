@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from gateway.access import CLASS_CARD
+from gateway.access import CLASS_CARD, PASSKEY
 from gateway.errors import NotFoundError
 from gateway.pages.language import mark
 from gateway.providers import Provider
@@ -59,3 +59,7 @@ def provider_way(name: str, label: str, provider: Provider) -> Way:
 
 def card_way() -> Way:
     return Way(CLASS_CARD, mark("a class card"), "/auth/classes/card", Kind.CARD)
+
+
+def passkey_way() -> Way:
+    return Way(PASSKEY, mark("a passkey"), "/auth/passkey", Kind.PASSKEY)

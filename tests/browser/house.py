@@ -23,6 +23,7 @@ from tests.browser.names import (
     BY_ISOLATED_PROVIDER,
     DENIED,
     GATEWAY,
+    KEYED,
     LAB,
     OPEN,
     OPEN_ASKED,
@@ -61,6 +62,10 @@ groups:
     policy: book
     sign_in: [campus, class_card]
     origins: ["{school}"]
+  with-passkeys:
+    policy: book
+    sign_in: [campus, passkey]
+    origins: ["{keyed}"]
   at-home:
     policy: book
     trust: consent
@@ -271,7 +276,7 @@ def _write_configuration(
         "\ntls: none\n": f"\ntls: {files}\noutbound: {{ca: {_file(certificates.authority)}}}\n",
         "{env: BROWSER_REDIS}}": "{env: BROWSER_REDIS}, deadline: 5s}",  # a busy machine is no fault
         "\nsign_in: {guests: true}\n": (
-            "\nsign_in: {guests: true, class_cards: true}\nclasses: {create: anyone}\n"
+            "\nsign_in: {guests: true, class_cards: true, passkeys: true}\nclasses: {create: anyone}\n"
         ),
         "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
         "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live, lab=lab)}",
@@ -289,6 +294,7 @@ def _write_configuration(
         "shelf": SHELF,
         "open": OPEN,
         "open_asked": OPEN_ASKED,
+        "keyed": KEYED,
         "school": SCHOOL,
     }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})

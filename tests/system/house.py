@@ -177,6 +177,7 @@ async def open_house(
     data_path: str | None = None,
     clock: Callable[[], float] = time.time,
     port: int | None = None,
+    host: str = "127.0.0.1",
     assertion_keys: Rotation | None = None,
     dialects: Mapping[str, Dialect] = MappingProxyType({}),
     client_keys: Mapping[str, ClientKeys] = MappingProxyType({}),
@@ -190,7 +191,7 @@ async def open_house(
     storage_url, grades_url: where a service will be, instead of the one that records for storage.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     data_path: fast | plain; as the test goes, where it is not said.
-    port: the gateway's, where somebody must know it before.
+    port: the gateway's, where somebody must know it before. host: in its URL.
     assertion_keys: a rotation that is faster than a site may have it.
     dialects, client_keys: by provider, as a preset has it whose issuer is not here.
     """
@@ -202,7 +203,7 @@ async def open_house(
             (folder / f"{name}.key").write_text(token_hex(32))
         (folder / "origins.yaml").write_text(origins)
         port = port or free_port()
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://{host}:{port}"
         text = GATEWAY.format(
             url=url,
             port=port,
