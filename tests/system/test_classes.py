@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from html import unescape
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -23,6 +23,17 @@ async def school(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> As
 
 async def post(reader: Reader, path: str, page: Got, **fields: str) -> Got:
     return await reader.navigate(path, form={"transaction": page.transaction, **fields})
+
+
+async def without_origin(reader: Reader, path: str, form: dict[str, str]) -> Got:
+    """As something sends it that is no page of ours in a browser of today."""
+    headers = {
+        "Cookie": "; ".join(f"{name}={value}" for name, value in reader.first_party.items()),
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Sec-Fetch-Site": "same-origin",
+    }
+    got, _ = await reader.raw("POST", path, headers, urlencode(form))
+    return got
 
 
 async def shelf(reader: Reader) -> Got:
@@ -215,17 +226,33 @@ async def test_only_who_may_makes_a_class(house: House) -> None:
         assert got.status == 403
 
 
-async def test_no_other_site_posts_here(school: House) -> None:
+async def test_no_other_page_posts_here(school: House) -> None:
+    """Not even that of a book which may call the gateway."""
     async with school.reader("grace") as grace:
         await grace.sign_in_here()
-        page = await shelf(grace)
-        form = {"transaction": page.transaction, "name": "7b", "address": TRUSTED}
-        got = await grace.navigate(SHELF, form=form, headers={"Origin": "https://evil.example"})
-        assert got.status == 403
-        got = await grace.navigate(SHELF, form=form)
-        assert got.status == 303
+        form = {"transaction": (await shelf(grace)).transaction, "name": "7b", "address": TRUSTED}
+        for origin in ("https://evil.example", TRUSTED):
+            got = await grace.navigate(SHELF, form=form, headers={"Origin": origin})
+            assert got.status == 403, origin
+        assert (await without_origin(grace, SHELF, form)).status == 403
+        assert (await grace.navigate(SHELF, form=form)).status == 303
+
+
+async def test_a_form_is_good_once_and_for_one_session(school: House) -> None:
+    async with school.reader("grace") as grace:
+        await grace.sign_in_here()
+        form = {"transaction": (await shelf(grace)).transaction, "name": "7b", "address": TRUSTED}
+        held = dict(grace.first_party)
+        assert (await grace.navigate(SHELF, form=form)).status == 303
+        grace.first_party = held
         again = await grace.navigate(SHELF, form=form)
         assert (again.status, "used before" in again.text) == (400, True)
+        form = {**form, "transaction": (await shelf(grace)).transaction}
+        grace.at_provider = lambda url: school.at_provider(url, "bob")
+        page = await grace.navigate("/auth/login?provider=campus&not_you=1", site="same-origin")
+        await grace.through_provider(page)
+        other = await grace.navigate(SHELF, form=form)
+        assert (other.status, "Somebody has signed in here" in other.text) == (403, True)
 
 
 async def test_the_poster(school: House) -> None:

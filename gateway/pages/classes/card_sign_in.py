@@ -10,24 +10,24 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.access import CLASS_CARD, offers
-from gateway.authorize_rules import parameters, parse_client_id
+from gateway.access import CLASS_CARD
+from gateway.authorize_rules import parameters
 from gateway.card_words import Misread, parse_words
 from gateway.classes_rules import Role
 from gateway.client_address import network
 from gateway.directory import Candidate
 from gateway.directory.cards import ISSUER
-from gateway.errors import ClassFullError, InvalidGrantError, NotFoundError
+from gateway.errors import ClassFullError, InvalidGrantError
 from gateway.forms import read_form, required
 from gateway.limits import CARD_TRIES, CLASS_TRIES
 from gateway.pages.arrivals import Arrival, begin_session, go_on
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.back import parse_back
 from gateway.pages.classes.wordlists import KNOWN
-from gateway.pages.flow import Parts, policy_of
+from gateway.pages.flow import Parts
 from gateway.pages.language import mark, say
 from gateway.pages.transactions import forget
-from gateway.records import Authorization, Form
+from gateway.records import Form
 from gateway.request_context import ASKED
 
 _COUNT: Final = mark("There are six words on the card. Look whether all of them are here.")
@@ -119,8 +119,6 @@ async def _proved(request: web.Request, parts: Parts, words: tuple[str, ...]) ->
 
 
 async def _arrive(request: web.Request, parts: Parts, card: Candidate, going: _Going) -> web.StreamResponse:
-    if going.authorization is not None:
-        await _require_offered(request, parts, going.authorization)
     person = await parts.directory.sign_in(ISSUER, card.subject, card.name, CLASS_CARD)
     if not await parts.directory.cards.is_only_way(person.id):
         request[ASKED].reason = "card: of a person who has another way in"
@@ -136,14 +134,6 @@ async def _arrive(request: web.Request, parts: Parts, card: Candidate, going: _G
     arrival = Arrival(person, CLASS_CARD, int(parts.clock()), going.own_device)
     live = await begin_session(request, parts, arrival)
     return await go_on(request, parts, live, going.authorization, back)
-
-
-async def _require_offered(request: web.Request, parts: Parts, authorization: str) -> None:
-    """Raises NotFoundError: the book does not take cards, so no page of ours led here."""
-    asked = await parts.transactions.peek(Authorization, authorization, request)
-    policy = policy_of(request, parts, parse_client_id(asked.origin))
-    if policy is None or not offers(policy, CLASS_CARD):
-        raise NotFoundError("no such way to sign in")
 
 
 async def _page(
