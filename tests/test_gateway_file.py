@@ -99,7 +99,6 @@ LATER = [
     ("telemetry: {audit: {to: stdout}}", "top"),
     ("telemetry: {traces: {otlp: null}}", "top"),
     ("telemetry: {log: {requests: sample}}", "top"),
-    ('directory: {url: "postgresql://db/books"}', "top"),
     ("identity: {assertion: {claims: [email]}}", "backend"),
 ]
 

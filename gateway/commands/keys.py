@@ -214,7 +214,9 @@ def _in_directory(settings: Settings, work: Callable[[KeyRing], Awaitable[T]]) -
 
 
 def _has_directory(settings: Settings) -> bool:
-    """Whether there is one: SQLite would make it, as whoever called this command."""
+    """Whether there is one: SQLite would make it, as whoever called this command. A server says so itself."""
+    if not settings.directory_url.startswith("sqlite"):
+        return True
     return Path(settings.directory_url.partition(":///")[2]).exists()
 
 

@@ -186,13 +186,16 @@ def _outbound(top: Block, faults: Faults, sources: Sources) -> Outbound:
 
 def _directory(top: Block, faults: Faults, state: Path) -> str:
     """The SQLAlchemy URL with its asynchronous driver."""
-    remedy = "Write sqlite:///PATH, or remove `directory` for the file in `state`."
-    later = ("postgresql", "postgres", "postgresql+asyncpg")
-    reader = secret_url(("sqlite", "sqlite+aiosqlite"), later, remedy)
+    remedy = "Write postgresql://USER:WORD@HOST/NAME, or sqlite:///PATH, or remove `directory`."
+    kinds = ("sqlite", "sqlite+aiosqlite", "postgresql", "postgres", "postgresql+asyncpg")
+    reader = secret_url(kinds, (), remedy)
     url = part(top, "directory", faults, ("url",)).find("url", reader)
     if url is None:
         return f"sqlite+aiosqlite:///{state / 'directory.sqlite3'}"
-    return "sqlite+aiosqlite:" + url.partition(":")[2]
+    scheme, _, rest = url.partition(":")
+    if scheme.startswith("sqlite"):
+        return "sqlite+aiosqlite:" + rest
+    return "postgresql+asyncpg:" + rest.replace("sslmode=", "ssl=")  # the name that asyncpg has for it
 
 
 # --- how long, how it looks, how much

@@ -10,25 +10,25 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Table, event
-from sqlalchemy.dialects import sqlite
+from asyncpg import InterfaceError, PostgresError
+from sqlalchemy import ColumnElement, Connection, Table, event
+from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.directory.kinds import KINDS, Insert
 from gateway.errors import DirectoryUnavailableError
 
 RETRY_AFTER = 5  # seconds
-_LOCKED = 3.0  # seconds that SQLite waits for a writer of another process; it knows no queue
 _PAUSE = 0.1  # seconds between two looks at a database that another worker migrates
 _DEADLINE = 4.0  # seconds for a whole operation: a sign-in that hangs helps nobody
-_INSERTS = {"sqlite": sqlite.insert}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """The embedded SQLite file: readers wait for nobody, the writers of this process for their turn.
+    """Readers wait for nobody, the writers of this process for their turn, and those of all for one lock.
 
     SQLite lets one write at a time, and whom it lets next is chance: of sixty who sign in together some would
     wait for longer than anybody does.
@@ -36,16 +36,31 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Nothing is opened yet."""
-        self._engine = create_async_engine(url, connect_args={"timeout": _LOCKED}, pool_timeout=_LOCKED)
-        event.listen(self._engine.sync_engine, "connect", _prepare)
+        self._kind = KINDS[make_url(url).get_backend_name()]
+        self._engine = create_async_engine(url, **self._kind.options)
+        if self._kind is KINDS["sqlite"]:
+            event.listen(self._engine.sync_engine, "connect", _prepare)
         self._turn = asyncio.Lock()
 
     async def close(self) -> None:
         await self._engine.dispose()
 
-    def insert(self, table: Table) -> sqlite.Insert:
+    def insert(self, table: Table) -> Insert:
         """An insert that knows `on_conflict_do_...`, in the dialect of the database."""
-        return _INSERTS[self._engine.dialect.name](table)
+        return self._kind.insert(table)
+
+    def greatest(self, *columns: ColumnElement[int] | int) -> ColumnElement[int]:
+        return self._kind.greatest(*columns)
+
+    async def last_number(self) -> int:
+        """The last number of a revocation that was noted, also if that is gone.
+
+        Between two writers: PostgreSQL gives a number before its row can be read.
+        """
+        async with self.reading() as connection:
+            if self._kind.settled is not None:
+                await connection.exec_driver_sql(self._kind.settled)
+            return int((await connection.exec_driver_sql(self._kind.last_number)).scalar_one())
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
@@ -60,7 +75,7 @@ class Database:
         with _errors():
             async with asyncio.timeout(deadline), self._turn, self._engine.begin() as connection:
                 # The lock first: what was read before it could be old when it is written.
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                await connection.exec_driver_sql(self._kind.alone)
                 yield connection
 
     async def migrate(self, patience: float = 60) -> None:
@@ -89,7 +104,8 @@ class Database:
 def _errors() -> Generator[None]:
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:  # OSError: no network, no file, no time
+    # asyncpg's own: before there is a connection. OSError: no network, no file, no time
+    except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
         raise DirectoryUnavailableError(f"directory: {error!r}", retry_after=RETRY_AFTER) from error
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from gateway.directory import ids
 from gateway.directory.database import Database
@@ -29,7 +28,9 @@ class Guests:
         now = int(self._clock())
         code = ids.return_code(self._people_key, guest)
         kept = ids.hashed_code(self._people_key, code)
-        row = insert(return_codes).values(code=kept, guest=guest, origin=origin, ends=now + life)
+        row = self._database.insert(return_codes).values(
+            code=kept, guest=guest, origin=origin, ends=now + life
+        )
         async with self._database.writing() as connection:
             # It writes, so no merge is decided from here on.
             await connection.execute(delete(return_codes).where(return_codes.c.ends <= now))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import starmap
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from gateway.directory.database import Database
 from gateway.directory.schema import signing_keys
@@ -41,7 +40,7 @@ class KeyRing:
         self, kid: str, sealed: bytes, *, created: int, begins: int, follows: str
     ) -> bool:
         """False: a key that follows the same one is there already."""
-        row = insert(signing_keys).values(
+        row = self._database.insert(signing_keys).values(
             kid=kid, sealed=sealed, created=created, begins=begins, follows=follows
         )
         async with self._database.writing() as connection:

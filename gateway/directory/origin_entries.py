@@ -5,10 +5,10 @@ from datetime import date
 from typing import Final
 
 from sqlalchemy import bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.directory.database import Database
+from gateway.directory.kinds import Insert
 from gateway.directory.schema import origin_entries
 from gateway.origins import OriginEntry, Trust
 
@@ -47,17 +47,17 @@ class OriginEntries:
             wanted = {one.entry: one for one in await decide(kept)}
             new = [_values(one, version + 1) for one in wanted.values() if known.get(one.entry) != one]
             gone = [{"gone": entry} for entry in known.keys() - wanted.keys()]
-            await _write(connection, new, gone)
+            await _write(connection, self._database.insert(origin_entries), new, gone)
             return version + bool(new)
 
 
 async def _write(
     connection: AsyncConnection,
+    row: Insert,
     new: list[dict[str, str | int | None]],
     gone: list[dict[str, str]],
 ) -> None:
     if new:
-        row = insert(origin_entries)
         columns = [column for column in row.excluded if not column.primary_key]
         kept = row.on_conflict_do_update(
             index_elements=[origin_entries.c.entry], set_={column.name: column for column in columns}

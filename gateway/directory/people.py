@@ -7,7 +7,6 @@ from itertools import starmap
 from typing import Self
 
 from sqlalchemy import ColumnElement, and_, delete, func, null, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from gateway.directory import ids
 from gateway.directory.cards import Cards
@@ -90,7 +89,7 @@ class Directory:
         now = int(self._clock())
         derived = ids.person_id(self._people_key, issuer, subject)
         identity = (
-            insert(identities)
+            self._database.insert(identities)
             .values(
                 issuer=issuer,
                 subject=subject,
@@ -111,7 +110,7 @@ class Directory:
             if (await connection.execute(select(deletion_waits(person)))).scalar_one():
                 raise DeletionPendingError("a backend is yet to be told", retry_after=RETRY_AFTER)
             told = name if self._keeps_names else None
-            row = insert(people).values(id=person, name=told, created=now, seen=now)
+            row = self._database.insert(people).values(id=person, name=told, created=now, seen=now)
             known = func.coalesce(row.excluded.name, people.c.name) if self._keeps_names else null()
             kept = row.on_conflict_do_update(
                 index_elements=[people.c.id],
@@ -142,7 +141,7 @@ class Directory:
 
     async def approve(self, person: str, origin: str) -> None:
         now = int(self._clock())
-        row = insert(approvals).values(person=person, origin=origin, approved=now, used=now)
+        row = self._database.insert(approvals).values(person=person, origin=origin, approved=now, used=now)
         async with self._database.writing() as connection:
             await connection.execute(
                 row.on_conflict_do_update(

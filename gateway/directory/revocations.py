@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from sqlalchemy import Insert, delete, func, literal, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Insert, delete, func, literal, select
 
 from gateway.directory.database import Database
 from gateway.directory.schema import marks, revocations
@@ -52,7 +51,9 @@ class Revocations:
             return
         shared = {"at": int(self._clock()), "ends": ends}
         async with self._database.writing() as connection:
-            await connection.execute(insert(revocations), [{**_values(act), **shared} for act in acts])
+            await connection.execute(
+                self._database.insert(revocations), [{**_values(act), **shared} for act in acts]
+            )
 
     async def raise_epoch(self, slots: Sequence[str], floor: Mapping[str, int], ends: int) -> dict[str, int]:
         """Note that everything of these slots ends; the epochs that the rows set.
@@ -75,12 +76,12 @@ class Revocations:
         row = select(
             literal(_PERSON),
             literal(slot),
-            func.max(max(floor, now - 1), earlier) + 1,
+            self._database.greatest(literal(max(floor, now - 1), BigInteger), earlier) + 1,
             literal(now),
             literal(ends),
         ).where(revocations.c.target == slot, revocations.c.kind == _PERSON)
         columns = ["kind", "target", "value", "at", "ends"]
-        return insert(revocations).from_select(columns, row).returning(revocations.c.value)
+        return self._database.insert(revocations).from_select(columns, row).returning(revocations.c.value)
 
     async def after(self, number: int) -> list[NotedAct]:
         """The next living rows, oldest first, at most AT_ONCE."""
@@ -118,11 +119,7 @@ class Revocations:
 
     async def newest(self) -> int:
         """The number of the last row that was noted, also if it is gone."""
-        async with self._database.reading() as connection:
-            given = await connection.exec_driver_sql(
-                "SELECT seq FROM sqlite_sequence WHERE name = 'revocations'"
-            )
-            return int(given.scalar_one())
+        return await self._database.last_number()
 
     async def purge(self) -> bool:
         """Forget rows whose time is over; whether there may be more of them."""
@@ -154,10 +151,10 @@ class Revocations:
         # What ends all that there are is above the mark before it: sessions began there since, in this very
         # second, or later where a clock was ahead.
         step = 1 if not_before > int(self._clock()) else 0
-        row = insert(marks).values(kind=kind, target=target, not_before=not_before)
+        row = self._database.insert(marks).values(kind=kind, target=target, not_before=not_before)
         later = row.on_conflict_do_update(
             index_elements=[marks.c.kind, marks.c.target],
-            set_={"not_before": func.max(marks.c.not_before + step, row.excluded.not_before)},
+            set_={"not_before": self._database.greatest(marks.c.not_before + step, row.excluded.not_before)},
         )
         async with self._database.writing() as connection:
             await connection.execute(later)

@@ -6,6 +6,7 @@ belongings.py finds whatever is a person's. `info`: `moves` (a merge gives the r
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -141,11 +142,12 @@ signing_keys = Table(
 revocations = Table(
     "revocations",
     metadata,
-    Column("id", Integer, primary_key=True),
+    # SQLite numbers rows of a plain INTEGER only; here it counts from microseconds
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("kind", Text, nullable=False),
     Column("target", Text, nullable=False),  # a session's key, or a person's slot
     Column("place", Text),  # a provider or an origin
-    Column("value", Integer),  # an epoch, or the second before which sessions have ended
+    Column("value", BigInteger),  # an epoch, or the second before which sessions have ended
     Column("at", Integer, nullable=False),
     Column("ends", Integer, nullable=False, index=True),
     Index("ix_revocations_target", "target", "kind"),
@@ -266,7 +268,7 @@ passkeys = Table(
     ),
     Column("handle", Text, nullable=False, info={"export": False}),  # what the device calls its person
     Column("public_key", LargeBinary, nullable=False),
-    Column("counter", Integer, nullable=False),  # of its signatures; devices that keep none say 0
+    Column("counter", BigInteger, nullable=False),  # of its signatures; devices that keep none say 0
     Column("transports", Text, nullable=False, info={"export": False}),  # as JSON
     Column("name", Text, nullable=False),
     Column("created", Integer, nullable=False),

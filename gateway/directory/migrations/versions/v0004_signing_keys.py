@@ -9,6 +9,10 @@ down_revision = "0003"
 
 def upgrade() -> None:
     op.rename_table("signing_keys", "signing_keys_before")
+    if (
+        op.get_bind().dialect.name == "postgresql"
+    ):  # there the index keeps its name, which the new table needs
+        op.execute(sa.text("ALTER INDEX signing_keys_pkey RENAME TO signing_keys_before_pkey"))
     op.create_table(
         "signing_keys",
         sa.Column("kid", sa.Text, primary_key=True),

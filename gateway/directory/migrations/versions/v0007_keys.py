@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("person", sa.Text, _person(), nullable=False),
         sa.Column("handle", sa.Text, nullable=False),
         sa.Column("public_key", sa.LargeBinary, nullable=False),
-        sa.Column("counter", sa.Integer, nullable=False),
+        sa.Column("counter", sa.BigInteger, nullable=False),
         sa.Column("transports", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("created", sa.Integer, nullable=False),

@@ -1,0 +1,98 @@
+"""Databases of both kinds for the directory: a SQLite file, and a PostgreSQL of the tests' own.
+
+with postgres(folder) as server: ...     server.make() -> the URL of a new, empty database
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+
+from tests.ports import free_port
+
+_NUMBERS = count()
+
+
+def _binary(name: str) -> str:
+    """Of the newest PostgreSQL that is installed."""
+    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
+    found = shutil.which(name) or (str(places[-1]) if places else None)
+    assert found is not None, f"there is no {name}: install PostgreSQL"
+    return found
+
+
+def _account() -> tuple[int, int] | None:
+    """User and group of the server, which refuses to run as root; None: ours."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("postgres")
+    return entry.pw_uid, entry.pw_gid
+
+
+@dataclass
+class Postgres:
+    """A running server on loopback. process: of the server itself."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def admin(self) -> str:
+        return f"postgresql://bookgate@127.0.0.1:{self.port}/postgres"
+
+    async def make(self) -> str:
+        """A new database; its URL as SQLAlchemy takes it."""
+        name = f"d{next(_NUMBERS)}"
+        connection = await asyncpg.connect(self.admin)
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+        return f"postgresql+asyncpg://bookgate@127.0.0.1:{self.port}/{name}"
+
+
+@contextmanager
+def postgres(folder: Path) -> Generator[Postgres]:
+    """A server whose data lies in `folder`, until the block ends."""
+    data, account = folder / "data", _account()
+    user, group = account or (None, None)
+    folder.mkdir(exist_ok=True)
+    if account is not None:
+        for place in (folder, *list(folder.parents)[:2]):
+            place.chmod(0o755)
+        os.chown(folder, *account)
+    made = [_binary("initdb"), "-D", str(data), "-U", "bookgate", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    subprocess.run(made, check=True, capture_output=True, timeout=120, cwd=folder, user=user, group=group)
+    port, log = free_port(), (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [
+            *(_binary("postgres"), "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1"),
+            *("-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=50"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=log,
+        cwd=folder,
+        user=user,
+        group=group,
+    )
+    server = Postgres(folder, port, process)
+    try:
+        ready = [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
+        for _ in range(120):
+            if subprocess.run(ready, check=False, timeout=10).returncode == 0:
+                break
+            assert process.poll() is None, (folder / "log").read_text()
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)  # its fast shutdown: connections are cut
+        process.wait(60)
+        log.close()
