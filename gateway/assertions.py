@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ from gateway.identity import (
 from gateway.known import Header, Known, Line
 from gateway.routes import Backend, Subject
 from gateway.signing_keys import SigningKey, in_order, published, signing
+from gateway.studies_rules import Study, research_cap
 
 KEPT: Final = 20_000  # assertions in memory; beyond it the oldest go
 KEPT_FOR: Final = LIFE / 2 - 5  # seconds; for the other five a session in memory has it at hand
@@ -36,7 +38,10 @@ SubjectFor = Callable[[str, Subject, str, str], str]
 
 
 class Assertions:
-    """Signs with the youngest key of the ring that has begun."""
+    """Signs with the youngest key of the ring that has begun.
+
+    research_cap: the consent level that is open to everybody; studies open more to who takes part.
+    """
 
     def __init__(
         self,
@@ -46,7 +51,9 @@ class Assertions:
         token: Callable[[int], bytes],
         research_cap: int,
         subject: SubjectFor,
+        studies: Sequence[Study] = (),
     ) -> None:
+        self._studies = studies
         self.ring = in_order(keys)
         self._issuer = issuer
         self._clock = clock
@@ -128,12 +135,14 @@ class Assertions:
         self._made[key] = made
 
     def _sign(self, identity: Identity, backend: Backend, now: int) -> str:
+        today = datetime.fromtimestamp(now, UTC).date()
+        answers, book = identity.caller.studies, identity.book
         said = claims(
             identity,
             backend.assertion,
             issuer=self._issuer,
             audience=_audience(backend),
-            cap=self._cap,
+            cap=research_cap(self._studies, answers, book, today, self._cap),
             now=now,
             jti=_base64url(self._token(16)),
         )

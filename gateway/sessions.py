@@ -118,6 +118,7 @@ class Sessions(BookSessions):
         *,
         roles: tuple[str, ...] | None = None,
         classes: Mapping[str, tuple[str, str]] | None = None,
+        studies: Mapping[str, str] | None = None,
     ) -> None:
         """What somebody is from now on, in every browser where they are signed in; None: stays as it is.
 
@@ -126,6 +127,8 @@ class Sessions(BookSessions):
         said: dict[str, object] = {} if roles is None else {"roles": roles}
         if classes is not None:
             said["classes"] = dict(classes)
+        if studies is not None:
+            said["studies"] = dict(studies)
         for summary in await self.of_person(person):
             if isinstance(summary, SignInSummary):
                 await self._rewrite(summary.key, said)

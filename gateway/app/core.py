@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -29,7 +29,7 @@ from gateway.routes import Subject
 from gateway.sealing import Sealer
 from gateway.session_life import LOOKED_AT
 from gateway.sessions import Sessions
-from gateway.signing_keys import open_ring
+from gateway.signing_keys import SigningKey, open_ring
 from gateway.store import Looks, Store
 from gateway.telemetry import Log
 
@@ -85,9 +85,8 @@ async def open_core(
     stack.push_async_callback(quick.close)
     await stack.enter_async_context(beside(looks.run()))
     grants = Grants(store, sealer, clock, token, settings.sessions.access, looks.put_new)
-    subject = partial(subject_for, settings.keys)
     ring = await open_ring(directory.key_ring, sealer, int(clock()))
-    assertions = Assertions(ring, settings.public_url, clock, token, settings.privacy.default_level, subject)
+    assertions = _assertions(settings, ring, clock, token)
     following = AssertionKeys(directory.key_ring, sealer, assertions, settings.keys.assertion, clock, log)
     await stack.enter_async_context(beside(following.watch()))
     metrics = Metrics(os.getpid())
@@ -110,6 +109,16 @@ async def open_core(
         clock=clock,
         token=token,
     )
+
+
+def _assertions(
+    settings: Settings,
+    ring: Sequence[SigningKey],
+    clock: Callable[[], float],
+    token: Callable[[int], bytes],
+) -> Assertions:
+    level, subject = settings.privacy.default_level, partial(subject_for, settings.keys)
+    return Assertions(ring, settings.public_url, clock, token, level, subject, settings.studies)
 
 
 def subject_for(keys: Keys, person: str, kind: Subject, origin: str, book: str) -> str:

@@ -11,6 +11,7 @@ personal_tokens.py `PersonalTokens`: by which scripts ask in a person's name
 guests.py      `Guests`: their return codes
 places.py      `Places`: where people have been
 belongings.py  which rows are whose, in any table
+participation.py `Participation`: what people answered to studies
 orders.py      `Orders`: what was decided about people, and who is yet to be told
 revocations.py `Revocations`: what ended sessions, and marks
 key_ring.py    `KeyRing`: the sealed keys that sign assertions

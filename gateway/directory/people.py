@@ -17,6 +17,7 @@ from gateway.directory.key_ring import KeyRing
 from gateway.directory.orders import Orders, deletion_waits
 from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.passkeys import Passkeys
+from gateway.directory.participation import Participation
 from gateway.directory.personal_tokens import PersonalTokens
 from gateway.directory.places import Places
 from gateway.directory.revocations import Revocations
@@ -62,6 +63,7 @@ class Directory:
         self.places = Places(database, clock)
         self.classes = Classes(database, clock, secrets.token_bytes)
         self.cards = Cards(database, people_key, clock, secrets.token_bytes)
+        self.participation = Participation(database, clock)
         self.passkeys = Passkeys(database, clock)
         self.personal_tokens = PersonalTokens(database, clock, secrets.token_bytes)
         self.key_ring = KeyRing(database)

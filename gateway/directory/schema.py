@@ -127,6 +127,17 @@ moved = Table(
     PrimaryKeyConstraint("decision", "relation", "key"),
 )
 
+# What people answered to studies. `answer`: the version of the text that they agreed to, or `no`.
+participation = Table(
+    "participation",
+    metadata,
+    Column("person", Text, nullable=False, info={"moves": True}),
+    Column("study", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("answered", Integer, nullable=False),
+    PrimaryKeyConstraint("person", "study"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

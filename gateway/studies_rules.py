@@ -1,0 +1,66 @@
+"""Research with people's consent: which studies ask whom, and how much is open of somebody in a book."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+NO = "no"  # the answer; yes is the version of the text that was read
+
+# The answers of a person, by study: hashable, as sessions' callers are.
+Answers = tuple[tuple[str, str], ...]
+
+
+class Basis(StrEnum):
+    """By what right: the person said yes, or a board waived that and they did not say no (45 CFR 46.116)."""
+
+    CONSENT = "consent"
+    WAIVER = "waiver"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One study. level: of consent, 3 or 4. books: it is about. Days: the first and the last."""
+
+    id: str
+    title: str
+    irb: str
+    basis: Basis
+    level: int
+    books: frozenset[str]
+    text: str
+    begins: date
+    ends: date
+
+    @property
+    def version(self) -> str:
+        """Of the text: who agreed to another one is asked again."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+
+    def runs(self, today: date) -> bool:
+        return self.begins <= today <= self.ends
+
+
+def research_cap(studies: Iterable[Study], answers: Answers, book: str, today: date, default: int) -> int:
+    """The highest consent level that is open to somebody in a book."""
+    said = dict(answers)
+    open_levels = [
+        study.level
+        for study in studies
+        if book in study.books and study.runs(today) and takes_part(study, said.get(study.id))
+    ]
+    return max([default, *open_levels])
+
+
+def takes_part(study: Study, answer: str | None) -> bool:
+    """answer: None where none was given."""
+    if study.basis is Basis.WAIVER:
+        return answer != NO
+    return answer == study.version
+
+
+def asked_of(studies: Iterable[Study], books: Iterable[str], today: date) -> list[Study]:
+    """Those that run and are about a book of these."""
+    theirs = frozenset(books)
+    return [study for study in studies if study.runs(today) and study.books & theirs]

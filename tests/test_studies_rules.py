@@ -1,0 +1,52 @@
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from gateway.studies_rules import NO, Answers, Basis, Study, asked_of, research_cap
+
+STUDY = Study(
+    id="errors",
+    title="Error messages",
+    irb="STUDY1",
+    basis=Basis.CONSENT,
+    level=3,
+    books=frozenset({"cs1"}),
+    text="We look at errors.",
+    begins=date(2027, 1, 10),
+    ends=date(2027, 6, 30),
+)
+WAIVED = replace(STUDY, id="counts", basis=Basis.WAIVER, level=4)
+DAY = date(2027, 2, 1)
+YES = (("errors", STUDY.version),)
+
+
+@pytest.mark.parametrize(
+    ("study", "answers", "book", "day", "cap"),
+    [
+        pytest.param(STUDY, YES, "cs1", DAY, 3, id="yes"),
+        pytest.param(STUDY, (), "cs1", DAY, 1, id="not asked"),
+        pytest.param(STUDY, (("errors", NO),), "cs1", DAY, 1, id="no"),
+        pytest.param(STUDY, (("errors", "another"),), "cs1", DAY, 1, id="yes to another text"),
+        pytest.param(STUDY, YES, "cs2", DAY, 1, id="another book"),
+        pytest.param(STUDY, YES, "cs1", STUDY.begins, 3, id="first day"),
+        pytest.param(STUDY, YES, "cs1", STUDY.ends, 3, id="last day"),
+        pytest.param(STUDY, YES, "cs1", date(2027, 1, 9), 1, id="before"),
+        pytest.param(STUDY, YES, "cs1", date(2027, 7, 1), 1, id="after"),
+        pytest.param(WAIVED, (), "cs1", DAY, 4, id="waived, not asked"),
+        pytest.param(WAIVED, (("counts", NO),), "cs1", DAY, 1, id="waived, no"),
+    ],
+)
+def test_how_much_is_open(study: Study, answers: Answers, book: str, day: date, cap: int) -> None:
+    assert research_cap([study], answers, book, day, 1) == cap
+
+
+def test_a_study_takes_nothing_away() -> None:
+    assert research_cap([], (), "cs1", DAY, 2) == 2
+    assert research_cap([STUDY, WAIVED], YES, "cs1", DAY, 2) == 4
+
+
+def test_who_is_asked() -> None:
+    assert asked_of([STUDY, WAIVED], ["cs2", "cs1"], DAY) == [STUDY, WAIVED]
+    assert asked_of([STUDY], ["cs2"], DAY) == []
+    assert asked_of([STUDY], ["cs1"], date(2028, 1, 1)) == []
