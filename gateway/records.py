@@ -186,6 +186,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     browser: str = ""
     back: str | None = None  # without an authorization: a page of ours to go on to
     again: str | None = None  # the person who is to prove once more that it is them
+    link: str | None = None  # the person who wants this as another way in
     max_age: int | None = None  # as in the authorization
     acr_values: tuple[str, ...] = ()
 
@@ -221,6 +222,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens: KeptTokens | None = None
     back: str | None = None  # as in the login
     again: str | None = None  # as in the login
+    link: str | None = None  # as in the login
     acr: str | None = None  # how they proved who they are
     roles: tuple[str, ...] = ()  # as in the sign-in session
 

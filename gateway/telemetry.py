@@ -58,6 +58,10 @@ class Audited(StrEnum):
     CONSENT_WITHDRAWN = "consent.withdrawn"
     GUEST_BEGUN = "guest.begun"
     GUEST_MERGED = "guest.merged"
+    WAY_ADDED = "way.added"
+    WAY_REMOVED = "way.removed"
+    MERGED = "person.merged"
+    UNMERGED = "person.unmerged"
     DELETED = "person.deleted"
     EXPORTED = "person.exported"
     STUDY_ANSWERED = "study.answered"
@@ -80,6 +84,8 @@ class Audited(StrEnum):
     TOKEN_REVOKED = "token.revoked"
     KEYS_ROOT = "keys.root"
     KEYS_ASSERTION = "keys.assertion"
+    DIRECTORY_BACKUP = "directory.backup"
+    DIRECTORY_RESTORE = "directory.restore"
     ORIGINS = "origins"
 
 

@@ -32,6 +32,7 @@ from gateway.pages.keys.passkey_sign_in import passkey_form_handler, passkey_han
 from gateway.pages.keys.tokens import making_form_handler as token_making_form_handler
 from gateway.pages.keys.tokens import making_handler as token_making_handler
 from gateway.pages.keys.tokens import tokens_form_handler, tokens_handler
+from gateway.pages.linking import link_form_handler, link_handler
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.own_data import data_form_handler, data_handler, receipt_handler
 from gateway.pages.render import Renderer
@@ -147,6 +148,8 @@ def add_pages(parts: PageParts, core: Core) -> web.Application:
             ("GET", "/continue", continue_handler(parts)),
             ("GET", "/account", account_handler(parts, leaving=False)),
             ("POST", "/account", account_form_handler(parts)),
+            ("GET", "/account/link", link_handler(parts)),
+            ("POST", "/account/link", link_form_handler(parts)),
             ("GET", "/assets/{name}", assets_handler(core.settings.pages.logo)),
             ("GET", "/logout", account_handler(parts, leaving=True)),
             ("GET", "/doctor", doctor_handler(parts, core.settings.routes, core.clock)),

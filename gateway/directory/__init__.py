@@ -8,10 +8,11 @@ cards.py       `Cards`: the cards by which people without e-mail come into a cla
 classes.py     `Classes`: classes and who is in them
 passkeys.py    `Passkeys`: keys that people's devices hold
 personal_tokens.py `PersonalTokens`: by which scripts ask in a person's name
+identities.py  `Identities`: by which identities at providers a person comes in
 guests.py      `Guests`: their return codes
 places.py      `Places`: where people have been
-belongings.py  which rows are whose, in any table
 participation.py `Participation`: what people answered to studies
+belongings.py  which rows are whose, in any table
 orders.py      `Orders`: what was decided about people, and who is yet to be told
 revocations.py `Revocations`: what ended sessions, and marks
 key_ring.py    `KeyRing`: the sealed keys that sign assertions
@@ -22,6 +23,7 @@ people.py      `Directory`: what the rest of the house calls
 from gateway.directory.cards import Candidate, Card, Cards
 from gateway.directory.classes import Class, Classes, Member, OwnClass
 from gateway.directory.guests import Guests
+from gateway.directory.identities import Identities, Identity
 from gateway.directory.key_ring import KeyRing, StoredKey
 from gateway.directory.orders import Order, Orders, Receipt
 from gateway.directory.origin_entries import OriginEntries
@@ -40,6 +42,8 @@ __all__ = [
     "Classes",
     "Directory",
     "Guests",
+    "Identities",
+    "Identity",
     "KeyRing",
     "ListedPasskey",
     "ListedToken",

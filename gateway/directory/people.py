@@ -13,11 +13,12 @@ from gateway.directory.cards import Cards
 from gateway.directory.classes import Classes
 from gateway.directory.database import RETRY_AFTER, Database
 from gateway.directory.guests import Guests
+from gateway.directory.identities import Identities
 from gateway.directory.key_ring import KeyRing
 from gateway.directory.orders import Orders, deletion_waits
 from gateway.directory.origin_entries import OriginEntries
-from gateway.directory.passkeys import Passkeys
 from gateway.directory.participation import Participation
+from gateway.directory.passkeys import Passkeys
 from gateway.directory.personal_tokens import PersonalTokens
 from gateway.directory.places import Places
 from gateway.directory.revocations import Revocations
@@ -58,12 +59,13 @@ class Directory:
         self._keeps_names = keeps_names
         self._people_key = people_key
         self._clock = clock
+        self.identities = Identities(database, clock, self._nobody)
         self.guests = Guests(database, people_key, clock)
         self.orders = Orders(database, clock)
         self.places = Places(database, clock)
+        self.participation = Participation(database, clock)
         self.classes = Classes(database, clock, secrets.token_bytes)
         self.cards = Cards(database, people_key, clock, secrets.token_bytes)
-        self.participation = Participation(database, clock)
         self.passkeys = Passkeys(database, clock)
         self.personal_tokens = PersonalTokens(database, clock, secrets.token_bytes)
         self.key_ring = KeyRing(database)
@@ -85,6 +87,10 @@ class Directory:
 
     async def close(self) -> None:
         await self._database.close()
+
+    def _nobody(self) -> str:
+        """The id of a person that nobody is yet."""
+        return ids.person_id(self._people_key, "urn:bookgate:unlinked", secrets.token_hex(16))
 
     async def sign_in(self, issuer: str, subject: str, name: str | None, provider: str) -> Person:
         """The person behind an identity, made if new; a name that is no longer told is kept."""

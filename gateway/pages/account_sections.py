@@ -15,6 +15,7 @@ from gateway.pages.account_sessions import (
     this_browser,
 )
 from gateway.pages.account_studies import studies_of
+from gateway.pages.account_ways import add_way, remove_way, undo_merge, ways_of
 from gateway.pages.language import mark
 from gateway.pages.sections import Section
 
@@ -22,6 +23,12 @@ SECTIONS: tuple[Section, ...] = (
     Section("browser", mark("This browser"), this_browser, {"device": save_device, "sign-out": sign_out}),
     Section(
         "books", mark("Books that you allowed to save your work"), approved_books, {"withdraw": withdraw}
+    ),
+    Section(
+        "ways",
+        mark("Ways in"),
+        ways_of,
+        {"way-add": add_way, "way-remove": remove_way, "unmerge": undo_merge},
     ),
     Section("passkeys", mark("Passkeys"), passkeys_of, {"passkey-remove": remove_passkey}),
     Section("tokens", mark("Tokens for scripts"), tokens_of),

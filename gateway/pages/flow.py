@@ -294,20 +294,18 @@ async def start_login(
     own_device: bool,
     back: str | None = None,
     again: str | None = None,
+    link: str | None = None,
     proof: Proof = ANY_PROOF,
 ) -> web.Response:
     """Off to the provider, with a transaction that only this browser can finish.
 
     back: without a book, the page of ours to go on to. again: the person who is to prove once more that it is
-    them, and nobody else. proof: when and how they are to have proved it.
+    them, and nobody else. link: the person who wants this as another way in. proof: when and how they are to
+    have proved it.
 
     TooManyRequestsError: too many from this address, or for one request of a book.
     """
-    client = request[ASKED].client
-    if client is not None:
-        await parts.grants.limit("sign-ins", network(client), parts.limits.per_address)
-    if transaction is not None:
-        await parts.grants.limit("logins", transaction, LOGINS)
+    await _limit_logins(request, parts, transaction)
     record = Login(
         provider=way.id,
         nonce=parts.secret(),
@@ -316,6 +314,7 @@ async def start_login(
         own_device=own_device,
         back=back,
         again=again,
+        link=link,
         max_age=proof.max_age if again is None else 0,
         acr_values=proof.acr_values,
     )
@@ -335,6 +334,14 @@ async def start_login(
     response = web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
     response.headers.add("Set-Cookie", begun.line)
     return response
+
+
+async def _limit_logins(request: web.Request, parts: Parts, transaction: str | None) -> None:
+    client = request[ASKED].client
+    if client is not None:
+        await parts.grants.limit("sign-ins", network(client), parts.limits.per_address)
+    if transaction is not None:
+        await parts.grants.limit("logins", transaction, LOGINS)
 
 
 async def _ask(

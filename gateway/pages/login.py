@@ -30,6 +30,7 @@ from gateway.pages.flow import (
 )
 from gateway.pages.keys.passkey_making import offer
 from gateway.pages.language import say
+from gateway.pages.linking import PAGE as LINK_PAGE
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
 from gateway.pages.ways import Kind, Way
@@ -178,6 +179,7 @@ def _continuation(parts: Parts, way: Way, login: Login, identity: ProviderIdenti
         tokens=parts.provider_tokens.kept(way.id, identity, login.nonce),
         back=login.back,
         again=login.again,
+        link=login.link,
         roles=roles_of(parts.roles, way.id, identity.said),
         acr=identity.acr,
     )
@@ -192,6 +194,8 @@ async def _offer_again(
 ) -> web.Response:
     """The sign-in page once more, saying what went wrong and offering the others."""
     trouble = unavailable(way) if isinstance(error, ProviderUnavailableError) else declined(way)
+    if login.link is not None:
+        return _not_done(parts, say("No way in was added"), trouble, error.status)
     if login.authorization is None:
         ways = ways_in(parts, None)
         return sign_in_page(
@@ -210,9 +214,12 @@ def somebody_else(request: web.Request, parts: Parts, name: str | None) -> web.R
     line = say(
         "You are signed in here as somebody else than %(name)s, so nothing was done.", name=name or "?"
     )
-    values = {"title": say("That was somebody else"), "lines": [line], "origin": None, "book": None}
-    told = {**values, "request_id": None}
-    return parts.renderer.page("not_done.html", told, status=403, in_flow=False)
+    return _not_done(parts, say("That was somebody else"), line, 403)
+
+
+def _not_done(parts: Parts, title: str, line: str, status: int) -> web.Response:
+    values = {"title": title, "lines": [line], "origin": None, "book": None, "request_id": None}
+    return parts.renderer.page("not_done.html", values, status=status, in_flow=False)
 
 
 def continue_handler(parts: Parts) -> Handler:
@@ -221,6 +228,9 @@ def continue_handler(parts: Parts) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         transaction = parameters(request.query.items()).get("transaction", "")
         known = await parts.transactions.peek(Continuation, transaction, request)
+        if known.link is not None:  # nobody signs in by it yet
+            location = f"{LINK_PAGE}?transaction={transaction}"
+            return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
         # The directory first: when it is down, the transaction is still good for another try.
         person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
         await parts.grants.limit("person", person.id, parts.limits.per_person)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.pages.flow import Parts, start_login
 from gateway.pages.language import say
+from gateway.pages.onward import onward
 from gateway.pages.ways import Kind
 from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
@@ -30,7 +31,7 @@ async def recent(
     if way.kind is not Kind.PROVIDER:
         headers = {"Location": way.address(None, place), "Cache-Control": "no-store"}
         return web.Response(status=303, headers=headers)
-    return await start_login(
+    begun = await start_login(
         request,
         parts,
         way,
@@ -40,6 +41,7 @@ async def recent(
         back=place,
         again=live.record.person,
     )
+    return onward(request, parts, begun, say(way.label))
 
 
 def _from_there(request: web.Request, parts: Parts, label: str) -> web.Response:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -66,7 +66,7 @@ async def test_a_provider_that_does_not_ask_again_is_not_believed(house: House) 
         got = await data(ada)
         house.liar.claims = {"auth_time": int(time.time()) - 2 * RECENT}
         params = ada.at_provider(got.one("Location") or "")
-        refused = await ada.navigate(f"/auth/callback/campus?code={params['code']}&state={params['state']}")
+        refused = await ada.navigate(f"/auth/callback/campus?{urlencode(params)}")
         assert refused.status == 502
         assert "did not confirm who you are" in refused.text
         assert (await data(ada)).status == 303
