@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import keys, origins, providers, sessions
+from gateway.commands import directory, keys, origins, providers, sessions
 from gateway.commands.check import check
 from gateway.commands.dev import dev
 from gateway.commands.init import init
@@ -21,6 +21,7 @@ app.add_typer(origins.app, name="origins")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(providers.app, name="providers")
+app.add_typer(directory.app, name="directory")
 app.command()(run)
 app.command()(dev)
 
