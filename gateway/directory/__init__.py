@@ -3,6 +3,8 @@
 ids.py         the ids of people: pure functions of a key
 schema.py      the tables
 migrations/    how the tables came to be (Alembic), shipped inside the package
+kinds.py       what SQLite and PostgreSQL do differently
+backup.py      `Backup`: all of it as lines of JSON, and back
 database.py    the engine, migrating, and how SQL's errors become ours
 cards.py       `Cards`: the cards by which people without e-mail come into a class
 classes.py     `Classes`: classes and who is in them
