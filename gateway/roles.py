@@ -45,6 +45,11 @@ def roles_in(roles: Iterable[str], book: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def roles_anywhere(roles: Iterable[str]) -> tuple[str, ...]:
+    """The names of all, whichever book they count in."""
+    return tuple(dict.fromkeys(kept.partition("@")[0] for kept in roles))
+
+
 def classes_in(classes: Classes, book: str | None) -> list[dict[str, str]]:
     """Those of a book, as backends are told."""
     return [{"id": name, "role": role} for name, role, where in classes if where == book]

@@ -1,6 +1,6 @@
 """What somebody is: by which rules, in which books."""
 
-from gateway.roles import RoleRule, classes_in, roles_in, roles_of
+from gateway.roles import RoleRule, classes_in, roles_anywhere, roles_in, roles_of
 
 RULES = (
     RoleRule("teacher", "campus", "affiliation", "faculty"),
@@ -24,6 +24,10 @@ def test_roles_count_in_their_book() -> None:
     assert roles_in(kept, "logic") == ("teacher",)
     assert roles_in(kept, None) == ("teacher",)
     assert roles_in(("researcher@logic",), None) == ()
+
+
+def test_roles_of_any_book() -> None:
+    assert roles_anywhere(("teacher@logic", "researcher@ada-cs1", "teacher")) == ("teacher", "researcher")
 
 
 def test_classes_are_those_of_the_book() -> None:

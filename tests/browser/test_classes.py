@@ -6,7 +6,7 @@ from selenium.webdriver.common.by import By
 from tests.browser.conftest import NewReader
 from tests.browser.house import House
 from tests.browser.names import SCHOOL
-from tests.browser.reader import PROVIDER_CONTINUE, PROVIDER_NAME, Reader
+from tests.browser.reader import GO_ON, PROVIDER_CONTINUE, PROVIDER_NAME, Reader
 from tests.browser.setting import Setting
 
 ENGINES = [Setting.CHROMIUM, Setting.FIREFOX, Setting.WEBKIT]
@@ -120,7 +120,10 @@ def test_by_a_card_from_the_book(house: House, new_reader: NewReader, ben: str) 
     (window,) = set(child.driver.window_handles) - {book}
     child.to_tab(window)
     press(child, "a[data-way=card]")
-    type_in(child, "#words", words.upper())
+    type_in(child, "#words", " ".join(words.upper().split()))
     press(child, "#form button")
+    child.wait(lambda: child.driver.find_elements(By.CSS_SELECTOR, GO_ON), "signed in as, not you?")
+    child.wait(lambda: child.driver.find_element(By.CSS_SELECTOR, GO_ON).is_enabled(), "the button")
+    press(child, GO_ON)
     child.driver.switch_to.window(book)
     child.wait(lambda: child.name() == name, "signed in")

@@ -13,6 +13,7 @@ from gateway.pages.classes.forms import Act, Page, Said, answered, form_page, re
 from gateway.pages.flow import Parts, policy_of
 from gateway.pages.language import mark, say
 from gateway.request_context import ASKED
+from gateway.roles import roles_anywhere, roles_in
 from gateway.sessions import LiveSignIn
 from gateway.telemetry import AUDIT, Audited
 
@@ -31,13 +32,13 @@ def shelf_form_handler(parts: Parts) -> Handler:
     return answered(parts, _page(parts), _make(parts))
 
 
-def _may_create(parts: Parts, live: LiveSignIn) -> bool:
-    return may_create(parts.classes.create, live.record.roles)
+def _may_create(parts: Parts, live: LiveSignIn, book: str) -> bool:
+    return may_create(parts.classes.create, roles_in(live.record.roles, book))
 
 
 def _page(parts: Parts) -> Page:
     async def page(request: web.Request, live: LiveSignIn, said: Said) -> web.Response:
-        may = _may_create(parts, live)
+        may = may_create(parts.classes.create, roles_anywhere(live.record.roles))
         values = {
             "classes": await parts.directory.classes.list_of(live.record.person),
             "may_create": may,
@@ -51,14 +52,14 @@ def _page(parts: Parts) -> Page:
 
 def _make(parts: Parts) -> Act:
     async def act(request: web.Request, live: LiveSignIn, form: Mapping[str, str]) -> Said | web.Response:
-        if not _may_create(parts, live):
-            raise ForbiddenError("may not make classes")
         name = parse_name(form.get("name", ""))
         if name is None:
             return Said(trouble=say(_NO_NAME), status=400)
         place = _place(request, parts, form.get("address", ""))
         if isinstance(place, str):
             return Said(trouble=say(place), status=400)
+        if not _may_create(parts, live, place.book):
+            raise ForbiddenError(f"may not make classes of {place.book}")
         made = await parts.directory.classes.make(name, place, live.record.person)
         request[AUDIT].note(Audited.CLASS_MADE, who=live.record.person, of=made.id, book=made.book)
         await restate(parts, [live.record.person])
