@@ -43,3 +43,21 @@ def test_no_service_takes_scripts_unasked(site: Path) -> None:
 )
 def test_what_is_refused(more: str, code: str, site: Path) -> None:
     assert code in [found for _, found in faults(backend(more), site)]
+
+
+def passkeys(url: str) -> str:
+    text = MINIMAL.replace("https://gw.example.edu", url)
+    return with_state(f"{text}sign_in: {{passkeys: true}}\n")
+
+
+@pytest.mark.parametrize("url", [HOST, "http://localhost:8080"])
+def test_a_host_that_has_passkeys(url: str, site: Path) -> None:
+    assert parse(passkeys(url), site).passkeys
+    assert not parse(with_state(MINIMAL), site).passkeys
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://10.0.0.5", "https://[fd00::1]"])
+def test_an_address_has_none(url: str, site: Path) -> None:
+    text = passkeys(url)
+    line = text.splitlines().index("sign_in: {passkeys: true}") + 1
+    assert (line, "passkeys-without-name") in faults(text, site)

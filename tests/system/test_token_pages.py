@@ -136,6 +136,16 @@ async def test_nobody_makes_one_or_revokes_anothers(desk: House) -> None:
         assert await status_of(desk, token) == 200
 
 
+async def test_a_page_is_of_the_session_that_it_was_made_for(desk: House) -> None:
+    async with desk.reader("una") as una:
+        await una.sign_in_here()
+        page = await una.navigate(NEW, site="same-origin")
+        del una.first_party["__Host-Http-bookgate"]
+        await una.sign_in_here()
+        got = await make(una, page)
+        assert (got.status, "Somebody has signed in here since" in got.text) == (400, True)
+
+
 async def test_a_form_counts_once(desk: House) -> None:
     async with desk.reader("fay") as fay:
         await fay.sign_in_here()
