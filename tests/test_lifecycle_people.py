@@ -1,6 +1,6 @@
 """Two people become one and are taken apart again; everything of a person goes."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,22 @@ from gateway.directory.schema import metadata
 from gateway.errors import DeletionPendingError, MergeRefusedError
 from gateway.lifecycle.lifecycle import FIRST_PAUSE
 from gateway.routes import Purpose
+from tests.databases import Postgres, postgres
 from tests.lifecycle_parts import BOOK, Place, open_place, service
 
 ISSUER = "https://idp.example.edu"
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncGenerator[Place]:
-    async with open_place(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as place:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path, server: Postgres) -> AsyncGenerator[Place]:
+    sqlite = f"sqlite+aiosqlite:///{tmp_path / 'd.db'}"
+    async with open_place(sqlite if request.param == "sqlite" else await server.make()) as place:
         yield place
 
 
