@@ -1,0 +1,70 @@
+"""What services are told of classes: those of the book, from the next request on, by both data paths."""
+
+import re
+from collections.abc import AsyncGenerator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.system.house import MIRROR, TRUSTED, House, open_house
+from tests.system.reader import Flow, Reader
+from tests.system.test_classes import SHELF, link_of, make, post, shelf
+from tests.system.test_whom_routes_take import claims
+
+ROLES = """
+roles:
+  teacher: [{provider: campus, claim: affiliation, has: faculty, books: [mirror]}]
+"""
+
+
+@pytest.fixture(params=["fast", "plain"])
+async def school(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[House]:
+    opened = open_house(tmp_path, redis_url, more="classes: {create: anyone}\n", data_path=request.param)
+    async with opened as running:
+        yield running
+
+
+async def told(school: House, reader: Reader, origin: str = TRUSTED) -> object:
+    assert (await reader.fetch(origin, "GET", "/storage/v1/items/a")).status == 200
+    return claims(school.storage.last)["classes"]
+
+
+async def test_from_the_next_request_on(school: House) -> None:
+    async with school.reader("grace") as grace, school.reader("ada") as ada:
+        await ada.sign_in(Flow(TRUSTED), own_device="1")
+        await ada.sign_in(Flow(MIRROR))
+        assert await told(school, ada) == []
+        room = await make(grace)
+        link, class_id = await link_of(grace, room), room.rpartition("/")[2]
+        await post(ada, link, await ada.navigate(link))
+        assert await told(school, ada) == [{"id": class_id, "role": "student"}]
+        assert await told(school, ada, MIRROR) == [], "a class has one book"
+        await post(grace, room, await grace.navigate(room), act="archive")
+        assert await told(school, ada) == []
+        await post(grace, room, await grace.navigate(room), act="revive")
+        assert await told(school, ada) == [{"id": class_id, "role": "student"}]
+        page = await grace.navigate(room)
+        (person,) = re.findall(r'value="promote:([^"]+)"', page.text)
+        page = await post(grace, room, page, act=f"promote:{person}")
+        assert await told(school, ada) == [{"id": class_id, "role": "teacher"}]
+        await post(grace, room, page, act=f"remove:{person}")
+        assert await told(school, ada) == []
+
+
+async def test_a_new_sign_in_knows_them(school: House) -> None:
+    async with school.reader("grace") as grace:
+        room = await make(grace)
+        await grace.sign_in(Flow(TRUSTED))
+        assert await told(school, grace) == [{"id": room.rpartition("/")[2], "role": "teacher"}]
+
+
+async def test_who_teaches_one_book_makes_classes_of_that_one(tmp_path: Path, redis_url: str) -> None:
+    more = f"classes: {{create: [teacher]}}\n{ROLES}"
+    async with open_house(tmp_path, redis_url, more=more) as school, school.reader("grace") as grace:
+        school.liar.claims = {"affiliation": ["faculty"]}
+        await grace.sign_in_here()
+        page = await shelf(grace)
+        assert "Make a class" in unescape(page.text)
+        assert (await post(grace, SHELF, page, name="7b", address=TRUSTED)).status == 403
+        assert (await post(grace, SHELF, await shelf(grace), name="7b", address=MIRROR)).status == 303
