@@ -9,11 +9,13 @@ from selenium.common.exceptions import WebDriverException
 
 from tests.pictures.book_states import BOOK, PROVIDER
 from tests.pictures.class_states import CLASSES
+from tests.pictures.data_states import DATA_STATES
 from tests.pictures.element import PICTURES
 from tests.pictures.house import open_house
 from tests.pictures.other_states import ACCOUNT, DOCTOR, REFUSALS
 from tests.pictures.states import BACK, QUESTIONS, SIGN_IN, State, WrongPageError
 from tests.pictures.visitor import PICTURED, Visitor, visitor
+from tests.pictures.way_states import WAYS
 
 PAGES: Final = PICTURES / "pages"
 GROUPS: Final[Mapping[str, Sequence[State]]] = {
@@ -22,6 +24,8 @@ GROUPS: Final[Mapping[str, Sequence[State]]] = {
     "Back to the book": BACK,
     "Refusals and trouble": REFUSALS,
     "The reader's account": ACCOUNT,
+    "Their data": DATA_STATES,
+    "Ways in": WAYS,
     "Classes": CLASSES,
     "The doctor's page": DOCTOR,
     "The demo book": BOOK,
