@@ -15,6 +15,7 @@ from tests.system.test_recent import signed_in_long_ago
 
 ACCOUNT = "/auth/account"
 LINK = "/auth/account/link"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -87,6 +88,9 @@ async def test_the_question_is_good_once_and_in_its_own_browser(house: House) ->
         form = {"transaction": page.transaction, "act": "link"}
         for origin in ("https://evil.example", TRUSTED, "null"):
             assert (await ada.navigate(LINK, form=form, headers={"Origin": origin})).status == 403
+        cookies = "; ".join(f"{name}={value}" for name, value in ada.first_party.items())
+        sent = {"Cookie": cookies, "Sec-Fetch-Site": "same-origin", "Content-Type": FORM}
+        assert (await ada.raw("POST", LINK, sent, urlencode(form)))[0].status == 403, "it says no Origin"
         assert (await answer(ada, page, "link")).status == 303
         assert (await answer(ada, page, "link")).status == 400
 
