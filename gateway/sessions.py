@@ -66,10 +66,12 @@ class Sessions(BookSessions):
             classes=dict(classes),
             acr=acr,
         )
-        issued = Issued.mint(slot, self._token)
-        if provider_session is not None:
-            await self._join(provider_session, issued.key)
-        seconds = min(life.idle, life.absolute)
+        return await self._begin(Issued.mint(slot, self._token), record, min(life.idle, life.absolute))
+
+    async def _begin(self, issued: Issued, record: SignIn, seconds: int) -> LiveSignIn:
+        """seconds: until it has ended unless it is used."""
+        if record.provider_session is not None:
+            await self._join(record.provider_session, issued.key)
         if not await self._created(place_of(SIGN_IN, issued.key), "sign-in", issued.key, record, seconds):
             raise ProviderRefusedError("the provider ended its session before ours began")
         return LiveSignIn(issued.id, issued.key, record)
