@@ -1,6 +1,6 @@
 """Class cards in the directory: made, found by their words, replaced, thrown away."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from gateway.classes_rules import MEMBERS, BookPlace, Role
 from gateway.directory import Candidate, Card, Directory
 from gateway.errors import ClassFullError
 from gateway.origins import Origin
+from tests.databases import Postgres, postgres
 
 PLACE = BookPlace("cs1", "https://books.example.edu/cs1/", Origin("https", "books.example.edu", 443))
 NOW = 1_800_000_000
@@ -16,14 +17,22 @@ OTTER = ("otter", "cloud", "river", "moon", "apple", "window")
 FOX = ("fox", "cloud", "river", "moon", "apple", "window")
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "d.db"
+@pytest.fixture(scope="module", name="server")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], name="url")
+async def _url(request: pytest.FixtureRequest, server: Postgres, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'd.db'}"
+    return await server.make()
 
 
 @pytest.fixture
-async def directory(file: Path) -> AsyncGenerator[Directory]:
-    opened = await Directory.open(f"sqlite+aiosqlite:///{file}", b"k" * 32, lambda: NOW)
+async def directory(url: str) -> AsyncGenerator[Directory]:
+    opened = await Directory.open(url, b"k" * 32, lambda: NOW)
     yield opened
     await opened.close()
 
@@ -58,9 +67,10 @@ async def test_the_first_words_find_and_prove_nothing(directory: Directory, clas
     assert await directory.cards.found(FOX) == []
 
 
-async def test_no_word_is_in_the_file(directory: Directory, class_id: str, file: Path) -> None:
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_no_word_is_in_the_file(directory: Directory, class_id: str, tmp_path: Path) -> None:
     await directory.cards.make(class_id, [("Card", OTTER)])
-    whole = b"".join(path.read_bytes() for path in file.parent.iterdir())
+    whole = b"".join((tmp_path / name).read_bytes() for name in ("d.db", "d.db-wal"))
     assert not [word for word in OTTER if word.encode() in whole]
 
 

@@ -1,27 +1,39 @@
 """Classes in the directory: who is in them, what a code leads to, who is left."""
 
-import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.classes_rules import CLASSES, MEMBERS, BookPlace, Role
 from gateway.directory import Class, Directory
 from gateway.errors import ClassFullError, LastTeacherError, NotFoundError
 from gateway.origins import Origin
+from tests.databases import Postgres, postgres
 
 ISSUER = "https://idp.example.edu"
 PLACE = BookPlace("ada-cs1", "https://books.example.edu/cs1/", Origin("https", "books.example.edu", 443))
 PLATFORM = "https://lms.example.edu#1:abc"
 
 
+@pytest.fixture(scope="module", name="server")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], name="url")
+async def _url(request: pytest.FixtureRequest, server: Postgres, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'd.db'}"
+    return await server.make()
+
+
 @pytest.fixture
-async def directory(tmp_path: Path) -> AsyncGenerator[Directory]:
-    opened = await Directory.open(
-        f"sqlite+aiosqlite:///{tmp_path / 'd.db'}", b"k" * 32, lambda: 1_800_000_000
-    )
+async def directory(url: str) -> AsyncGenerator[Directory]:
+    opened = await Directory.open(url, b"k" * 32, lambda: 1_800_000_000)
     yield opened
     await opened.close()
 
@@ -126,13 +138,15 @@ async def test_nobody_fills_the_directory(directory: Directory, grace: str) -> N
         await directory.classes.make("7b", PLACE, grace)
 
 
-async def test_a_class_has_an_end(directory: Directory, seventh: Class, tmp_path: Path) -> None:
+async def test_a_class_has_an_end(directory: Directory, seventh: Class, url: str) -> None:
     late = await person(directory, "late")
-    with closing(sqlite3.connect(tmp_path / "d.db")) as connection, connection:
-        for number in range(MEMBERS - 1):
-            connection.execute("INSERT INTO people VALUES (?, NULL, 0, 0)", (str(number),))
-            row = (seventh.id, str(number), "student")
-            connection.execute("INSERT INTO class_members VALUES (?, ?, ?, NULL, 0)", row)
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        crowd = [{"person": str(number), "class_id": seventh.id} for number in range(MEMBERS - 1)]
+        await connection.execute(text("INSERT INTO people VALUES (:person, NULL, 0, 0)"), crowd)
+        row = "INSERT INTO class_members VALUES (:class_id, :person, 'student', NULL, 0)"
+        await connection.execute(text(row), crowd)
+    await engine.dispose()
     with pytest.raises(ClassFullError):
         await directory.classes.enrol(seventh.id, late, Role.STUDENT)
 
