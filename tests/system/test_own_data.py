@@ -211,7 +211,10 @@ async def test_it_is_proved_again_who_they_are(tmp_path: Path, redis_url: str) -
         await ada.sign_in(Flow(TRUSTED), own_device="1")
         shown = await page(ada)
         clock.ahead = 601
-        for got in (await ada.navigate(DATA, site="none"), await act(ada, shown, "delete", sure="1")):
-            assert got.status == 303
-            assert "prompt=login" in (got.one("Location") or "")
+        opened = await ada.navigate(DATA, site="none")
+        posted = await act(
+            ada, shown, "delete", sure="1"
+        )  # a form's answer is a page that goes there by itself
+        assert "prompt=login" in (opened.one("Location") or "")
+        assert "prompt=login" in posted.text
         assert asked(house, "delete") == []
