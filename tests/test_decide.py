@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -12,11 +13,13 @@ from gateway.errors import (
     InvalidRequestError,
     LoginRequiredError,
     MethodNotAllowedError,
+    NotAllowedError,
     NotFoundError,
     OriginRefusedError,
     PayloadTooLargeError,
     PersonChangedError,
     SignInRequiredError,
+    StepUpRequiredError,
 )
 from gateway.identity import Caller
 from gateway.origins import Policy, Trust
@@ -33,7 +36,7 @@ from gateway.proxy.decide import (
     target,
 )
 from gateway.proxy.head import Head
-from gateway.routes import AssertionRule, RouteTable
+from gateway.routes import Allowed, AssertionRule, RouteTable, StepUp
 from tests.system.data_path import ROUTES, TRUSTED, backend
 
 BOOK = "https://books.example.edu"
@@ -100,6 +103,27 @@ def test_a_personal_token_reaches_what_it_names_in_its_own_book() -> None:
     told = decide(head("/storage/x", ("x-bookgate-book", "cs1"), PERSON), NONE, SCRIPTED)
     assert isinstance(told, NeedSession)
     assert identify_script(told, TOKEN, subject, clock).caller == forward.caller
+
+
+@pytest.mark.parametrize(
+    ("route", "taken"),
+    [
+        pytest.param({"allow": Allowed(frozenset({"teacher"}), None)}, False, id="a role: it has none"),
+        pytest.param({"allow": Allowed(None, frozenset({"campus"}))}, True, id="whoever made it"),
+        pytest.param({"allow": Allowed(None, frozenset({"google"}))}, False, id="somebody else"),
+        pytest.param({"step_up": StepUp(5, ())}, False, id="a fresh sign-in"),
+    ],
+)
+def test_a_route_takes_a_token_as_it_takes_its_maker_without_roles(
+    route: dict[str, Allowed | StepUp],
+    taken: bool,  # ruff: ignore[boolean-type-hint-positional-argument]  # a column of the table
+) -> None:
+    need = decide(head(), NONE, SCRIPTED)
+    assert isinstance(need, NeedSession)
+    changed = replace(need.matched.route, **route)  # type: ignore[arg-type]  # by name
+    need = NeedSession(structs.replace(need.matched, route=changed))
+    with nullcontext() if taken else pytest.raises((NotAllowedError, StepUpRequiredError)):
+        assert identify_script(need, TOKEN, subject, lambda: 100.0).caller is not None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticator
 from tests.browser.house import House
 from tests.browser.names import KEYED
 from tests.browser.reader import Reader
+from tests.browser.test_accessibility import AXE, LOOK, RULES, TOO_WIDE
 
 SESSION = "__Host-Http-bookgate"
 MAKE = "#make"
@@ -71,6 +72,32 @@ def forget_the_session(reader: Reader, house: House) -> None:
             reader.cdp("Network.deleteCookies", name=cookie["name"], **where, **more)
     reader.driver.delete_all_cookies()
     reader.open(house.book(KEYED))
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_its_pages_are_for_everybody(house: House, device: Reader, language: str, scheme: str) -> None:
+    device.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    device.cdp("Emulation.setLocaleOverride", locale=language)
+    device.cdp("Emulation.setDeviceMetricsOverride", width=320, height=800, deviceScaleFactor=1, mobile=True)
+    device.driver.set_user_verified(False)
+    device.driver.get(f"{house.gateway}/auth/passkey?lang={language}")
+    device.wait(lambda: device.driver.find_element(By.ID, "trouble").text, "what went wrong")
+    assert broken(device) == []
+    sign_in_for_the_first_time(device, house, f"Ute {language} {scheme}")
+    device.driver.get(f"{house.gateway}/auth/passkey/new")
+    device.wait(lambda: device.driver.find_element(By.CSS_SELECTOR, MAKE).is_enabled(), MAKE)
+    click(device, MAKE)
+    device.wait(lambda: device.driver.find_element(By.ID, "trouble").text, "what went wrong")
+    assert device.driver.execute_script("return document.documentElement.lang") == language
+    assert broken(device) == []
+
+
+def broken(reader: Reader) -> list[str]:
+    """The rules of WCAG 2.2 AA that the page breaks, and whether it scrolls sideways."""
+    reader.driver.execute_script(AXE.read_text("utf-8"))
+    found = [each["id"] for each in reader.driver.execute_async_script(LOOK, RULES)]
+    return found + ["too wide"] * bool(reader.driver.execute_script(TOO_WIDE))
 
 
 def test_made_once_and_back_by_one_touch(house: House, device: Reader) -> None:
