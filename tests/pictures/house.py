@@ -48,6 +48,7 @@ backends:
     urls: ["http://127.0.0.1:{storage}"]
     routes: [{{path: /storage/, strip: true}}]
     guests: true
+    personal_tokens: true
     lifecycle: [merge]
   analytics:
     urls: ["http://127.0.0.1:{analytics}"]

@@ -12,6 +12,7 @@ from tests.pictures.class_states import CLASSES
 from tests.pictures.data_states import DATA_STATES
 from tests.pictures.element import PICTURES
 from tests.pictures.house import open_house
+from tests.pictures.key_states import TOKENS
 from tests.pictures.other_states import ACCOUNT, DOCTOR, REFUSALS
 from tests.pictures.states import BACK, QUESTIONS, SIGN_IN, State, WrongPageError
 from tests.pictures.visitor import PICTURED, Visitor, visitor
@@ -26,6 +27,7 @@ GROUPS: Final[Mapping[str, Sequence[State]]] = {
     "The reader's account": ACCOUNT,
     "Their data": DATA_STATES,
     "Ways in": WAYS,
+    "Tokens for scripts": TOKENS,
     "Classes": CLASSES,
     "The doctor's page": DOCTOR,
     "The demo book": BOOK,
