@@ -1,4 +1,4 @@
-.with_for_update()"""By which identities at providers a person comes in: several may be one person's, each is one person's."""
+"""By which identities at providers a person comes in: several may be one person's, each is one person's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,9 +61,7 @@ class Identities:
         """
         now, nobody = int(self._clock()), self._fresh()
         async with self._database.writing() as connection:
-            # two tabs that unlink one each: the second one waits, and sees what the first one left
-            mine = select(people.c.id).where(people.c.id == person)
-            await connection.execute(mine)
+            # writers take turns: of two tabs that unlink one each the second sees what the first one left
             found = await _of(connection, person)
             staying = [each for each in found if (each.issuer, each.subject) != (issuer, subject)]
             if len(staying) == len(found) or not keeps(staying):
