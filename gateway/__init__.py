@@ -5,6 +5,7 @@ origins            an origin and its policy
 routes             backends and the paths that lead to them
 limits             how often one may try
 client_keys        the keys by which we prove to a provider which client we are
+lti_platforms      learning platforms that launch books, as data
 provider_presets   identity providers as data: what ops need not write, where each differs
 roles              what somebody is, by what their provider said of them
 identity           who a request is made as, and how backends are told
@@ -47,6 +48,7 @@ book_sessions      how book sessions begin, are confirmed and found
 sessions           the front door: sign-in sessions and their children, the book sessions
 grants             what is exchanged once or for a short time
 assertions         the signed identity and its keys
+lti/               launches from learning platforms, and whether they may be believed
 quick_sessions     sessions as the data path asks for them
 token_bucket       how a budget is counted
 budgets            what an origin and a person may use

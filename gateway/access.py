@@ -14,6 +14,7 @@ SUBPROTOCOL: Final = "bookgate"
 TICKET_SUBPROTOCOL: Final = "bookgate.ticket."
 
 PASSKEY: Final = "passkey"
+LTI: Final = "lti"  # from a course of a learning platform
 CLASS_CARD: Final = "class_card"  # the way in of people without e-mail
 GUEST: Final = "guest"  # the way in of those who have none; a provider cannot have this name
 

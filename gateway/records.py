@@ -206,6 +206,24 @@ class KeptTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_
     retry_at: int = 0  # not before
 
 
+class LtiLogin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A launch that began (10 min, once). Its id is the `state` that the platform returns."""
+
+    platform: str  # id of the block in gateway.yaml
+    nonce: str
+    target: str  # the page that was asked for
+    browser: str = ""
+
+
+class Launched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A course that somebody comes from. target: the page of the book. context, title: of the course."""
+
+    target: str
+    teaches: bool
+    context: str | None
+    title: str | None
+
+
 class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finished provider transaction that waits for GET /auth/continue (10 min, once)."""
 
@@ -225,6 +243,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link: str | None = None  # as in the login
     acr: str | None = None  # how they proved who they are
     roles: tuple[str, ...] = ()  # as in the sign-in session
+    launch: Launched | None = None
 
 
 class Ceremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ _PROTOCOL: Final = frozenset(
     }
 )  # fmt: skip
 OURS: Final = ("/auth", "/client/", "/.well-known/", "/bookgate.js")
-_CALLBACK: Final = re.compile(r"/auth/callback/[a-z0-9_-]+", re.ASCII)
+_CALLBACK: Final = re.compile(r"/auth/(?:callback/[a-z0-9_-]+|lti/(?:login|launch))", re.ASCII)
 _SERVER: Final = re.compile(r"/auth/backchannel-logout/[a-z0-9_-]+", re.ASCII)
 
 

@@ -14,6 +14,7 @@ from gateway.directory.ids import pairwise
 from gateway.errors import MethodNotAllowedError
 from gateway.expectation import expect_handler
 from gateway.lifecycle import Lifecycle
+from gateway.lti import Registry
 from gateway.origins import Policy
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
@@ -34,6 +35,7 @@ from gateway.pages.keys.tokens import making_handler as token_making_handler
 from gateway.pages.keys.tokens import tokens_form_handler, tokens_handler
 from gateway.pages.linking import link_form_handler, link_handler
 from gateway.pages.login import callback_handler, continue_handler, login_handler
+from gateway.pages.lti import lti_launch_handler, lti_login_handler
 from gateway.pages.own_data import data_form_handler, data_handler, receipt_handler
 from gateway.pages.render import Renderer
 from gateway.pages.shell import SignInStorage
@@ -175,6 +177,14 @@ def _add_own_data(pages: web.Application, parts: PageParts) -> None:
             ("POST", "/studies", studies_form_handler(parts)),
         ],
     )
+
+
+def add_courses(pages: web.Application, parts: PageParts, courses: Registry) -> None:
+    """Launches from learning platforms."""
+    begins = lti_login_handler(parts, courses)
+    routes = [("GET", begins), ("POST", begins)]
+    _add(pages, [(method, "/lti/login", handler) for method, handler in routes])
+    _add(pages, [("POST", "/lti/launch", lti_launch_handler(parts, courses))])
 
 
 def _add_classes(pages: web.Application, parts: PageParts) -> None:

@@ -8,8 +8,15 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.access import CLASS_CARD, PASSKEY
-from gateway.app.addresses import add_documents, add_pages, add_protocol, add_provider_logout, page_parts
+from gateway.access import CLASS_CARD, LTI, PASSKEY
+from gateway.app.addresses import (
+    add_courses,
+    add_documents,
+    add_pages,
+    add_protocol,
+    add_provider_logout,
+    page_parts,
+)
 from gateway.app.core import Core, beside, open_core, subject_for
 from gateway.app.data_path import add_proxy
 from gateway.app.hosts import make_applications
@@ -19,15 +26,17 @@ from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 from gateway.health import private_app
 from gateway.lifecycle import Lifecycle, Telling
+from gateway.lti import Registry
 from gateway.metric_files import MetricFiles
 from gateway.metrics import Metrics
 from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
 from gateway.origins import parse_origin
 from gateway.pages.render import Renderer, make_renderer
-from gateway.pages.ways import Way, card_way, passkey_way, provider_way
+from gateway.pages.ways import Way, card_way, lti_way, passkey_way, provider_way
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
+from gateway.providers.transport import Transport
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding
 from gateway.proxy.upstream import Upstreams
@@ -67,14 +76,8 @@ async def build(
     """
     async with AsyncExitStack() as stack:
         core = await open_core(stack, settings, origins, redis_url, log, clock)
-        providers = await _providers(stack, core)
-        ways = {
-            block.id: provider_way(block.id, block.label, providers[block.id]) for block in settings.providers
-        }
-        if settings.classes.cards:
-            ways[CLASS_CARD] = card_way()
-        if settings.passkeys:
-            ways[PASSKEY] = passkey_way()
+        providers, courses = await _providers(stack, core)
+        ways = _ways(settings, providers)
         renderer = make_renderer(settings.pages, settings.contact, core.token)
         applications = make_applications(core, renderer)
         app, entrance = _application(core, renderer, applications)
@@ -89,7 +92,7 @@ async def build(
         add_protocol(app, core, lifecycle, tokens)
         add_provider_logout(app, core, providers)
         add_documents(app, core)
-        app.add_subapp("/auth/", _pages(core, ways, renderer, tokens, applications, lifecycle))
+        app.add_subapp("/auth/", _pages(core, ways, renderer, tokens, applications, lifecycle, courses))
         streams, forward, fast = await add_proxy(stack, app, core, upstreams, tokens, applications)
         app[ENTRANCE] = entrance(forward)
         show_parts(core, upstreams)
@@ -101,10 +104,26 @@ async def build(
         )
 
 
-async def _providers(stack: AsyncExitStack, core: Core) -> Mapping[str, Provider]:
-    outbound = core.settings.outbound
+def _ways(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, Way]:
+    """In the order of the sign-in page."""
+    ways = {
+        block.id: provider_way(block.id, block.label, providers[block.id]) for block in settings.providers
+    }
+    if settings.classes.cards:
+        ways[CLASS_CARD] = card_way()
+    if settings.passkeys:
+        ways[PASSKEY] = passkey_way()
+    if settings.platforms:
+        ways[LTI] = lti_way(settings.platforms[0].label if len(settings.platforms) == 1 else None)
+    return ways
+
+
+async def _providers(stack: AsyncExitStack, core: Core) -> tuple[Mapping[str, Provider], Registry]:
+    """Who says who somebody is: providers by id, and the platforms of courses."""
+    outbound, settings = core.settings.outbound, core.settings
     session = await stack.enter_async_context(open_session(outbound.proxy, outbound.ca))
-    return build_providers(core.settings.providers, session, core.clock, core.token)
+    providers = build_providers(settings.providers, session, core.clock, core.token)
+    return providers, Registry(settings.platforms, Transport(session), core.clock)
 
 
 async def _metric_files(stack: AsyncExitStack, core: Core) -> MetricFiles | None:
@@ -123,8 +142,12 @@ def _pages(
     tokens: ProviderTokens,
     applications: Applications,
     lifecycle: Lifecycle,
+    courses: Registry,
 ) -> web.Application:
-    return add_pages(page_parts(core, ways, renderer, tokens, applications.policies, lifecycle), core)
+    parts = page_parts(core, ways, renderer, tokens, applications.policies, lifecycle)
+    pages = add_pages(parts, core)
+    add_courses(pages, parts, courses)
+    return pages
 
 
 def make_lifecycle(core: Core, upstreams: Upstreams, applications: Applications) -> Lifecycle:

@@ -9,6 +9,7 @@ from gateway.config.faults import ConfigError, Faults
 from gateway.config.gateway_backends import read_backends
 from gateway.config.gateway_classes import read_classes
 from gateway.config.gateway_keys import read_keys
+from gateway.config.gateway_lti import read_lti
 from gateway.config.gateway_pages import read_pages
 from gateway.config.gateway_passkeys import read_passkeys
 from gateway.config.gateway_privacy import read_privacy
@@ -59,10 +60,10 @@ from gateway.session_limits import DAY, Life, SessionLimits
 _BUILT = (
     "version", "public_url", "contact", "listen", "tls", "trusted_proxies", "workers", "data_path", "state",
     "origins", "outbound", "redis", "directory", "keys", "sessions", "providers", "sign_in", "backends",
-    "limits", "pages", "privacy", "telemetry", "classes", "studies", "roles",
+    "limits", "pages", "privacy", "telemetry", "classes", "studies", "roles", "lti",
 )  # fmt: skip
 _LATER = (
-    "admin_token", "lti",
+    "admin_token",
 )  # fmt: skip
 _REQUIRED = ("version", "public_url", "providers", "backends")
 
@@ -123,6 +124,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         passkeys=read_passkeys(sign_in, url, faults),
         classes=read_classes(top, sign_in, faults),
         roles=roles,
+        platforms=read_lti(top, faults),
         sign_in=_sign_in_limits(limits, faults),
         requests=_request_limits(limits, faults),
         connections_per_address=limits.get("connections_per_address", whole(10, 1_000_000), CONNECTIONS),

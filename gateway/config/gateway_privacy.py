@@ -1,4 +1,4 @@
-"""The `privacy:` of gateway.yaml, and whether a site is for children: what is kept of people, and how long."""
+"""The `privacy:` of gateway.yaml, and whether a site is for children: what is kept, and how long."""
 
 from gateway.client_address import Addresses
 from gateway.config.faults import Faults
@@ -9,7 +9,7 @@ from gateway.session_limits import DAY, SessionLimits
 
 
 def read_privacy(top: Block, sign_in: Block, sessions: SessionLimits, faults: Faults) -> Privacy:
-    """sign_in: the block of that name. sessions: who is signed in must not be taken for somebody who is away."""
+    """sign_in: the block of that name. sessions: who is signed in is not taken for somebody who is away."""
     keys = ("default_level", "delete_inactive_after", "log_addresses")
     privacy, default = part(top, "privacy", faults, keys), Privacy()
     after = privacy.find("delete_inactive_after", seconds(DAY))

@@ -9,6 +9,7 @@ from typing import Final
 from gateway.client_address import Addresses
 from gateway.client_keys import ClientKeys
 from gateway.limits import SignInLimits
+from gateway.lti_platforms import Platform
 from gateway.origins import Limits, Rate
 from gateway.provider_presets import Dialect
 from gateway.roles import RoleRule
@@ -199,6 +200,7 @@ class Settings:
     passkeys: bool
     classes: ClassSettings
     roles: tuple[RoleRule, ...]
+    platforms: tuple[Platform, ...]  # learning platforms that launch books
     sign_in: SignInLimits
     requests: Limits  # for what an origin's own limits do not say
     connections_per_address: int  # at each worker

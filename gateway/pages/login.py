@@ -31,6 +31,7 @@ from gateway.pages.flow import (
 from gateway.pages.keys.passkey_making import offer
 from gateway.pages.language import say
 from gateway.pages.linking import PAGE as LINK_PAGE
+from gateway.pages.lti import enrol, to_book
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
 from gateway.pages.ways import Kind, Way
@@ -233,6 +234,7 @@ def continue_handler(parts: Parts) -> Handler:
             return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
         # The directory first: when it is down, the transaction is still good for another try.
         person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
+        await enrol(request, parts, known, person.id)
         await parts.grants.limit("person", person.id, parts.limits.per_person)
         await parts.transactions.take(Continuation, transaction, request)
         if known.again not in {None, person.id}:
@@ -251,6 +253,10 @@ def continue_handler(parts: Parts) -> Handler:
             acr=known.acr,
         )
         live = await begin_session(request, parts, arrival)
+        if known.launch is not None:
+            response: web.StreamResponse = to_book(known.launch)
+            forget(response, transaction)
+            return response
         going = live, known.authorization, known.back
         offered = await offer(request, parts, *going) if known.again is None else None
         response = offered or await go_on(request, parts, *going)

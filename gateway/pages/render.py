@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +43,13 @@ class Renderer:
         *,
         status: int = 200,
         in_flow: bool = True,
+        framed_by: Sequence[str] = (),
     ) -> web.Response:
         """The page with its headers.
 
         in_flow: pages between a book and its code keep `window.opener`, so they say nothing of COOP;
         the others isolate themselves (HTML Standard 7.1.3).
+        framed_by: origins that may show it in a frame of theirs.
         """
         nonce = base64.b64encode(self.token(18)).decode()
         text = self.environment.get_template(template).render(
@@ -61,7 +63,9 @@ class Renderer:
                 **(values or {}),
             }
         )
-        headers = {"Content-Security-Policy": _policy(nonce), **PAGE_HEADERS}
+        headers = {"Content-Security-Policy": _policy(nonce, framed_by), **PAGE_HEADERS}
+        if framed_by:
+            del headers["X-Frame-Options"]  # it knows no names of others
         if not in_flow:
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return web.Response(text=text, content_type="text/html", status=status, headers=headers)
@@ -74,10 +78,12 @@ PAGE_HEADERS = {
 }
 
 
-def _policy(nonce: str) -> str:
+def _policy(nonce: str, framed_by: Sequence[str]) -> str:
+    ancestors = " ".join(framed_by) or "'none'"
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}"
     )
 
 

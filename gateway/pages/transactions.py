@@ -23,11 +23,14 @@ from gateway.records import (
     Entering,
     Form,
     Login,
+    LtiLogin,
 )
 from gateway.request_context import ASKED
 from gateway.sealing import hashed
 
-Record = TypeVar("Record", Authorization, Continuation, Login, Form, Entering, CardSheet, Ceremony, Enrolment)
+Record = TypeVar(
+    "Record", Authorization, Continuation, Login, Form, Entering, CardSheet, Ceremony, Enrolment, LtiLogin
+)
 
 
 @dataclass(frozen=True, slots=True)

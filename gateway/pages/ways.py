@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from gateway.access import CLASS_CARD, PASSKEY
+from gateway.access import CLASS_CARD, LTI, PASSKEY
 from gateway.errors import NotFoundError
 from gateway.pages.language import mark
 from gateway.providers import Provider
@@ -63,3 +63,8 @@ def card_way() -> Way:
 
 def passkey_way() -> Way:
     return Way(PASSKEY, mark("a passkey"), "/auth/passkey", Kind.PASSKEY)
+
+
+def lti_way(label: str | None) -> Way:
+    """It begins in a course. label: of the only platform; None: there are several."""
+    return Way(LTI, label or mark("your course"), None, Kind.LTI)

@@ -68,7 +68,7 @@ def upgrade() -> None:
     for who in ("loser", "survivor"):
         op.execute(
             sa.text(
-                "INSERT INTO places (person, origin, book, since)"
+                "INSERT INTO places (person, origin, book, since)"  # ruff: ignore[hardcoded-sql-expression]  # ours
                 f" SELECT {who}, origin, book, min(decided) FROM merges GROUP BY {who}, origin, book"
             )
         )

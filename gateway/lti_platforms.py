@@ -1,0 +1,47 @@
+"""Learning platforms that launch books (LTI 1.3): what a block of gateway.yaml says of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One `lti:` block. frames: the origins (as CSP writes them) whose pages may show our one framed page."""
+
+    id: str
+    label: str
+    issuer: str
+    client_id: str
+    deployments: frozenset[str]
+    authorization_endpoint: str
+    jwks_uri: str
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What platforms of a make have in common. Paths are below the issuer; whole addresses stand for all.
+
+    issuer: None: ops say it, for each school has its own.
+    """
+
+    issuer: str | None
+    authorization: str
+    jwks: str
+    frames: tuple[str, ...] = ()
+
+
+# From canvas.instructure.com/doc/api/file.lti_dev_key_config.html and docs.moodle.org, "LTI and Moodle"
+PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
+    {
+        "canvas": Preset(
+            "https://canvas.instructure.com",
+            "https://sso.canvaslms.com/api/lti/authorize_redirect",
+            "https://sso.canvaslms.com/api/lti/security/jwks",
+            ("https://*.instructure.com",),
+        ),
+        "moodle": Preset(None, "/mod/lti/auth.php", "/mod/lti/certs.php"),
+    }
+)

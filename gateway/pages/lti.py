@@ -1,0 +1,192 @@
+"""/auth/lti/login and /auth/lti/launch: from a course of a learning platform into a book, without a click."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from gateway.access import LTI, offers
+from gateway.authorize_rules import parameters
+from gateway.classes_rules import BookPlace, Role, parse_address, place_in
+from gateway.client_address import network
+from gateway.errors import ProviderRefusedError, ProviderUnavailableError
+from gateway.forms import read_form, required
+from gateway.lti import Initiation, Launch, Registry, UnusableLaunchError, read_initiation
+from gateway.lti_platforms import Platform
+from gateway.pages.authorize import Handler
+from gateway.pages.flow import Parts, denied_page, policy_of
+from gateway.pages.language import mark, say
+from gateway.pages.transactions import forget
+from gateway.records import Continuation, Launched, LtiLogin
+from gateway.request_context import ASKED
+
+_FRAMES: Final = frozenset({"iframe", "frame", "embed", "object"})
+_WHY: Final = {
+    "anonymous": mark(
+        "Your course did not say who you are, so nothing could be saved for you. Tell your teacher: the "
+        "link's settings have to share your name, or at least your id, with this service."
+    ),
+    "kind": mark("Links to books are made by copying the address of a page of the book into the course."),
+}
+LAUNCHED: Final = "#bookgate=launched"  # on which a book begins its own sign-in, without a click
+
+
+def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
+    """The platform asks us to ask it who somebody is (Security Framework section 5.1.1.1); GET or POST."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        posted = request.method == "POST"
+        params = await read_form(request) if posted else parameters(request.query.items())
+        asked = read_initiation(params)
+        platform = registry.find(asked)
+        if platform is None:
+            return _refused(request, parts, _unknown(), f"platform {asked.issuer[:100]!r}")
+        place = place_of(request, parts, asked.target)
+        if place is None:
+            return denied_page(request, parts, asked.target)
+        if request.headers.get("Sec-Fetch-Dest") in _FRAMES:
+            return _framed(parts, platform, params)
+        client = request[ASKED].client
+        if client is not None:
+            await parts.grants.limit("sign-ins", network(client), parts.limits.per_address)
+        return await _ask(request, parts, platform, asked)
+
+    return handle
+
+
+def place_of(request: web.Request, parts: Parts, target: str) -> BookPlace | None:
+    """The page of a book that policy grants and that takes people from courses; None: it is none."""
+    address = parse_address(target)
+    if address is None or not target.startswith(("https://", "http://")):
+        return None
+    policy = policy_of(request, parts, address[0])
+    if policy is None or policy.application or not offers(policy, LTI):
+        return None
+    return place_in(policy, *address)
+
+
+async def _ask(request: web.Request, parts: Parts, platform: Platform, asked: Initiation) -> web.Response:
+    """Security Framework section 5.1.1.2: an authentication request, answered by form_post."""
+    record = LtiLogin(platform=platform.id, nonce=parts.secret(), target=asked.target)
+    begun = await parts.transactions.begin(record, request)
+    question = {
+        "scope": "openid",
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "prompt": "none",
+        "client_id": platform.client_id,
+        "redirect_uri": f"{parts.public_url}/auth/lti/launch",
+        "login_hint": asked.login_hint,
+        "state": begun.id,
+        "nonce": record.nonce,
+        **({} if asked.message_hint is None else {"lti_message_hint": asked.message_hint}),
+    }
+    mark_ = "&" if "?" in platform.authorization_endpoint else "?"
+    location = f"{platform.authorization_endpoint}{mark_}{urlencode(question)}"
+    response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+def _framed(parts: Parts, platform: Platform, params: Mapping[str, str]) -> web.Response:
+    """In a frame no cookie of ours would come back: one link, to a tab of its own, and nothing else."""
+    values = {"again": f"/auth/lti/login?{urlencode(params)}", "platform": platform.label}
+    return parts.renderer.page("lti_framed.html", values, framed_by=platform.frames)
+
+
+def lti_launch_handler(parts: Parts, registry: Registry) -> Handler:
+    """The platform's answer: a cross-site POST, where the first-party cookie is absent."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        form = await read_form(request)
+        state = required(form, "state")
+        login = await parts.transactions.take(LtiLogin, state, request)
+        try:
+            response = await _launched(request, parts, registry, login, form)
+        except UnusableLaunchError as error:
+            response = _refused(request, parts, say(_WHY[error.why]), error.detail)
+        except ProviderUnavailableError as error:
+            line = say("Your course's platform does not answer at the moment. Open the link there once more.")
+            response = _refused(request, parts, line, f"{error.code}: {error.detail}", 502)
+        except ProviderRefusedError as error:
+            response = _refused(request, parts, _unproved(), f"{error.code}: {error.detail}")
+        forget(response, state)
+        return response
+
+    return handle
+
+
+async def _launched(
+    request: web.Request, parts: Parts, registry: Registry, login: LtiLogin, form: Mapping[str, str]
+) -> web.Response:
+    if "error" in form:
+        raise ProviderRefusedError(f"the platform answered {form['error'][:60]!r}")
+    platform = registry.named(login.platform)
+    launch = await registry.verify(platform, required(form, "id_token"), login.nonce)
+    place = place_of(request, parts, launch.target)
+    if place is None or launch.target != login.target:
+        # section 5.2.3.2: the page that is signed counts, and only where it is the one that was asked for
+        raise ProviderRefusedError(f"launch: target {launch.target[:100]!r}")
+    begun = await parts.transactions.begin(_continuation(parts, platform, launch, place), request)
+    # A navigation of its own, where the SameSite=Lax cookie is visible again.
+    location = f"/auth/continue?transaction={begun.id}"
+    response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+def _continuation(parts: Parts, platform: Platform, launch: Launch, place: BookPlace) -> Continuation:
+    """A person is (issuer and deployment, subject): subjects are unique in a deployment alone."""
+    return Continuation(
+        provider=LTI,
+        issuer=f"{platform.issuer}#{launch.deployment}",
+        subject=launch.subject,
+        name=launch.name,
+        claims={},
+        auth_time=int(parts.clock()),
+        authorization=None,
+        own_device=False,
+        roles=(f"teacher@{place.book}",) if launch.teaches else (),
+        launch=Launched(launch.target, launch.teaches, launch.context, launch.title),
+    )
+
+
+async def enrol(request: web.Request, parts: Parts, known: Continuation, person: str) -> None:
+    """The course is a class of the book, and whoever comes from it is in it."""
+    launch = known.launch
+    place = None if launch is None else place_of(request, parts, launch.target)
+    if launch is None or place is None or launch.context is None:
+        return
+    role = Role.TEACHER if launch.teaches else Role.STUDENT
+    title = launch.title or say("A course")
+    await parts.directory.classes.of_platform(known.issuer, launch.context, title, place, person, role)
+
+
+def to_book(launch: Launched) -> web.Response:
+    """Into the book, which begins its own sign-in: a code that nobody asked for would have no state."""
+    location = launch.target.partition("#")[0] + LAUNCHED
+    headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return web.Response(status=303, headers=headers)
+
+
+def _unknown() -> str:
+    return say(
+        "This service does not know the platform that your course is on. Tell the people who run your course."
+    )
+
+
+def _unproved() -> str:
+    return say("Your course's platform did not confirm who you are. Open the link in your course once more.")
+
+
+def _refused(request: web.Request, parts: Parts, line: str, why: str, status: int = 403) -> web.Response:
+    request[ASKED].reason = f"lti: {why}"
+    values = {
+        "title": say("You were not signed in"),
+        "lines": [line],
+        "origin": None,
+        "book": None,
+        "request_id": request[ASKED].id,
+    }
+    return parts.renderer.page("message.html", values, status=status)

@@ -1,0 +1,92 @@
+"""The `lti:` of gateway.yaml."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.lti_platforms import Platform
+from tests.gateway_texts import MINIMAL, faults, make_site, parse, with_state
+
+
+@pytest.fixture(name="site")
+def _site(tmp_path: Path) -> Path:
+    return make_site(tmp_path)
+
+
+def lti(text: str) -> str:
+    """On line 7."""
+    return with_state(f"{MINIMAL}lti: {text}\n")
+
+
+def test_canvas_takes_three_lines(site: Path) -> None:
+    text = lti('{school: {preset: canvas, client_id: "1000", deployments: ["1:abc"]}}')
+    assert parse(text, site).platforms == (
+        Platform(
+            "school",
+            "school",
+            "https://canvas.instructure.com",
+            "1000",
+            frozenset({"1:abc"}),
+            "https://sso.canvaslms.com/api/lti/authorize_redirect",
+            "https://sso.canvaslms.com/api/lti/security/jwks",
+            ("https://*.instructure.com",),
+        ),
+    )
+
+
+def test_moodle_says_which_site(site: Path) -> None:
+    (found,) = parse(
+        lti("{m: {preset: moodle, issuer: https://moodle.example.edu, client_id: x, deployments: ['1']}}"),
+        site,
+    ).platforms
+    assert found.authorization_endpoint == "https://moodle.example.edu/mod/lti/auth.php"
+    assert found.jwks_uri == "https://moodle.example.edu/mod/lti/certs.php"
+    assert found.frames == ("https://moodle.example.edu",)
+
+
+def test_any_other_says_all(site: Path) -> None:
+    whole = (
+        "{o: {preset: lti, issuer: https://o.example, client_id: x, deployments: ['1'], label: Our courses,"
+        " authorization: https://o.example/a, jwks: https://k.example/k, frames: ['https://f.example:8443']}}"
+    )
+    (found,) = parse(lti(whole), site).platforms
+    assert (found.authorization_endpoint, found.jwks_uri) == ("https://o.example/a", "https://k.example/k")
+    assert (found.label, found.frames) == ("Our courses", ("https://f.example:8443",))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param("{c: {preset: canvas, client_id: x}}", "missing-key", id="no deployments"),
+        pytest.param("{c: {preset: canvas, client_id: x, deployments: []}}", "no-deployments", id="none"),
+        pytest.param(
+            "{m: {preset: moodle, client_id: x, deployments: ['1']}}", "missing-key", id="which site"
+        ),
+        pytest.param(
+            "{o: {preset: lti, issuer: https://o.example, client_id: x, deployments: ['1']}}",
+            "missing-key",
+            id="no addresses",
+        ),
+        pytest.param(
+            "{b: {preset: blackbord, client_id: x, deployments: ['1']}}", "unknown-value", id="preset"
+        ),
+        pytest.param(
+            "{m: {preset: moodle, issuer: http://m.example, client_id: x, deployments: ['1']}}",
+            "insecure-url",
+            id="http",
+        ),
+        pytest.param(
+            "{c: {preset: canvas, client_id: x, deployments: ['1'], frames: ['*']}}",
+            "bad-frame",
+            id="any frame",
+        ),
+        pytest.param(
+            "{c: {preset: canvas, client_id: x, deployments: ['1']},"
+            " d: {preset: canvas, client_id: x, deployments: ['2']}}",
+            "duplicate-platform",
+            id="twice",
+        ),
+    ],
+)
+def test_blocks_that_are_refused(text: str, code: str, site: Path) -> None:
+    assert (7, code) in faults(lti(text), site)
