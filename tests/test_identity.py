@@ -3,6 +3,7 @@ import pytest
 from gateway.errors import ForbiddenError
 from gateway.identity import (
     Caller,
+    ClaimValue,
     Identity,
     Internal,
     assertion_header,
@@ -16,7 +17,7 @@ from gateway.routes import AssertionRule, Purpose
 ADA = Caller("slot.key", "person-1", "Ada", "campus", "https://books.example.edu", 100)
 
 
-def said(rule: AssertionRule, caller: Caller = ADA) -> dict[str, str | int | list[str]]:
+def said(rule: AssertionRule, caller: Caller = ADA) -> dict[str, ClaimValue]:
     who = Identity(caller, "subject-1", "ada-cs1")
     return claims(who, rule, issuer="https://gw", audience="storage", cap=2, now=500, jti="j")
 
