@@ -100,7 +100,7 @@ def test_the_shipped_files_are_those_of_a_new_site() -> None:
 
 
 def test_check_lists_every_fault_and_exits_with_1(site: Path) -> None:
-    edit(site / CONFIG, "trusted_proxies: []", "trusted_proxies: [here]\nstudies: {}")
+    edit(site / CONFIG, "trusted_proxies: []", "trusted_proxies: [here]\nadmin_token: later")
     edit(site / CONFIG, "subject: pseudonym", "subject: nobody")
     done = bookgate(site, "check")
     assert (done.returncode, done.stdout) == (1, "")

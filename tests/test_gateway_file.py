@@ -94,8 +94,6 @@ def test_every_built_key_arrives(site: Path) -> None:
 
 LATER = [
     ("admin_token: {env: SECRET}", "top"),
-    ("lti: {canvas: {}}", "top"),
-    ("sign_in: {passkeys: true}", "top"),
     ("telemetry: {audit: {to: stdout}}", "top"),
     ("telemetry: {traces: {otlp: null}}", "top"),
     ("telemetry: {log: {requests: sample}}", "top"),
