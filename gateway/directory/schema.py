@@ -5,6 +5,8 @@ belongings.py finds whatever is a person's. `info`: `moves` (a merge gives the r
 (False: a hash or a secret, which nobody is handed).
 """
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,13 +24,16 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+# Unix seconds, which outlive 2038: an INTEGER has 32 bits in PostgreSQL, up to 64 in SQLite.
+SECONDS: Final = BigInteger().with_variant(Integer, "sqlite")
+
 people = Table(
     "people",
     metadata,
     Column("id", Text, primary_key=True, info={"person": True}),
     Column("name", Text),
-    Column("created", Integer, nullable=False),
-    Column("seen", Integer, nullable=False),  # the last sign-in
+    Column("created", SECONDS, nullable=False),
+    Column("seen", SECONDS, nullable=False),  # the last sign-in
 )
 
 # A person is found by (issuer, subject), never by e-mail (OpenID Connect Core section 5.7).
@@ -47,8 +52,8 @@ identities = Table(
         info={"moves": True},
     ),
     Column("provider", Text, nullable=False),  # the block in gateway.yaml that it last came through
-    Column("created", Integer, nullable=False),
-    Column("seen", Integer, nullable=False),
+    Column("created", SECONDS, nullable=False),
+    Column("seen", SECONDS, nullable=False),
     PrimaryKeyConstraint("issuer", "subject"),
 )
 
@@ -62,8 +67,8 @@ approvals = Table(
         nullable=False,
     ),
     Column("origin", Text, nullable=False),
-    Column("approved", Integer, nullable=False),
-    Column("used", Integer, nullable=False),
+    Column("approved", SECONDS, nullable=False),
+    Column("used", SECONDS, nullable=False),
     PrimaryKeyConstraint("person", "origin"),
 )
 
@@ -74,7 +79,7 @@ return_codes = Table(
     Column("code", Text, primary_key=True, info={"export": False}),
     Column("guest", Text, nullable=False, index=True, info={"person": True}),
     Column("origin", Text, nullable=False),
-    Column("ends", Integer, nullable=False),
+    Column("ends", SECONDS, nullable=False),
 )
 
 # Where a person had a session of a book: what is deleted is deleted there.
@@ -84,7 +89,7 @@ places = Table(
     Column("person", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("book", Text, nullable=False),
-    Column("since", Integer, nullable=False),
+    Column("since", SECONDS, nullable=False),
     PrimaryKeyConstraint("person", "origin", "book"),
 )
 
@@ -96,8 +101,8 @@ decisions = Table(
     Column("purpose", Text, nullable=False),
     Column("person", Text, index=True),  # NULL: of a deletion, which names nobody
     Column("survivor", Text, index=True, info={"person": True}),
-    Column("decided", Integer, nullable=False),
-    Column("undone", Integer),  # of a merge: when it was taken back
+    Column("decided", SECONDS, nullable=False),
+    Column("undone", SECONDS),  # of a merge: when it was taken back
 )
 
 # Which backend is to be told of it. `due`: of the next try. `told`: since when it knows. Neither: it does not
@@ -112,8 +117,8 @@ orders = Table(
     Column("book", Text, nullable=False),
     Column("backend", Text, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("due", Integer, index=True),
-    Column("told", Integer),
+    Column("due", SECONDS, index=True),
+    Column("told", SECONDS),
     PrimaryKeyConstraint("decision", "number"),
 )
 
@@ -134,7 +139,7 @@ participation = Table(
     Column("person", Text, nullable=False, info={"moves": True}),
     Column("study", Text, nullable=False),
     Column("answer", Text, nullable=False),
-    Column("answered", Integer, nullable=False),
+    Column("answered", SECONDS, nullable=False),
     PrimaryKeyConstraint("person", "study"),
 )
 
@@ -143,8 +148,8 @@ signing_keys = Table(
     metadata,
     Column("kid", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
-    Column("created", Integer, nullable=False),
-    Column("begins", Integer, nullable=False),  # it signs from then on
+    Column("created", SECONDS, nullable=False),
+    Column("begins", SECONDS, nullable=False),  # it signs from then on
     # The key before it, empty of the first: however many gateways make the next key, one is kept.
     Column("follows", Text, nullable=False, unique=True),
 )
@@ -159,8 +164,8 @@ revocations = Table(
     Column("target", Text, nullable=False),  # a session's key, or a person's slot
     Column("place", Text),  # a provider or an origin
     Column("value", BigInteger),  # an epoch, or the second before which sessions have ended
-    Column("at", Integer, nullable=False),
-    Column("ends", Integer, nullable=False, index=True),
+    Column("at", SECONDS, nullable=False),
+    Column("ends", SECONDS, nullable=False, index=True),
     Index("ix_revocations_target", "target", "kind"),
     sqlite_autoincrement=True,  # a number is never given twice, also when the last row is gone
 )
@@ -171,7 +176,7 @@ marks = Table(
     metadata,
     Column("kind", Text, nullable=False),
     Column("target", Text, nullable=False),
-    Column("not_before", Integer, nullable=False),
+    Column("not_before", SECONDS, nullable=False),
     PrimaryKeyConstraint("kind", "target"),
 )
 
@@ -182,8 +187,8 @@ origin_entries = Table(
     Column("entry", Text, primary_key=True),
     Column("trust", Text, nullable=False),
     Column("expires", Text),  # the last day, as in the file
-    Column("since", Integer, nullable=False),
-    Column("trusted_since", Integer, nullable=False),
+    Column("since", SECONDS, nullable=False),
+    Column("trusted_since", SECONDS, nullable=False),
     Column("version", Integer, nullable=False, index=True),  # of the change that wrote it
 )
 
@@ -197,8 +202,8 @@ classes = Table(
     Column("address", Text, nullable=False),  # where the book is read
     Column("code", Text, nullable=False, unique=True),
     Column("open", Boolean, nullable=False),
-    Column("created", Integer, nullable=False),
-    Column("archived", Integer),
+    Column("created", SECONDS, nullable=False),
+    Column("archived", SECONDS),
     # The learning platform and its own id of the class, where it was made there (LTI 1.3, section 5.4.1).
     Column("platform", Text),
     Column("context", Text),
@@ -219,7 +224,7 @@ class_members = Table(
     ),
     Column("role", Text, nullable=False),  # student | teacher
     Column("name", Text),  # what they are called there, where nobody else said a name
-    Column("joined", Integer, nullable=False),
+    Column("joined", SECONDS, nullable=False),
     PrimaryKeyConstraint("class_id", "person"),
 )
 
@@ -235,7 +240,7 @@ class_cards = Table(
     Column("name", Text, nullable=False),
     # Whose it is, once somebody came in by it.
     Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), index=True, info={"moves": True}),
-    Column("printed", Integer, nullable=False),
+    Column("printed", SECONDS, nullable=False),
     PrimaryKeyConstraint("class_id", "number"),
 )
 
@@ -255,13 +260,13 @@ personal_tokens = Table(
     ),
     Column("name", Text, nullable=False),
     Column("provider", Text, nullable=False),  # way in of the sign-in that made it
-    Column("auth_time", Integer, nullable=False),  # of that sign-in
+    Column("auth_time", SECONDS, nullable=False),  # of that sign-in
     Column("backends", Text, nullable=False),  # names, as JSON
     Column("origin", Text, nullable=False),  # whose work it reaches; both empty: of no book
     Column("book", Text, nullable=False),
-    Column("created", Integer, nullable=False),
-    Column("ends", Integer, nullable=False),
-    Column("used", Integer),  # to the hour
+    Column("created", SECONDS, nullable=False),
+    Column("ends", SECONDS, nullable=False),
+    Column("used", SECONDS),  # to the hour
 )
 
 # Keys by which people sign in without a provider (WebAuthn).
@@ -282,8 +287,8 @@ passkeys = Table(
     Column("counter", BigInteger, nullable=False),  # of its signatures; devices that keep none say 0
     Column("transports", Text, nullable=False, info={"export": False}),  # as JSON
     Column("name", Text, nullable=False),
-    Column("created", Integer, nullable=False),
-    Column("used", Integer),
+    Column("created", SECONDS, nullable=False),
+    Column("used", SECONDS),
 )
 
 # Who was asked whether they want one; nobody is asked twice.
@@ -291,5 +296,5 @@ passkey_offers = Table(
     "passkey_offers",
     metadata,
     Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
-    Column("answered", Integer, nullable=False),
+    Column("answered", SECONDS, nullable=False),
 )
