@@ -11,6 +11,7 @@ from gateway.authorize_rules import parameters
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.forms import read_form, required
 from gateway.pages.authorize import Handler, require_own_page
+from gateway.pages.classes.forms import restate
 from gateway.pages.flow import Parts
 from gateway.pages.language import say
 from gateway.pages.recent import recent
@@ -99,4 +100,5 @@ async def _merge(request: web.Request, parts: Parts, live: LiveSignIn, known: Co
     if other is None or other == live.record.person:
         raise InvalidRequestError("there are no two accounts")
     receipt = await parts.lifecycle.merge(other, live.record.person)
+    await restate(parts, [live.record.person])  # the other one's classes, too
     request[AUDIT].note(Audited.MERGED, who=live.record.person, person=other, receipt=receipt.id)

@@ -10,6 +10,7 @@ import pytest
 from tests.system.house import MIRROR, TRUSTED, House, open_house
 from tests.system.reader import Flow, Reader
 from tests.system.test_classes import SHELF, link_of, make, post, shelf
+from tests.system.test_linking import answer, question
 from tests.system.test_whom_routes_take import claims
 
 ROLES = """
@@ -50,6 +51,17 @@ async def test_from_the_next_request_on(school: House) -> None:
         assert await told(school, ada) == [{"id": class_id, "role": "teacher"}]
         await post(grace, room, page, act=f"remove:{person}")
         assert await told(school, ada) == []
+
+
+async def test_two_accounts_that_became_one_are_in_the_classes_of_both(school: House) -> None:
+    """Whoever is signed in need not do so again."""
+    async with school.reader("bob") as bob, school.reader("bob-at-work") as work:
+        room = await make(work)
+        await bob.sign_in(Flow(TRUSTED))
+        assert await told(school, bob) == []
+        merged = await answer(bob, await question(school, bob, "bob-at-work"), "merge")
+        assert merged.status == 303
+        assert await told(school, bob) == [{"id": room.rpartition("/")[2], "role": "teacher"}]
 
 
 async def test_a_new_sign_in_knows_them(school: House) -> None:
