@@ -254,6 +254,7 @@ class Ceremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_device: bool
     back: str | None
     browser: str = ""
+    again: str | None = None
 
 
 class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -29,7 +29,8 @@ async def recent(
     if way is None or way.href is None:
         return _from_there(request, parts, way.label if way else live.record.provider)
     if way.kind is not Kind.PROVIDER:
-        headers = {"Location": way.address(None, place), "Cache-Control": "no-store"}
+        again = "&again=1" if way.kind is Kind.PASSKEY else ""
+        headers = {"Location": way.address(None, place) + again, "Cache-Control": "no-store"}
         return web.Response(status=303, headers=headers)
     begun = await start_login(
         request,

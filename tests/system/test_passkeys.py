@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.cookies import SIGN_IN
 from tests.authenticator import PRESENT, Authenticator
 from tests.system.house import CONSENT, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
@@ -218,6 +219,21 @@ async def test_nobody_makes_one_in_anothers_session(keyed: House) -> None:
         jo.first_party.pop("__Host-Http-bookgate")
         page = await jo.navigate(NEW, site="same-origin")
         assert page.one("Location") == "/auth/account"
+
+
+async def test_who_proves_it_once_more_is_who_is_signed_in(keyed: House) -> None:
+    """Another person's key neither does what was asked nor takes the browser over."""
+    mine, theirs = device(keyed), device(keyed)
+    async with keyed.reader("mia") as mia, keyed.reader("noa") as noa:
+        await somebody_new(keyed, mia, mine)
+        await somebody_new(keyed, noa, theirs)
+        before = dict(mia.first_party)
+        asked = f"{USE}?back=/auth/account/data&again=1"
+        got = await used(mia, await mia.navigate(asked, site="same-origin"), theirs)
+        assert (got.status, "That was somebody else" in got.text) == (403, True)
+        assert mia.first_party[SIGN_IN] == before[SIGN_IN], "whoever is signed in stays it"
+        got = await used(mia, await mia.navigate(asked, site="same-origin"), mine)
+        assert (got.status, got.one("Location")) == (303, "/auth/account/data")
 
 
 async def test_a_site_without_passkeys_has_none(house: House) -> None:

@@ -16,6 +16,8 @@ from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.back import parse_back
 from gateway.pages.flow import Parts
 from gateway.pages.language import mark, say
+from gateway.pages.login import somebody_else
+from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
 from gateway.passkeys import RelyingParty, Signed, read_signed
 from gateway.records import Ceremony
@@ -26,11 +28,15 @@ _REFUSED: Final = mark("This passkey did not confirm who you are. Nobody was sig
 
 @dataclass(frozen=True, slots=True)
 class _Going:
-    """Where to afterwards: to the book that asked (its transaction), or back to a page of ours."""
+    """Where to afterwards: to the book that asked (its transaction), or back to a page of ours.
+
+    again: the person who is to prove once more that it is them.
+    """
 
     authorization: str | None
     back: str | None
     own_device: bool
+    again: str | None
 
 
 def passkey_handler(parts: Parts, party: RelyingParty) -> Handler:
@@ -40,10 +46,17 @@ def passkey_handler(parts: Parts, party: RelyingParty) -> Handler:
             fields.get("transaction") or None,
             parse_back(fields.get("back")),
             fields.get("own_device") == "1",
+            await _again(request, parts, fields.get("again")),
         )
         return await _page(request, parts, party, going)
 
     return handle
+
+
+async def _again(request: web.Request, parts: Parts, asked: str | None) -> str | None:
+    """Who proves once more that it is them: whoever is signed in here. None: it is any sign-in."""
+    live = await signed_in(request, parts.public_url) if asked == "1" else None
+    return None if live is None else live.record.person
 
 
 async def _page(
@@ -54,7 +67,7 @@ async def _page(
     refused: GatewayError | None = None,
 ) -> web.Response:
     challenge = party.challenge()
-    record = Ceremony(challenge, going.authorization, going.own_device, going.back)
+    record = Ceremony(challenge, going.authorization, going.own_device, going.back, again=going.again)
     begun = await parts.transactions.begin(record, request)
     values = {
         "transaction": begun.id,
@@ -77,13 +90,17 @@ def passkey_form_handler(parts: Parts, party: RelyingParty) -> Handler:
         form = await read_form(request)
         transaction = required(form, "transaction")
         known = await parts.transactions.take(Ceremony, transaction, request)
-        going = _Going(known.authorization, known.back, known.own_device)
+        going = _Going(known.authorization, known.back, known.own_device, known.again)
         try:
             signed = read_signed(required(form, "response"))
             person = await _proved(request, parts, party, signed, known.challenge)
         except PasskeyRefusedError as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
             response: web.StreamResponse = await _page(request, parts, party, going, error)
+            forget(response, transaction)
+            return response
+        if known.again not in {None, person.id}:
+            response = somebody_else(request, parts, person.name)
         else:
             arrival = Arrival(
                 person=person,
