@@ -33,6 +33,12 @@ def test_an_answer_as_it_goes_on() -> None:
     assert found.headers == (("X-Kept", "1"), SANDBOX)
 
 
+def test_pages_of_an_application_are_pages() -> None:
+    """On its host of its own nothing puts them into a sandbox."""
+    assert made(html=True).ours == ()
+    assert made(path="/storage/x", html=True).ours == (PRIVATE,)
+
+
 STRIPPED = [
     "Access-Control-Allow-Origin: *",
     "access-control-expose-headers: x",

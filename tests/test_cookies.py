@@ -88,6 +88,13 @@ def test_lines() -> None:
     )
 
 
+def test_lines_of_what_is_not_a_session() -> None:
+    assert cookies.application_line("v", None).startswith(f"{cookies.APPLICATION}=v; ")
+    assert cookies.guest_line(BOOK, "v", 60).startswith(f"{cookies.guest_name(BOOK)}=v; Max-Age=60; ")
+    assert cookies.language_line("de").startswith(f"{cookies.LANGUAGE}=de; ")
+    assert cookies.way_line("campus").startswith(f"{cookies.WAY}=campus; ")
+
+
 @pytest.mark.parametrize(
     ("name", "attributes"),
     [

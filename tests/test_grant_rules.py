@@ -104,6 +104,13 @@ def test_an_origin_that_lists_its_return_page_has_no_other() -> None:
     assert redirect_uri_ok(mine, BOOK, elsewhere), "another origin's page says nothing of this one"
 
 
+def test_an_application_lists_every_page() -> None:
+    mine = "https://app.example/callback"
+    application = replace(POLICY, application=True, redirects=frozenset({mine}))
+    assert redirect_uri_ok(mine, BOOK, application)
+    assert not redirect_uri_ok("https://book.example/bookgate-return.html", BOOK, application)
+
+
 @pytest.mark.parametrize(
     "redirect_uri",
     [

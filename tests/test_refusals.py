@@ -9,6 +9,7 @@ from gateway.errors import (
     InvalidTokenError,
     LoginRequiredError,
     MethodNotAllowedError,
+    StepUpRequiredError,
     TooManyRequestsError,
     UseNonceError,
     UseNonceOnResourceError,
@@ -33,6 +34,21 @@ REFUSALS = [
         id="too many, and how many there may be",
     ),
     pytest.param(LoginRequiredError(), (("WWW-Authenticate", REALM),), id="sign in"),
+    pytest.param(
+        StepUpRequiredError(None, ()),
+        (("WWW-Authenticate", f'{REALM}, error="insufficient_user_authentication"'),),
+        id="prove it once more",
+    ),
+    pytest.param(
+        StepUpRequiredError(600, ("mfa", "phr")),
+        (
+            (
+                "WWW-Authenticate",
+                f'{REALM}, error="insufficient_user_authentication", acr_values="mfa phr", max_age=600',
+            ),
+        ),
+        id="prove it once more, by one of these, within ten minutes",
+    ),
     pytest.param(
         InvalidTokenError(),
         (("WWW-Authenticate", f'Bearer realm="{PUBLIC}", error="invalid_token"'),),
@@ -63,5 +79,8 @@ def test_the_body_has_the_code_and_nothing_of_the_log() -> None:
         "error_description": refusal.description,
         "request_id": "id1",
     }
+    step_up = StepUpRequiredError(600, ("mfa", "phr"))
+    assert json.loads(json_body(step_up, "id1")).items() >= {"max_age": 600, "acr_values": "mfa phr"}.items()
+    assert json.loads(json_body(StepUpRequiredError(None, ()), "id1"))["acr_values"] is None
     assert reason(refusal) == "invalid_request: 10.0.0.5 refused"
     assert reason(InvalidRequestError()) == "invalid_request"
