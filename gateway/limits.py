@@ -29,6 +29,7 @@ TRANSACTION_USES: Final = Rate(60, 600)  # of one page's transaction: looks, tri
 CARD_TRIES: Final = Rate(10, 600)  # of the words of one class card, right ones too
 CLASS_TRIES: Final = Rate(300, 600)  # of the cards of one class
 LOGINS: Final = Rate(20, 600)  # begun at providers for one request of a book
+UNKNOWN_TOKENS: Final = Rate(300, 60)  # personal tokens that are none, of one address at one worker
 CODES: Final = Rate(30, 60)  # for one sign-in session and origin
 SILENT_CODES: Final = Rate(5, 60)  # those of prompt=none: script in a book could ask without an end
 CODE_REUSES: Final = Rate(5, 60)  # the first ends what the code was for; more is only work

@@ -25,6 +25,7 @@ from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding, forwarding, proxy_handler
 from gateway.proxy.streams import StillAlive, Streams
 from gateway.proxy.trace import trace_id
+from gateway.proxy.unknown_tokens import UnknownTokens
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Scripts, Wiring
 from gateway.records import LiveBook
@@ -58,6 +59,7 @@ async def add_proxy(
     core.metrics.show("bookgate_budget_refusals_total", lambda: budgets.refusals)
     shared = Buckets(core.store.connection.ungated, core.settings.redis.prefix)
     await stack.enter_async_context(beside(Leases(budgets, shared).run()))
+    tried = UnknownTokens(core.directory.personal_tokens.find, time.monotonic)
     wiring = Wiring(
         site=Site.of(core.settings.public_url, routes),
         max_head=core.settings.max_head,
@@ -69,7 +71,7 @@ async def add_proxy(
         budgets=budgets,
         sub_for_book=partial(pairwise, keys.people),
         clock=core.clock,
-        scripts=Scripts(core.directory.personal_tokens.find, core.sealer.name_for_logs),
+        scripts=Scripts(tried.find, core.sealer.name_for_logs),
     )
     forward_applications(core, applications, wiring)
     forward = forwarding(wiring)

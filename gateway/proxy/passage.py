@@ -131,12 +131,17 @@ class Passage:
             self._identity = identity_lines(wiring, self.forward, known, token, generation)
 
     async def _personal_token(self, matched: Matched) -> PersonalToken | None:
-        """The one that it comes with; None: it is no script's. Raises InvalidTokenError."""
+        """The one that it comes with; None: it is no script's.
+
+        Raises InvalidTokenError, TooManyRequestsError.
+        """
         head, scripts = matched.head, self._wiring.scripts
         if scripts is None or matched.origin is not None or not head.lines("authorization"):
             return None
         found = credential(facts(head, matched, self._wiring.site))
-        return await scripts.find(found.token) if isinstance(found, TokenCredential) else None
+        if not isinstance(found, TokenCredential):
+            return None
+        return await scripts.find(found.token, self.asked.client)
 
     def _admit_script(self, need: NeedSession, token: PersonalToken) -> None:
         wiring, asked = self._wiring, self.asked

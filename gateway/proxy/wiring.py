@@ -42,9 +42,11 @@ class Authenticating(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scripts:
-    """find: a personal token; InvalidTokenError: it is none. name_for_logs: of a person."""
+    """find: (a personal token, the address that it comes from); InvalidTokenError: it is none,
+    TooManyRequestsError: that address tried too many. name_for_logs: of a person.
+    """
 
-    find: Callable[[str], Awaitable[PersonalToken]]
+    find: Callable[[str, str | None], Awaitable[PersonalToken]]
     name_for_logs: Callable[[str], str]
 
 
