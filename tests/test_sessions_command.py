@@ -214,6 +214,13 @@ async def test_while_redis_is_away_it_is_noted(site: Site) -> None:
     assert await site.alive(ada, bob, cleo) == [(False, False), (False, False), (True, False)]
 
 
+async def test_who_came_by_a_provider_that_is_not_configured_any_more(site: Site) -> None:
+    ada, bob = await site.signed_in("ada", "former"), await site.signed_in("bob")
+    assert site.end("--provider", "former", "--subject", "ada").returncode == 1, "whose issuer nobody knows"
+    assert site.end("--provider", "former", "--yes").returncode == 0
+    assert await site.alive(ada, bob) == [(False, False), (True, True)]
+
+
 async def test_without_the_directory_nothing_is_believed_to_be_done(site: Site) -> None:
     ada = await site.signed_in("ada")
     (directory,) = site.settings.state.glob("directory.sqlite3")

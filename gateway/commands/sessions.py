@@ -234,13 +234,17 @@ def _of_everybody(*, everybody: bool) -> Ending | None:
 
 
 def _of_provider(settings: Settings, provider: str, subject: str | None) -> Ending:
-    _issuer(settings, provider)
+    configured = provider in {block.id for block in settings.providers}
+    if subject is not None:
+        _issuer(settings, provider)
 
     async def of_one(opened: Opened) -> None:
         person = await _person(opened, settings, provider, subject or "")
         await opened.sessions.end_everywhere(person)
 
     async def of_all(opened: Opened) -> None:
+        if not configured and not await opened.directory.identities.came_by(provider):
+            _issuer(settings, provider)  # no block of now, nor one that was taken out: a slip of the pen
         await opened.directory.revocations.mark_provider(provider, _now() + 1)
         await opened.revocations.announce_marks()
 

@@ -33,6 +33,12 @@ class Identities:
         self._clock = clock
         self._fresh = fresh
 
+    async def came_by(self, provider: str) -> bool:
+        """Whether anybody's identity came through this block last, configured or not any more."""
+        query = select(identities.c.person).where(identities.c.provider == provider).limit(1)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).scalar_one_or_none() is not None
+
     async def of_person(self, person: str) -> list[Identity]:
         """The oldest first."""
         async with self._database.reading() as connection:

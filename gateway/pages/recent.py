@@ -7,7 +7,7 @@ from aiohttp import web
 from gateway.pages.flow import Parts, start_login
 from gateway.pages.language import say
 from gateway.pages.onward import onward
-from gateway.pages.ways import Kind
+from gateway.pages.ways import Kind, Way
 from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
 
@@ -25,7 +25,7 @@ async def recent(
     if parts.clock() - live.record.auth_time < RECENT:
         return None
     place = back or request.path
-    way = parts.ways.get(live.record.provider)
+    way = parts.ways.get(live.record.provider) or await _another(parts, live)
     if way is None or way.href is None:
         return _from_there(request, parts, way.label if way else live.record.provider)
     if way.kind is not Kind.PROVIDER:
@@ -43,6 +43,15 @@ async def recent(
         again=live.record.person,
     )
     return onward(request, parts, begun, say(way.label))
+
+
+async def _another(parts: Parts, live: LiveSignIn) -> Way | None:
+    """Of a person whose provider is not in gateway.yaml any more: another way in of theirs; None: none."""
+    for identity in await parts.directory.identities.of_person(live.record.person):
+        way = parts.ways.get(identity.provider)
+        if way is not None and way.kind is Kind.PROVIDER:
+            return way
+    return None
 
 
 def _from_there(request: web.Request, parts: Parts, label: str) -> web.Response:

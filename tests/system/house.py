@@ -176,6 +176,7 @@ async def open_house(
     trusted_proxies: str = "[]",
     data_path: str | None = None,
     clock: Callable[[], float] = time.time,
+    prefix: str | None = None,
     port: int | None = None,
     host: str = "127.0.0.1",
     assertion_keys: Rotation | None = None,
@@ -200,7 +201,8 @@ async def open_house(
         storage = await stack.enter_async_context(recording_backend())
         analytics = await stack.enter_async_context(recording_backend())
         for name in ("root", "people", "research"):
-            (folder / f"{name}.key").write_text(token_hex(32))
+            if not (folder / f"{name}.key").exists():  # a house that was here before keeps its people
+                (folder / f"{name}.key").write_text(token_hex(32))
         (folder / "origins.yaml").write_text(origins)
         port = port or free_port()
         url = f"http://{host}:{port}"
@@ -210,7 +212,7 @@ async def open_house(
             data_path=data_path or DEFAULT.way,
             state=folder / "state",
             origins=folder / "origins.yaml",
-            prefix=token_hex(4),
+            prefix=prefix or token_hex(4),
             deadline=deadline,
             logout=logout,
             guests=guests,
@@ -229,7 +231,7 @@ async def open_house(
         )
         text += more
         (folder / "gateway.yaml").write_text(text)
-        (folder / "state").mkdir()
+        (folder / "state").mkdir(exist_ok=True)
         environment = {"REDIS": redis_url, "SECRET": SECRET, **more_environment}
         settings = parse_gateway(text.encode(), folder / "gateway.yaml", environment)
         spoken = (

@@ -3,12 +3,15 @@
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from gateway.cookies import SIGN_IN
 from gateway.pages.recent import RECENT
+from tests.lying_provider import CLIENT_ID
+from tests.ports import free_port
 from tests.system.house import House, open_house
 from tests.system.reader import Got, Reader
 
@@ -84,3 +87,23 @@ async def test_somebody_else_changes_nothing(house: House) -> None:
         assert ada.first_party[SIGN_IN] == before
         assert "Ada" in (await ada.navigate("/auth/account", site="none")).text
         assert (await data(ada)).status == 303, "and it is asked again"
+
+
+async def test_a_provider_that_was_taken_out_of_the_configuration(tmp_path: Path, redis_url: str) -> None:
+    """Who came by it stays signed in; what needs a fresh sign-in says that they cannot come by it again."""
+    old = "  evening: {preset: oidc, issuer: LIAR, client_id: c1, client_secret: {env: SECRET}}"
+    port, prefix = free_port(), token_hex(4)
+    async with open_house(
+        tmp_path, redis_url, more_providers=old.replace("c1", f'"{CLIENT_ID}"'), port=port, prefix=prefix
+    ) as before:
+        ada = before.reader()
+        before.liar.claims = {"auth_time": int(time.time()) - RECENT - 60}
+        page = await ada.navigate("/auth/account", site="none")
+        await ada.through_provider(await ada.choose(page, "evening"))
+        before.liar.claims = {}
+    async with open_house(tmp_path, redis_url, port=port, prefix=prefix), ada:
+        page = await ada.navigate("/auth/account", site="none")
+        assert "Ada" in page.text
+        got = await data(ada)
+        assert got.status == 403
+        assert "evening" in got.text
