@@ -160,3 +160,7 @@ async def test_a_platforms_context_is_one_class(directory: Directory, grace: str
     assert made is not None
     assert (made.name, made.open, made.platform) == ("CS 1 (2027)", False, PLATFORM)
     assert [one.name for one in await classes.members(first)] == ["Grace", "Ada"]
+    await classes.of_platform(PLATFORM, "c1", "CS 1 (2027)", PLACE, grace, Role.STUDENT)
+    assert [one.role for one in await classes.members(first)] == [Role.STUDENT, Role.STUDENT], (
+        "as it says now"
+    )

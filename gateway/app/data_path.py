@@ -84,7 +84,9 @@ def _still_alive(core: Core, applications: Mapping[str, Policy]) -> StillAlive:
 
     async def still_alive(live: LiveBook | PersonalToken) -> bool:
         if isinstance(live, PersonalToken):
-            return await core.directory.personal_tokens.is_alive(live)
+            origin = parse_origin(live.origin)
+            granted = origin is None or core.origins.current.find(origin, core.today()) is not None
+            return granted and await core.directory.personal_tokens.is_alive(live)
         found = await core.sessions.load_book_key(live.key, live.record.parent)
         origin = parse_origin(live.record.origin)
         policy = applications.get(live.record.origin)

@@ -199,6 +199,9 @@ class Classes:
             renamed = update(classes).where(same).values(name=title).returning(classes.c.id)
             class_id: str = (await connection.execute(renamed)).scalar_one()
             await self._add(connection, class_id, person, role, None)
+            # what somebody is in a course its platform says, at each launch
+            changed = update(class_members).where(_one_of(class_id, person)).values(role=role)
+            await connection.execute(changed)
             return class_id
 
     # --

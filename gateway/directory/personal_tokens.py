@@ -142,6 +142,14 @@ class PersonalTokens:
         async with self._database.writing() as connection:
             return (await connection.execute(gone)).scalar_one_or_none()
 
+    async def revoke_for(self, person: str, origin: str) -> None:
+        """All that reach the person's work in the books of an origin."""
+        gone = delete(personal_tokens).where(
+            personal_tokens.c.person == person, personal_tokens.c.origin == origin
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(gone)
+
 
 def _one_of(person: str, token_id: str) -> ColumnElement[bool]:
     return and_(personal_tokens.c.person == person, personal_tokens.c.id == token_id)

@@ -29,6 +29,7 @@ async def withdraw(request: web.Request, parts: Parts, live: LiveSignIn, submitt
     request[AUDIT].note(Audited.CONSENT_WITHDRAWN, who=person, origin=origin)
     try:
         await parts.directory.withdraw(person, origin)
+        await parts.directory.personal_tokens.revoke_for(person, origin)
     finally:  # its sessions end all the same
         await parts.sessions.end_books(person, origin)
     return Stay(live, done=say("%(origin)s may not save your work any more.", origin=origin))

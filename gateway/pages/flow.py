@@ -300,11 +300,10 @@ async def start_login(
     """Off to the provider, with a transaction that only this browser can finish.
 
     back: without a book, the page of ours to go on to. again: the person who is to prove once more that it is
-    them, and nobody else. link: the person who wants this as another way in. proof: when and how they are to
-    have proved it.
-
-    TooManyRequestsError: too many from this address, or for one request of a book.
+    them. link: who wants this as another way in: whoever sat here before may still be known there.
+    proof: when and how they are to have proved it. TooManyRequestsError: too many from here, or for one book.
     """
+    fresh = again is not None or link is not None
     await _limit_logins(request, parts, transaction)
     record = Login(
         provider=way.id,
@@ -315,7 +314,7 @@ async def start_login(
         back=back,
         again=again,
         link=link,
-        max_age=proof.max_age if again is None else 0,
+        max_age=0 if fresh else proof.max_age,
         acr_values=proof.acr_values,
     )
     begun = await parts.transactions.begin(record, request)
@@ -326,7 +325,7 @@ async def start_login(
             verifier=record.verifier,
             redirect_uri=parts.callback(way.id),
             select_account=select_account,
-            again=again is not None,
+            again=fresh,
             max_age=record.max_age,
             acr_values=record.acr_values,
         )

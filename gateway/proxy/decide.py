@@ -160,12 +160,18 @@ def identify_script(
     token: PersonalToken,
     subject: Callable[[str, str], str],
     clock: Callable[[], float],
+    granted: Policy | None,
 ) -> Forward:
     """The second half for a personal token: where it names the backend and that takes any.
 
-    It has no roles, and signed in when whoever made it did.
+    It has no roles, and signed in when whoever made it did. granted: what the origin of its book may do now;
+    None: nothing any more. A token of no book needs none.
     """
     matched, backend = need.matched, need.matched.backend
+    if token.origin and (granted is None or backend.name not in granted.backends):
+        raise ForbiddenError(f"{token.origin} may not call {backend.name}")
+    if granted is not None and matched.head.method not in granted.methods:
+        raise ForbiddenError(f"group {granted.group} has no {matched.head.method}")
     if backend.name not in token.backends or not backend.personal_tokens:
         raise ForbiddenError(f"the token is not for {backend.name}")
     named, believed = matched.head.said("book"), matched.head.said("person")

@@ -1,6 +1,7 @@
 """A request on the plain path: decided, recognised and counted, and what its backend is told."""
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
@@ -8,7 +9,7 @@ from aiohttp import web
 from gateway.access import TokenCredential, credential
 from gateway.errors import ForbiddenError, TooManyRequestsError
 from gateway.known import Known
-from gateway.origins import Limits
+from gateway.origins import Limits, Policy, PolicyTable, parse_origin
 from gateway.personal_tokens import PersonalToken
 from gateway.proxy.decide import (
     Forward,
@@ -145,7 +146,8 @@ class Passage:
 
     def _admit_script(self, need: NeedSession, token: PersonalToken) -> None:
         wiring, asked = self._wiring, self.asked
-        self.forward = identify_script(need, token, wiring.sub_for_book, wiring.clock)
+        granted = _granted(token, asked.policies, wiring.clock())
+        self.forward = identify_script(need, token, wiring.sub_for_book, wiring.clock, granted)
         try:
             wiring.budgets.admit(_OF_SCRIPTS, _SCRIPTS, token.person)
         except TooManyRequestsError:
@@ -194,3 +196,10 @@ class Passage:
         if token is None:
             raise signed_out(self.forward.matched.policy)
         return token
+
+
+def _granted(token: PersonalToken, policies: PolicyTable, now: float) -> Policy | None:
+    """What the origin of the token's book may do, by the policy of now; None: it has none, or is denied."""
+    origin = parse_origin(token.origin)
+    policy = None if origin is None else policies.find(origin, datetime.fromtimestamp(now, UTC).date())
+    return policy if policy is not None and policy.credentials else None

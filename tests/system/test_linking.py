@@ -1,10 +1,11 @@
 """Several ways in to one account: both proved, one click; taking one away; two accounts that become one."""
 
 import re
+import time
 from collections.abc import AsyncGenerator
 from html import unescape
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -65,6 +66,22 @@ async def test_another_way_in_leads_to_the_same_person(house: House) -> None:
         assert (done.status, done.one("Location")) == (303, ACCOUNT)
         assert (await account(ada)).text.count("way-remove:") == 2
         assert await who(house, work) == await who(house, ada)
+
+
+async def test_the_other_side_is_proved_now_and_not_by_who_sat_here_before(house: House) -> None:
+    """A provider where somebody is still known lets a stranger take their account, unless it asks again."""
+    async with house.reader("ada") as ada:
+        await ada.sign_in_here()
+        page = await act(ada, "way-add:campus")
+        target = unescape(re.findall(r'href="(http[^"]+)"', page.text)[0])
+        asked = parse_qs(urlsplit(target).query)
+        assert asked["max_age"] == ["0"]
+        assert "login" in asked["prompt"][0]
+        house.liar.claims = {"auth_time": int(time.time()) - 3600}
+        params = house.at_provider(target, "bob")
+        assert (await ada.navigate(f"/auth/callback/campus?{urlencode(params)}")).status == 403
+        house.liar.claims = {}
+        assert (await account(ada)).text.count("way-remove:") <= 1
 
 
 async def test_nothing_is_added_without_a_click(house: House) -> None:

@@ -30,7 +30,7 @@ BACKENDS = """
     identity: {subject: pseudonym}
     routes: [{path: /numbers/, strip: true}]
 """
-GRANTING = ORIGINS.replace("[storage, analytics, grades]", "[storage, analytics, grades, reports]")
+GRANTING = ORIGINS.replace("[storage, analytics, grades]", "[storage, analytics, grades, reports, numbers]")
 
 
 @dataclass
@@ -170,6 +170,19 @@ async def test_what_is_open_is_cut_when_it_is_revoked(desk: Desk) -> None:
                 await asyncio.wait_for(answer.read(), 30)
     finally:
         desk.house.storage.clear()
+
+
+async def test_an_origin_that_is_taken_away_takes_its_scripts_along(desk: Desk) -> None:
+    token = await desk.token("reports")
+    assert (await desk.get("/reports/x", token))[0] == 200
+    desk.house.set_origins(
+        GRANTING.replace("backends: [storage, analytics, grades, reports, numbers]", "backends: [storage]")
+    )
+    try:
+        assert (await desk.get("/reports/x", token))[0] == 403
+    finally:
+        desk.house.set_origins(GRANTING)
+    assert (await desk.get("/reports/x", token))[0] == 200
 
 
 async def test_a_person_s_budget_holds_for_their_scripts(
