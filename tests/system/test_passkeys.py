@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -83,6 +84,15 @@ async def test_it_is_offered_once(keyed: House) -> None:
                 left = await reader.navigate(NEW, form={"transaction": got.transaction, "act": "later"})
                 assert left.one("Location") == "/auth/account"
             reader.first_party.clear()
+
+
+async def test_it_is_not_offered_to_whom_a_provider_still_knew(keyed: House) -> None:
+    keyed.liar.claims = {"auth_time": int(time.time()) - 3600}
+    async with keyed.reader("old") as old:
+        page = await old.navigate("/auth/account", site="none")
+        got = await old.through_provider(await old.choose(page, "campus", own_device="1"))
+        assert "Next time with one touch?" not in got.text
+    keyed.liar.claims = {}
 
 
 async def test_it_is_not_offered_on_a_shared_device(keyed: House) -> None:

@@ -16,7 +16,7 @@ from gateway.pages.arrivals import ACCOUNT, go_on
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts, policy_of
 from gateway.pages.language import mark, say
-from gateway.pages.recent import recent
+from gateway.pages.recent import RECENT, recent
 from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
 from gateway.passkeys import RelyingParty, handle_of
@@ -57,6 +57,8 @@ async def offer(
     record, party = live.record, parts.passkeys
     if party is None or not record.own_device or record.provider == PASSKEY:
         return None
+    if parts.clock() - record.auth_time >= RECENT:
+        return None  # a provider that still knew who sat here before: a key would let them in for good
     if authorization is not None and not await _takes_passkeys(request, parts, authorization):
         return None
     if not await parts.directory.passkeys.is_to_be_offered(record.person):
