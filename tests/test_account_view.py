@@ -1,4 +1,3 @@
-
 from gateway.pages.account_view import Moment, Shown, ShownBook, ShownSession, shown
 from gateway.records import BookSummary, Mode, SignInSummary
 
