@@ -8,7 +8,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One `lti:` block. frames: the origins (as CSP writes them) whose pages may show our one framed page."""
+    """One `lti:` block. frames: the origins (as CSP writes them) whose pages may show our one framed page.
+
+    page: of a book, for launches that name none.
+    """
 
     id: str
     label: str
@@ -18,6 +21,15 @@ class Platform:
     authorization_endpoint: str
     jwks_uri: str
     frames: tuple[str, ...]
+    page: str | None = None
+
+    def target(self, said: str, public_url: str) -> str | None:
+        """The page of a launch; None: it names none, and neither does the block.
+
+        said: by the platform. Many say our own address where nobody named another in the link.
+        """
+        ours = said == public_url or said.startswith(f"{public_url}/")
+        return self.page if ours else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from gateway.config.faults import Faults
-from gateway.config.gateway_readers import block, secure_url, word_of
+from gateway.config.gateway_readers import block, link, secure_url, word_of
 from gateway.config.nodes import Block, Entry, list_of, matching, named, text
 from gateway.lti_platforms import PRESETS, Platform, Preset
 
@@ -33,7 +33,17 @@ def read_lti(top: Block, faults: Faults) -> tuple[Platform, ...]:
 
 def _platform(entry: Entry, faults: Faults) -> Platform:
     what = f"lti {entry.key}"
-    names = ("preset", "issuer", "client_id", "deployments", "authorization", "jwks", "label", "frames")
+    names = (
+        "preset",
+        "issuer",
+        "client_id",
+        "deployments",
+        "authorization",
+        "jwks",
+        "label",
+        "frames",
+        "page",
+    )
     keys = block(entry.value, faults, what, keys=names, required=("preset", "client_id", "deployments"))
     preset = PRESETS.get(keys.get("preset", word_of((*PRESETS, "lti"), ()), "lti"), _OTHER)
     issuer = keys.find("issuer", secure_url) or preset.issuer
@@ -54,6 +64,7 @@ def _platform(entry: Entry, faults: Faults) -> Platform:
         deployments=frozenset(deployments or ()),
         authorization_endpoint=_endpoint(keys, faults, entry, "authorization", preset.authorization, known),
         jwks_uri=_endpoint(keys, faults, entry, "jwks", preset.jwks, known),
+        page=keys.find("page", link),
         frames=keys.get("frames", list_of(_FRAME), preset.frames) or (_origin(known),),
     )
 

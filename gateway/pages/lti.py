@@ -42,9 +42,11 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
         platform = registry.find(asked)
         if platform is None:
             return _refused(request, parts, _unknown(), f"platform {asked.issuer[:100]!r}")
-        place = place_of(request, parts, asked.target)
-        if place is None:
-            return denied_page(request, parts, asked.target)
+        target = platform.target(asked.target, parts.public_url)
+        if target is None:
+            return _refused(request, parts, _no_page(), f"target {asked.target[:100]!r}")
+        if place_of(request, parts, target) is None:
+            return denied_page(request, parts, target)
         if request.headers.get("Sec-Fetch-Dest") in _FRAMES:
             return _framed(parts, platform, params)
         client = request[ASKED].client
@@ -124,11 +126,12 @@ async def _launched(
         raise ProviderRefusedError(f"the platform answered {form['error'][:60]!r}")
     platform = registry.named(login.platform)
     launch = await registry.verify(platform, required(form, "id_token"), login.nonce)
-    place = place_of(request, parts, launch.target)
-    if place is None or launch.target != login.target:
+    target = platform.target(launch.target, parts.public_url)
+    place = None if target is None else place_of(request, parts, target)
+    if target is None or place is None or launch.target != login.target:
         # section 5.2.3.2: the page that is signed counts, and only where it is the one that was asked for
         raise ProviderRefusedError(f"launch: target {launch.target[:100]!r}")
-    begun = await parts.transactions.begin(_continuation(parts, platform, launch, place), request)
+    begun = await parts.transactions.begin(_continuation(parts, platform, launch, target, place), request)
     # A navigation of its own, where the SameSite=Lax cookie is visible again.
     location = f"/auth/continue?transaction={begun.id}"
     response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
@@ -136,7 +139,9 @@ async def _launched(
     return response
 
 
-def _continuation(parts: Parts, platform: Platform, launch: Launch, place: BookPlace) -> Continuation:
+def _continuation(
+    parts: Parts, platform: Platform, launch: Launch, target: str, place: BookPlace
+) -> Continuation:
     """A person is (issuer and deployment, subject): subjects are unique in a deployment alone."""
     return Continuation(
         provider=LTI,
@@ -148,7 +153,7 @@ def _continuation(parts: Parts, platform: Platform, launch: Launch, place: BookP
         authorization=None,
         own_device=False,
         roles=(f"teacher@{place.book}",) if launch.teaches else (),
-        launch=Launched(launch.target, launch.teaches, launch.context, launch.title),
+        launch=Launched(target, launch.teaches, launch.context, launch.title),
     )
 
 
@@ -168,6 +173,10 @@ def to_book(launch: Launched) -> web.Response:
     location = launch.target.partition("#")[0] + LAUNCHED
     headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return web.Response(status=303, headers=headers)
+
+
+def _no_page() -> str:
+    return say("The link in your course names no page of a book. Tell your teacher.")
 
 
 def _unknown() -> str:
