@@ -196,6 +196,13 @@ async def test_a_target_that_is_no_book_s(course: Course, target: str) -> None:
         assert got.one("Location") is None
 
 
+async def test_a_target_of_our_own_names_no_page(course: Course) -> None:
+    async with course.house.reader() as ada:
+        got = await course.sent(ada, f"{course.house.url}/auth/lti/launch")
+        assert got.status == 403
+        assert "names no page of a book" in got.text
+
+
 async def test_a_book_that_must_ask_still_asks(course: Course) -> None:
     async with course.house.reader() as ada:
         target = f"{CONSENT}/page"
