@@ -44,9 +44,9 @@ class Proof:
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
 
-    def met_by(self, auth_time: int, acr: str | None, now: float) -> bool:
-        """Whether a sign-in meets it. auth_time, now: Unix seconds."""
-        young = self.max_age is None or now - auth_time <= self.max_age
+    def met_by(self, proved: int | None, acr: str | None, now: float) -> bool:
+        """Whether a sign-in meets it. proved: when they did, None: nobody knows; now: Unix seconds, both."""
+        young = self.max_age is None or (proved is not None and now - proved <= self.max_age)
         return young and (not self.acr_values or acr in self.acr_values)
 
 

@@ -35,6 +35,7 @@ class Caller:
     classes: Classes = ()
     acr: str | None = None
     studies: Answers = ()
+    proved: bool = True  # at auth_time, as the sign-in session says
 
 
 @dataclass(frozen=True, slots=True)

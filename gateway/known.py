@@ -77,4 +77,5 @@ def caller_of(live: LiveBook) -> Caller:
         classes=() if above is None else tuple((each, *said) for each, said in sorted(above.classes.items())),
         acr=None if above is None else above.acr,
         studies=() if above is None else tuple(sorted(above.studies.items())),
+        proved=above is None or above.proved,
     )

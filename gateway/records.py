@@ -39,6 +39,14 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like
     classes: dict[str, tuple[str, str]] = {}  # by class: student | teacher, and the class's book
     acr: str | None = None  # what the provider said of how (OpenID Connect Core section 2)
     studies: dict[str, str] = {}  # by study: the version of the text that was agreed to, or `no`
+    proved: bool = (
+        True  # at auth_time; else they came back then from a provider that may have known them still
+    )
+
+    @property
+    def proved_at(self) -> int | None:
+        """When they are known to have proved who they are, in Unix seconds."""
+        return self.auth_time if self.proved else None
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -243,6 +251,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link: str | None = None  # as in the login
     acr: str | None = None  # how they proved who they are
     roles: tuple[str, ...] = ()  # as in the sign-in session
+    proved: bool = True  # as in the sign-in session
     launch: Launched | None = None
 
 

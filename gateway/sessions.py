@@ -37,6 +37,7 @@ class Sessions(BookSessions):
         roles: tuple[str, ...] = (),
         classes: Mapping[str, tuple[str, str]] = MappingProxyType({}),
         acr: str | None = None,
+        proved: bool = True,
     ) -> LiveSignIn:
         """A new session under a new id; `replaces` is the cookie that came, whose session ends.
 
@@ -65,6 +66,7 @@ class Sessions(BookSessions):
             roles=roles,
             classes=dict(classes),
             acr=acr,
+            proved=proved,
         )
         return await self._begin(Issued.mint(slot, self._token), record, min(life.idle, life.absolute))
 

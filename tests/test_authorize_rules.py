@@ -166,6 +166,11 @@ def test_what_meets_it(proof: Proof, ago: int, acr: str | None, met: bool) -> No
     assert proof.met_by(now - ago, acr, now) is met
 
 
+def test_what_nobody_knows_the_time_of_meets_no_age() -> None:
+    assert not Proof(60).met_by(None, None, 1_800_000_000)
+    assert Proof(None, ("urn:mfa",)).met_by(None, "urn:mfa", 1_800_000_000)
+
+
 def test_a_request_without_key_and_prompt() -> None:
     assert complete(GOOD, CLIENT) == Request(CLIENT, CHALLENGE, None, None, guest=False)
 

@@ -56,6 +56,8 @@ def test_a_route_takes_whom_it_allows(allow: Allowed, caller: Caller, *, taken: 
     [
         pytest.param(StepUp(600, ()), replace(ADA, auth_time=NOW - 600), True, id="just in time"),
         pytest.param(StepUp(600, ()), replace(ADA, auth_time=NOW - 601), False, id="too old"),
+        pytest.param(StepUp(600, ()), replace(ADA, auth_time=NOW, proved=False), False, id="known still"),
+        pytest.param(StepUp(None, ("mfa",)), replace(ADA, acr="mfa", proved=False), True, id="however old"),
         pytest.param(StepUp(None, ("mfa",)), replace(ADA, acr="mfa"), True, id="strong"),
         pytest.param(StepUp(None, ("mfa",)), replace(ADA, acr="pwd"), False, id="weak"),
         pytest.param(StepUp(None, ("mfa",)), ADA, False, id="nobody knows how"),

@@ -112,11 +112,17 @@ async def test_a_whole_login(running: Running) -> None:
         auth_time=identity.auth_time,
         id_token=identity.id_token,
         tokens=identity.tokens,
+        proved=isinstance(running.process, DevelopmentProvider),  # unasked, it alone says when
     )
     assert identity.subject
     assert identity.email is not None
     assert identity.email.startswith("ada@")
     assert abs(identity.auth_time - time.time()) < 30
+
+
+async def test_who_was_asked_to_prove_it_has(running: Running) -> None:
+    callback = await running.callback("Ada", replace(LOGIN, again=True, max_age=0))
+    assert (await running.provider.finish(callback.query, replace(EXPECTED, max_age=0))).proved
 
 
 async def test_people_are_told_apart_and_found_again(running: Running) -> None:

@@ -229,6 +229,24 @@ async def test_when_they_proved_who_they_are(
         await campus.provider.finish(params, expected)
 
 
+@pytest.mark.parametrize(
+    ("ago", "max_age", "proved"),
+    [
+        pytest.param(3600, None, True, id="said"),
+        pytest.param(None, None, False, id="not said: the provider may have known them still"),
+    ],
+)
+async def test_whether_they_proved_it(
+    campus: Campus,
+    ago: int | None,
+    max_age: int | None,
+    proved: bool,  # ruff: ignore[boolean-type-hint-positional-argument] - a column of the table
+) -> None:
+    campus.liar.claims = {"auth_time": None if ago is None else int(campus.clock()) - ago}
+    params = campus.liar.authorize(await campus.provider.begin(LOGIN))
+    assert (await campus.provider.finish(params, replace(EXPECTED, max_age=max_age))).proved is proved
+
+
 async def test_how_they_proved_it(campus: Campus) -> None:
     campus.liar.claims = {"acr": "urn:mfa"}
     params = campus.liar.authorize(await campus.provider.begin(LOGIN))

@@ -31,6 +31,7 @@ class Arrival:
     tokens: KeptTokens | None = None
     roles: tuple[str, ...] = ()
     acr: str | None = None  # how they proved who they are
+    proved: bool = True  # at auth_time; else they came back then
 
 
 async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) -> LiveSignIn:
@@ -46,6 +47,7 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
         device=devices.name_of(request.headers.get("User-Agent")),
         provider_session=arrival.provider_session,
         acr=arrival.acr,
+        proved=arrival.proved,
         roles=arrival.roles,
         classes=await parts.directory.classes.of_person(arrival.person.id),
     )

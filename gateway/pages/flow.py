@@ -91,7 +91,7 @@ async def proceed(
     if live is not None and not offers(policy, live.record.provider):
         live = None  # signed in by a way that this book does not take: asked again, by one that it does
     proof = Proof(asked.max_age, asked.acr_values)
-    if live is not None and not proof.met_by(live.record.auth_time, live.record.acr, parts.clock()):
+    if live is not None and not proof.met_by(live.record.proved_at, live.record.acr, parts.clock()):
         live = None  # proved too long ago, or in another way
     approved = live is not None and await _approved(parts, live, origin, policy)
     visitor = None if live is None else Visitor(live.record.own_device, approved)

@@ -108,7 +108,9 @@ class SubjectChangedError(ProviderRefusedError):
 class ProviderIdentity:
     """Who signed in, as the provider vouches for it. A person is (issuer, subject), nothing else.
 
-    auth_time: when they came back, where the provider does not tell. id_token: None: it has none.
+    auth_time: when they came back, where the provider does not tell. proved: whether that is when they proved
+    it, as was said or as they were asked to; else the provider may have known them still. id_token: None: it
+    has none.
     """
 
     issuer: str
@@ -122,6 +124,7 @@ class ProviderIdentity:
     acr: str | None = None  # how they proved it (Core section 2)
     # the claims that rules name, under the provider's names
     said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    proved: bool = True
     session: str | None = None  # the claim `sid`: by it the provider says that this session ended there
 
 

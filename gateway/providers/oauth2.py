@@ -73,6 +73,7 @@ class OAuth2Provider:
             email=verified_email(told),
             claims=mapped(told, self._block.claims),
             auth_time=int(self._clock()),
+            proved=expected.max_age is not None,
             id_token=None,
             tokens=tokens,
             said=said(told, self._block.asks_for),

@@ -92,14 +92,16 @@ class OidcProvider:
             raise ProviderRefusedError(f"ID token: {fault}")
         told = await self._told(metadata, given, claims, tokens.access_token)
         let_in(told, self._block.claims, self._block.allow)
-        auth_time, acr = claims.get("auth_time"), claims.get("acr")
+        told_at, acr = claims.get("auth_time"), claims.get("acr")
+        auth_time = int(told_at) if isinstance(told_at, int | float) else None
         return ProviderIdentity(
             issuer=str(claims["iss"]),
             subject=str(claims["sub"]),
             name=display_name(told),
             email=verified_email(told),
             claims=mapped(told, self._block.claims),
-            auth_time=int(auth_time) if isinstance(auth_time, int | float) else now,
+            auth_time=now if auth_time is None else auth_time,
+            proved=auth_time is not None or expected.max_age is not None,
             id_token=id_token,
             tokens=tokens,
             acr=acr if isinstance(acr, str) else None,

@@ -149,7 +149,9 @@ def permit(matched: Matched, caller: Caller | None, now: float) -> None:
         if allow.roles is not None and allow.roles.isdisjoint(roles_in(caller.roles, matched.book)):
             raise NotAllowedError("without a role that is allowed")
     if step_up is not None:
-        is_old = step_up.max_age is not None and now - caller.auth_time > step_up.max_age
+        is_old = step_up.max_age is not None and (
+            not caller.proved or now - caller.auth_time > step_up.max_age
+        )
         if is_old or (step_up.acr and caller.acr not in step_up.acr):
             why = "too old" if is_old else f"acr {caller.acr}"
             raise StepUpRequiredError(step_up.max_age, step_up.acr, why)

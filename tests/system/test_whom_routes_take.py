@@ -4,10 +4,12 @@ import json
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from gateway.provider_presets import PRESETS
 from tests.system.house import MIRROR, ORIGINS, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader, refused
 from tests.system.recording_backend import Received
@@ -19,6 +21,7 @@ MORE = """
       - {path: /exams/, allow: {roles: [teacher]}}
       - {path: /campus/, allow: {providers: [other]}}
       - {path: /marks/, step_up: {max_age: 10m, acr: [mfa]}}
+      - {path: /fresh/, step_up: {max_age: 10m}}
 roles:
   teacher: [{provider: campus, claim: affiliation, has: faculty}]
   researcher: [{provider: campus, group: lab, books: [mirror]}]
@@ -28,19 +31,25 @@ roles:
 OTHER = "  other: {preset: oidc, issuer: https://idp.example, client_id: x, client_secret: {env: SECRET}}"
 
 
-@pytest.fixture(name="house", params=["fast", "plain"])
-async def _house(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[House]:
-    origins = ORIGINS.replace("analytics, grades]", "analytics, grades, exams]")
+@asynccontextmanager
+async def opened(folder: Path, redis_url: str, path: str, preset: str = "oidc") -> AsyncGenerator[House]:
     async with open_house(
-        tmp_path,
+        folder,
         redis_url,
         more_providers=OTHER,
         more_backends=MORE,
-        origins=origins,
-        data_path=request.param,
-    ) as opened:
-        opened.liar.claims = {"affiliation": ["member", "faculty"], "groups": ["lab", "x"]}
-        yield opened
+        origins=ORIGINS.replace("analytics, grades]", "analytics, grades, exams]"),
+        data_path=path,
+        dialects={"campus": PRESETS[preset].dialect},
+    ) as house:
+        yield house
+
+
+@pytest.fixture(name="house", params=["fast", "plain"])
+async def _house(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[House]:
+    async with opened(tmp_path, redis_url, request.param) as house:
+        house.liar.claims = {"affiliation": ["member", "faculty"], "groups": ["lab", "x"]}
+        yield house
 
 
 def claims(received: Received) -> dict[str, object]:
@@ -53,6 +62,15 @@ def claims(received: Received) -> dict[str, object]:
 
 async def get(reader: Reader, path: str, origin: str = TRUSTED) -> Got:
     return await reader.fetch(origin, "GET", path)
+
+
+async def prove_again(reader: Reader, **wanted: str) -> None:
+    flow = Flow(TRUSTED)
+    sent = await reader.ask(flow, **wanted)
+    page = await reader.through_provider(await reader.choose(sent, "campus"))
+    code = (await reader.answer(page, "go")).message["code"]
+    exchanged = await reader.post(flow, "/auth/token", flow.exchange(code, delivery="cookie"))
+    await reader.post(flow, "/auth/confirm", {"ticket": str(exchanged.json["ticket"])})
 
 
 async def test_services_are_told_the_roles_of_the_book(house: House) -> None:
@@ -105,10 +123,24 @@ async def test_a_route_that_wants_a_fresh_and_strong_sign_in(house: House) -> No
             assert 'error="insufficient_user_authentication", acr_values="mfa", max_age=600' in challenge
             assert house.storage.received == []
         house.liar.claims = {"auth_time": int(time.time()), "acr": "mfa"}
-        flow = Flow(TRUSTED)
-        sent = await ada.ask(flow, max_age="600", acr_values="mfa")
-        page = await ada.through_provider(await ada.choose(sent, "campus"))
-        code = (await ada.answer(page, "go")).message["code"]
-        exchanged = await ada.post(flow, "/auth/token", flow.exchange(code, delivery="cookie"))
-        await ada.post(flow, "/auth/confirm", {"ticket": str(exchanged.json["ticket"])})
+        await prove_again(ada, max_age="600", acr_values="mfa")
         assert (await get(ada, "/marks/1")).status == 200
+
+
+@pytest.mark.parametrize("path", ["fast", "plain"])
+@pytest.mark.parametrize("preset", ["oidc", "microsoft"])
+async def test_who_came_back_without_a_word_of_when_has_proved_nothing(
+    tmp_path: Path, redis_url: str, path: str, preset: str
+) -> None:
+    """The provider may have known them since last week. Asked for it, it says so, or has asked them."""
+    async with opened(tmp_path, redis_url, path, preset) as house, house.reader() as ada:
+        house.liar.claims = {"auth_time": None}
+        await ada.sign_in(Flow(TRUSTED))
+        for _ in range(2):
+            got = await get(ada, "/fresh/1")
+            assert (got.status, got.error) == (401, "step_up_required")
+        assert house.storage.received == []
+        if preset == "oidc":
+            house.liar.claims = {"auth_time": int(time.time())}
+        await prove_again(ada, max_age="600")
+        assert (await get(ada, "/fresh/1")).status == 200
