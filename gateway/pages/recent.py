@@ -22,7 +22,8 @@ async def recent(
     back: the page of ours to come back to, by GET; None: the one that was asked for.
     Raises ProviderUnavailableError, TooManyRequestsError.
     """
-    if parts.clock() - live.record.auth_time < RECENT:
+    proved = live.record.proved_at
+    if proved is not None and parts.clock() - proved < RECENT:
         return None
     place = back or request.path
     way = parts.ways.get(live.record.provider) or await _another(parts, live)

@@ -54,6 +54,19 @@ async def test_later_they_prove_it_once_more_and_come_back(house: House) -> None
         assert ada.first_party[SIGN_IN] != before, "a new session, under a new id"
 
 
+async def test_who_came_back_without_a_word_of_when_has_proved_nothing(house: House) -> None:
+    """The provider may have known them since last week."""
+    async with house.reader() as ada:
+        house.liar.claims = {"auth_time": None}
+        await ada.sign_in_here()
+        got = await data(ada)
+        asked = parse_qs(urlsplit(got.one("Location") or "").query)
+        assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+        house.liar.claims = {}
+        await ada.through_provider(got)
+        assert (await data(ada)).status == 200
+
+
 async def test_a_form_of_somebody_who_signed_in_long_ago_does_nothing_but_ask(house: House) -> None:
     async with house.reader() as ada:
         await signed_in_long_ago(house, ada)
