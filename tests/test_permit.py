@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from gateway.errors import LoginRequiredError, NotAllowedError, StepUpRequiredError
+from gateway.errors import LoginRequiredError, NotAllowedError, SignInRequiredError, StepUpRequiredError
 from gateway.identity import Caller
 from gateway.proxy.decide import NeedSession, identify, permit
 from gateway.routes import Allowed, StepUp
-from tests.test_decide import ADA, BOOK, GUEST, NOW, clock, matched, subject
+from tests.test_decide import ADA, GUEST, NOW, clock, matched, subject
 
 
 def asking(
@@ -37,13 +37,10 @@ BY_CAMPUS = Allowed(None, frozenset({"campus"}))
             replace(BY_CAMPUS, roles=TEACHERS.roles), replace(ADA, roles=("teacher",)), True, id="both"
         ),
         pytest.param(replace(BY_CAMPUS, roles=TEACHERS.roles), ADA, False, id="only one of both"),
-        pytest.param(TEACHERS, replace(GUEST, origin=BOOK), False, id="a guest"),
     ],
 )
 def test_a_route_takes_whom_it_allows(allow: Allowed, caller: Caller, *, taken: bool) -> None:
     need = asking(allow)
-    if caller.is_guest:
-        need = NeedSession(structs.replace(need.matched, backend=replace(need.matched.backend, guests=True)))
     if taken:
         assert identify(need, caller, subject, clock).caller == caller
     else:
@@ -75,6 +72,17 @@ def test_a_route_may_ask_for_a_fresh_or_strong_sign_in(
         with pytest.raises(StepUpRequiredError) as caught:
             identify(asking(None, step_up), caller, subject, clock)
         assert (caught.value.max_age, caught.value.acr) == (step_up.max_age, step_up.acr)
+
+
+@pytest.mark.parametrize(
+    ("allow", "step_up"),
+    [(TEACHERS, None), (Allowed(None, frozenset({"guest"})), None), (None, StepUp(600, ()))],
+)
+def test_a_guest_is_told_to_sign_in(allow: Allowed | None, step_up: StepUp | None) -> None:
+    found = asking(allow, step_up).matched
+    need = NeedSession(structs.replace(found, backend=replace(found.backend, guests=True)))
+    with pytest.raises(SignInRequiredError):
+        identify(need, replace(GUEST, auth_time=NOW), subject, clock)
 
 
 def test_who_is_nobody_signs_in_first() -> None:

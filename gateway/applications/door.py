@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.applications.rules import check_code
 from gateway.applications.sites import Application
-from gateway.authorize_rules import parameters
+from gateway.authorize_rules import Proof, parameters
 from gateway.code_exchange import redeem
 from gateway.cookies import APPLICATION, application_line, parse
 from gateway.directory import Places
@@ -40,8 +40,11 @@ class Door:
     secret: Callable[[], str]
     clock: Callable[[], float]
 
-    async def enter(self, request: web.Request, application: Application) -> web.Response:
-        """Off to the sign-in page, with a transaction that only this browser can finish at this host."""
+    async def enter(self, request: web.Request, application: Application, proof: Proof) -> web.Response:
+        """Off to the sign-in page, with a transaction that only this browser can finish at this host.
+
+        proof: when and how they are to have proved who they are.
+        """
         verifier = self.secret()
         # the data path has judged it: a path of one spelling, which no browser takes for another host's
         record = Entering(application.site.authority, request.raw_path, verifier)
@@ -55,6 +58,10 @@ class Door:
             "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
         }
+        if proof.max_age is not None:
+            asked["max_age"] = str(proof.max_age)
+        if proof.acr_values:
+            asked["acr_values"] = " ".join(proof.acr_values)
         response = _to(f"{self.public_url}/auth/authorize?{urlencode(asked)}")
         response.headers.add("Set-Cookie", begun.line)
         return response

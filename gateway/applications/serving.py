@@ -9,9 +9,16 @@ from gateway.access import Facts, admits
 from gateway.applications.door import ARRIVED
 from gateway.applications.rules import judge
 from gateway.applications.sites import CONTINUE, Application
+from gateway.authorize_rules import ANY_PROOF, Proof
 from gateway.cookies import APPLICATION, parse
 from gateway.cors import Standing, Surface, Verdict
-from gateway.errors import LoginRequiredError, MethodNotAllowedError, MisdirectedError, NotFoundError
+from gateway.errors import (
+    LoginRequiredError,
+    MethodNotAllowedError,
+    MisdirectedError,
+    NotFoundError,
+    StepUpRequiredError,
+)
 from gateway.first_party import Said, is_navigation
 from gateway.known import Known
 from gateway.origins import Policy
@@ -51,7 +58,9 @@ class HostSessions:
 class Doors(Protocol):
     """As door.Door."""
 
-    async def enter(self, request: web.Request, application: Application) -> web.StreamResponse: ...
+    async def enter(
+        self, request: web.Request, application: Application, proof: Proof
+    ) -> web.StreamResponse: ...
     async def finish(self, request: web.Request, application: Application) -> web.StreamResponse: ...
     async def arrive(self, request: web.Request, application: Application) -> web.StreamResponse: ...
     def leave(self) -> web.StreamResponse: ...
@@ -101,7 +110,11 @@ class Applications:
         except LoginRequiredError:
             if not is_navigation(request.method, said):
                 raise
-            return await self._door.enter(request, application)
+            return await self._door.enter(request, application, ANY_PROOF)
+        except StepUpRequiredError as step_up:
+            if not is_navigation(request.method, said):
+                raise
+            return await self._door.enter(request, application, Proof(step_up.max_age, step_up.acr))
 
     async def _ours(self, request: web.Request, application: Application, path: str) -> web.StreamResponse:
         if path not in {CONTINUE, ARRIVED, "/auth/logout"}:

@@ -138,10 +138,12 @@ def identify(
 def permit(matched: Matched, caller: Caller | None, now: float) -> None:
     """Whether the route takes this person, as they are in this book and as they signed in. now: Unix seconds.
 
-    Raises NotAllowedError; StepUpRequiredError: after another sign-in it would.
+    Raises NotAllowedError; StepUpRequiredError: after another sign-in it would; SignInRequiredError: a guest.
     """
     if caller is None:
         raise signed_out(matched.policy)
+    if caller.is_guest:
+        raise SignInRequiredError(f"no guests at {matched.route.path}")
     allow, step_up = matched.route.allow, matched.route.step_up
     if allow is not None:
         if allow.providers is not None and caller.provider not in allow.providers:

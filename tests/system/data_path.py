@@ -13,7 +13,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from gateway.access import CookieCredential, DpopCredential, Facts, TicketCredential, admits, credential
-from gateway.applications import Application, Applications
+from gateway.applications import Applications
 from gateway.assertions import Assertions
 from gateway.budgets import Budgets
 from gateway.client_address import Addresses
@@ -355,7 +355,7 @@ async def data_path(
 class NoDoor:
     """There are no applications here."""
 
-    async def enter(self, _: web.Request, __: Application) -> web.StreamResponse:
+    async def enter(self, *_: object, **__: object) -> web.StreamResponse:
         raise AssertionError
 
     finish = arrive = enter

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +22,7 @@ NOTEBOOKS = """
     routes:
       - {path: /}
       - {path: /open/, sign_in: none}
+      - {path: /grades/, step_up: {max_age: 10m, acr: [mfa]}}
     response: {html: allow, cookies: [_xsrf]}
     request: {cookies: [_xsrf]}
     websocket: true
@@ -112,6 +114,20 @@ async def test_a_page_of_its_own_after_one_sign_in(house: House, ada: Visitor) -
     assert "sandbox" not in (page.one("Content-Security-Policy") or "")
     assert page.one("Access-Control-Allow-Origin") is None
     assert (last.values("X-Forwarded-Host"), last.values("X-Forwarded-Proto")) == ([ada.host], ["http"])
+
+
+async def test_a_page_that_wants_a_fresh_and_strong_sign_in_leads_to_one(house: House, ada: Visitor) -> None:
+    assert (await ada.enter()).status == 200
+    try:
+        house.liar.claims = {"auth_time": int(time.time()), "acr": "mfa"}
+        sent = await ada.navigate("/grades/1")
+        asked = parse_qs(urlsplit(found(sent)).query)
+        assert (sent.status, asked["max_age"], asked["acr_values"]) == (303, ["600"], ["mfa"])
+        refused = await ada.ask("/grades/1", Origin=ada.origin)
+        assert (refused.status, refused.error) == (401, "step_up_required"), "a script is told, not led"
+        assert (await ada.enter("/grades/1")).status == 200
+    finally:
+        house.liar.claims = {}
 
 
 async def test_signed_in_already_it_takes_no_click(ada: Visitor) -> None:
