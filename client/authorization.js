@@ -6,7 +6,11 @@ import { makeSecrets } from "./pkce.js";
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./pkce.js").Secrets & {jkt: string}} Flow */
 /** @typedef {{grant_type: string, code: string, code_verifier: string, redirect_uri: string}} Answer as the exchange wants it */
-/** @typedef {{prompt?: "none" | "consent", redirect?: boolean}} Choice redirect: the whole page instead of a popup (true), or never (false) */
+/**
+ * @typedef {{prompt?: "none" | "consent", redirect?: boolean, maxAge?: number | null, acrValues?: string | null}} Choice
+ *   redirect: the whole page instead of a popup (true), or never (false); maxAge, acrValues: how many seconds ago the reader may have proved
+ *   who they are, and in which ways, as `step_up_required` says
+ */
 
 const FLOW = "bookgate.flow"; // sessionStorage: what this tab asked for before it left (bookgate-return.html reads it too)
 const ANSWER = "bookgate.answer"; // sessionStorage: the fragment that bookgate-return.html received
@@ -57,7 +61,8 @@ export class Authorization {
    * @param {Choice} choice @param {() => Promise<void>} leaving puts unsaved work into the outbox before the page goes away
    * @returns {Promise<Answer>}
    */
-  begin({ prompt, redirect }, leaving) {
+  begin(choice, leaving) {
+    const { redirect } = choice;
     if (this.#waiting && !this.#waiting.popup.closed) {
       this.#waiting.popup.focus();
       return this.#waiting.promise;
@@ -70,22 +75,22 @@ export class Authorization {
     this.#ready = null;
     const framed = window.top !== window;
     const leaves = (redirect ?? prefersRedirect()) && !framed;
-    const popup = leaves ? null : window.open(flow ? this.#url(flow, "web_message", prompt) : "about:blank", "_blank", place());
-    if (popup !== null) return this.#wait(flow, popup, prompt);
+    const popup = leaves ? null : window.open(flow ? this.#url(flow, "web_message", choice) : "about:blank", "_blank", place());
+    if (popup !== null) return this.#wait(flow, popup, choice);
     if (framed || redirect === false) return Promise.reject(new BookgateError(framed ? "framed" : "popup_blocked"));
-    return this.#leave(flow, prompt, leaving);
+    return this.#leave(flow, choice, leaving);
   }
 
-  /** @param {Flow | null} ready @param {Window} popup @param {string | undefined} prompt @returns {Promise<Answer>} */
-  #wait(ready, popup, prompt) {
+  /** @param {Flow | null} ready @param {Window} popup @param {Choice} choice @returns {Promise<Answer>} */
+  #wait(ready, popup, choice) {
     /** @type {(error: BookgateError) => void} */
     let cancel = () => {};
     const cancelled = new Promise((_, reject) => (cancel = reject));
     cancelled.catch(() => null);
     const answered = (async () => {
       const flow = ready ?? (await this.#make());
-      if (!ready) popup.location.replace(this.#url(flow, "web_message", prompt));
-      return this.#listen(flow, popup, cancelled, prompt === "none" ? SILENCE : PATIENCE);
+      if (!ready) popup.location.replace(this.#url(flow, "web_message", choice));
+      return this.#listen(flow, popup, cancelled, choice.prompt === "none" ? SILENCE : PATIENCE);
     })();
     const promise = answered.finally(() => {
       if (this.#waiting?.promise === promise) this.#waiting = null;
@@ -133,14 +138,14 @@ export class Authorization {
     }
   }
 
-  /** The whole page goes. @param {Flow | null} ready @param {string | undefined} prompt @param {() => Promise<void>} leaving @returns {Promise<never>} */
-  async #leave(ready, prompt, leaving) {
+  /** The whole page goes. @param {Flow | null} ready @param {Choice} choice @param {() => Promise<void>} leaving @returns {Promise<never>} */
+  async #leave(ready, choice, leaving) {
     const flow = ready ?? (await this.#make());
     await leaving();
     const { state, verifier } = flow;
     const back = location.href.split("#bookgate=")[0];
     this.#tab.setItem(FLOW, JSON.stringify({ state, verifier, redirectUri: this.#redirectUri, back, gateway: this.#gateway }));
-    location.assign(this.#url(flow, "fragment", prompt));
+    location.assign(this.#url(flow, "fragment", choice));
     return new Promise(() => {});
   }
 
@@ -165,8 +170,8 @@ export class Authorization {
     return exchange(code, flow.verifier, flow.redirectUri);
   }
 
-  /** @param {Flow} flow @param {"web_message" | "fragment"} mode @param {string} [prompt] */
-  #url(flow, mode, prompt) {
+  /** @param {Flow} flow @param {"web_message" | "fragment"} mode @param {Choice} choice */
+  #url(flow, mode, { prompt, maxAge, acrValues }) {
     const query = new URLSearchParams({
       response_type: "code",
       client_id: location.origin,
@@ -178,6 +183,8 @@ export class Authorization {
     });
     if (mode === "web_message" || this.#session.keyLasts) query.set("dpop_jkt", flow.jkt);
     if (prompt) query.set("prompt", prompt);
+    if (typeof maxAge === "number") query.set("max_age", String(maxAge));
+    if (acrValues) query.set("acr_values", acrValues);
     if (this.#session.user?.guest) query.set("guest", "1");
     return `${this.#gateway}/auth/authorize?${query}`;
   }

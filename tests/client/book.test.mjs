@@ -57,6 +57,20 @@ test("a click opens the gateway's page, and its answer signs in", async () => {
   assert.equal((await openBook({ gateway: origin })).user.sub, "p-ada", "one book for each gateway");
 });
 
+test("a service that wants a fresher or stronger sign-in names it, and the click asks for that", async () => {
+  const { book } = await opened(({ path }) => (path === "/marks/1" ? { status: 401, body: { error: "step_up_required", max_age: 0, acr_values: "mfa" } } : undefined));
+  const { max_age: maxAge, acr_values: acrValues } = await (await book.fetch("/marks/1")).json();
+  const signingIn = book.signIn({ maxAge, acrValues });
+  const { searchParams: asked } = (await popup()).url;
+  assert.deepEqual([asked.get("max_age"), asked.get("acr_values")], ["0", "mfa"]);
+  popups[0].answer({ code: "C" });
+  assert.deepEqual(await signingIn, ADA);
+  void book.signIn({ maxAge: null, acrValues: null }).catch(() => null);
+  const { searchParams: plain } = (await popup(1)).url;
+  assert.deepEqual([plain.get("max_age"), plain.get("acr_values")], [null, null]);
+  popups[1].answer({ error: "access_denied" });
+});
+
 test("an answer with another state, issuer, origin or from another window is not heard", async () => {
   const { book } = await opened();
   const signingIn = book.signIn();
