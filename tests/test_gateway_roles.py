@@ -63,6 +63,11 @@ def test_whom_a_route_takes(site: Path) -> None:
     assert found.asks_more
 
 
+def test_ways_in_that_are_no_providers(site: Path) -> None:
+    (found,) = parse(route("allow: {providers: [lti, passkey, class_card]}"), site).routes.routes
+    assert found.allow == Allowed(None, frozenset({"lti", "passkey", "class_card"}))
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [
@@ -70,6 +75,7 @@ def test_whom_a_route_takes(site: Path) -> None:
         pytest.param("allow: {roles: []}", "nobody-allowed", id="no role"),
         pytest.param("allow: {roles: [Teacher]}", "bad-role", id="upper case"),
         pytest.param("allow: {providers: [x]}", "unknown-provider", id="unknown"),
+        pytest.param("allow: {providers: [guest]}", "unknown-provider", id="whom nobody vouches for"),
         pytest.param("allow: {emails: [x]}", "unknown-key", id="by e-mail"),
         pytest.param("step_up: {}", "no-step", id="nothing"),
         pytest.param("step_up: {max_age: 1s}", "duration-out-of-range", id="too short"),

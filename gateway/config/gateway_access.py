@@ -1,5 +1,6 @@
 """`allow` and `step_up` of a route: whom it takes, and how freshly they must have proved who they are."""
 
+from gateway.access import CLASS_CARD, LTI, PASSKEY
 from gateway.config.faults import Faults
 from gateway.config.gateway_readers import block
 from gateway.config.nodes import NAME, Block, did_you_mean, list_of, matching, seconds, text
@@ -16,10 +17,10 @@ def read_allow(keys: Block, faults: Faults, providers: tuple[ProviderSettings, .
         return None
     allow = block(node, faults, "allow", keys=("roles", "providers"))
     roles, named = allow.find("roles", list_of(_role)), allow.find("providers", list_of(text))
-    known = [one.id for one in providers]
+    known = [*(one.id for one in providers), LTI, PASSKEY, CLASS_CARD]
     for name in named or ():
         if name not in known:
-            remedy = f"{did_you_mean(name, known)} Write names of `providers`."
+            remedy = f"{did_you_mean(name, known)} Write names of `providers`, lti, passkey or class_card."
             line, message = allow.line_of("providers"), f"There is no provider `{name}`."
             faults.add(line, "unknown-provider", message, remedy)
     if not roles and not named:
