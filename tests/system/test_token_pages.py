@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.personal_tokens import TOKENS
-from tests.system.house import TRUSTED, House, open_house, subject
+from tests.system.house import ORIGINS, TRUSTED, House, open_house, subject
 from tests.system.reader import Flow, Got, Reader
 
 BACKENDS = """
@@ -22,6 +22,7 @@ BACKENDS = """
 """
 LIST = "/auth/tokens"
 NEW = "/auth/tokens/new"
+UNLISTED = "https://on-nobodys-list.example"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -37,7 +38,9 @@ class Clock:
 
 @pytest.fixture(scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> AsyncGenerator[House]:
-    async with open_house(tmp_path_factory.mktemp("desk"), redis_url, more_backends=BACKENDS) as running:
+    origins = ORIGINS.replace("analytics, grades]", "analytics, grades, reports]")
+    folder = tmp_path_factory.mktemp("desk")
+    async with open_house(folder, redis_url, more_backends=BACKENDS, origins=origins) as running:
         yield running
 
 
@@ -96,6 +99,16 @@ async def test_it_reaches_the_work_in_one_book_as_the_book_s_own_reader(desk: Ho
         user = shown.json["user"]
         assert isinstance(user, dict)
         assert subject(desk.storage.received[0]) == user["sub"]
+
+
+async def test_a_book_that_may_not_use_a_service_gets_no_token_for_it(desk: House) -> None:
+    async with desk.reader("eve") as eve:
+        assert (await eve.sign_in(Flow(UNLISTED))).status == 200
+        page = await eve.navigate(NEW, site="same-origin")
+        (place,) = re.findall(rf'<option value="({re.escape(UNLISTED)} [^"]+)"', page.text)
+        made = await make(eve, page, {"place": unescape(place)})
+        assert made.status == 400
+        assert "That book may not use every service that you chose." in made.text
 
 
 @pytest.mark.parametrize(

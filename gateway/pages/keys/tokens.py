@@ -8,10 +8,11 @@ from aiohttp import web
 from gateway.directory import ListedToken, Wanted
 from gateway.errors import ForbiddenError, InvalidGrantError, TooManyTokensError
 from gateway.forms import read_form, required
+from gateway.origins import parse_origin
 from gateway.pages.account_view import Moment
 from gateway.pages.arrivals import ACCOUNT
 from gateway.pages.authorize import Handler, require_own_page
-from gateway.pages.flow import Parts
+from gateway.pages.flow import Parts, policy_of
 from gateway.pages.language import mark, say
 from gateway.pages.recent import recent
 from gateway.pages.sections import CHANGED, STALE
@@ -31,6 +32,7 @@ _NO_BACKEND: Final = mark("Choose at least one service that the token is for.")
 _NO_LIFE: Final = mark("Choose how long the token is good for.")
 _TOO_MANY: Final = mark("You have as many tokens as one may have. Revoke one first.")
 _NO_PLACE: Final = mark("Choose one of your books, or none.")
+_BEYOND: Final = mark("That book may not use every service that you chose.")
 
 
 def tokens_handler(parts: Parts) -> Handler:
@@ -86,7 +88,7 @@ def making_form_handler(parts: Parts) -> Handler:
         if (answer := await recent(request, parts, live, NEW)) is not None:
             return answer
         trouble = await _not_of(request, parts, live, form)
-        wanted = await _wanted(parts, live, form)
+        wanted = await _wanted(request, parts, live, form)
         if trouble is not None or isinstance(wanted, str):
             told = trouble or (say(wanted) if isinstance(wanted, str) else None)
             return await _new(request, parts, live, form, told)
@@ -114,7 +116,9 @@ async def _not_of(
     return None if record.parent == live.key else say(CHANGED)
 
 
-async def _wanted(parts: Parts, live: LiveSignIn, form: Mapping[str, str]) -> Wanted | str:
+async def _wanted(
+    request: web.Request, parts: Parts, live: LiveSignIn, form: Mapping[str, str]
+) -> Wanted | str:
     """What the form asks for; a text: what is missing."""
     name, life = parse_name(form.get("name", "")), parse_life(form.get("life", ""))
     chosen = [field.removeprefix(_BACKEND) for field in form if field.startswith(_BACKEND)]
@@ -129,6 +133,10 @@ async def _wanted(parts: Parts, live: LiveSignIn, form: Mapping[str, str]) -> Wa
         return _NO_LIFE
     if place and place not in await _places(parts, live):
         return _NO_PLACE
+    of_book = parse_origin(origin)
+    policy = None if of_book is None else policy_of(request, parts, of_book)
+    if place and (policy is None or not backends <= policy.backends):
+        return _BEYOND
     record = live.record
     return Wanted(name, record.provider, record.auth_time, backends, origin, book, life)
 
