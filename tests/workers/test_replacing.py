@@ -59,14 +59,17 @@ async def test_origins_may_name_a_backend_once_the_workers_know_it(gateway: Gate
     edit(gateway.origins, "[storage, analytics, grades]", "[storage, analytics, grades, marks]")
     assert (await gateway.answer(signal.SIGHUP, "origins", "faults"))["faults"]
     edit(gateway.config, "  grades:", f"{MARKS}  grades:")
-    gateway.signal(signal.SIGUSR2)
+    await gateway.answer(signal.SIGUSR2, "replaced", "workers")
     await until(lambda: gateway.lines("origins")[-1]["changed"])
     generation = gateway.lines("origins")[-1]["generation"]
     both = set(gateway.workers())
     taken = {"origins": generation}.items()
-    await until(
-        lambda: both <= {line["worker"] for line in gateway.lines("in force") if taken <= line.items()}
-    )
+
+    def told() -> set[object]:  # as they began, or later
+        lines = gateway.lines("serving") + gateway.lines("in force")
+        return {line["worker"] for line in lines if taken <= line.items()}
+
+    await until(lambda: both <= told())
     ready, shown = await gateway.readiness()
     assert (ready, shown["origins"]) == (200, {"generation": generation, "faults": []})
 
