@@ -37,10 +37,10 @@ format: $(VENV)/.test  ## rewrite the sources in house style
 coverage: $(VENV)/.test  ## every branch of the pure modules, shown by their own tests
 	$(BIN)/python -m pytest -q --cov --cov-report=term $(PURE_TESTS)
 
-test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere; what counts in seconds goes alone
+test: $(VENV)/.test  ## every test but those in browsers and in books from elsewhere; what counts in seconds goes after the rest
 	export PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH"; status=0; \
 	$(BIN)/python -m pytest --ignore=tests/browser -m 'not alone' -n 3 --dist loadfile $(PYTEST_ARGS) || status=1; \
-	$(BIN)/python -m pytest --ignore=tests/browser -m alone $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest --ignore=tests/browser -m alone -n 2 --dist loadfile $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 test-again: $(VENV)/.test  ## what failed last, one after the other
