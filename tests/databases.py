@@ -45,6 +45,23 @@ class Postgres:
     port: int
     process: subprocess.Popen[bytes]
 
+    def everybody(self) -> list[int]:
+        """Process ids of the server and of who serves its connections."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [self.process.pid, *map(int, children.read_bytes().split())]
+
+    @contextmanager
+    def hanging(self) -> Generator[None]:
+        """It takes connections, and answers none of them, until the block ends."""
+        stopped = self.everybody()
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
     @property
     def admin(self) -> str:
         return f"postgresql://bookgate@127.0.0.1:{self.port}/postgres"

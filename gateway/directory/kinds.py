@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from asyncpg import Connection
 from sqlalchemy import ColumnElement, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 LOCKED: Final = 3.0  # seconds that a writer of another process, a connection or a new one is waited for
+PARTING: Final = 0.5  # seconds that a connection which is given up may take to say so
 # Names the lock that writers take; any number that nobody else takes in the same database.
 _WRITERS: Final = 0x626F6F6B67617465
 
 Insert: TypeAlias = sqlite.Insert | postgresql.Insert
+
+
+class _Connection(Connection):  # type: ignore[misc]  # asyncpg has no types
+    """SQLAlchemy gives a connection two seconds to part, which a server that hangs adds to every deadline."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # ruff: ignore[async-function-with-timeout]  # asyncpg's
+        await super().close(timeout=PARTING if timeout is None else min(timeout, PARTING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "postgresql": Kind(
             MappingProxyType(
                 {
-                    "connect_args": {"timeout": LOCKED, "server_settings": {"application_name": "bookgate"}},
+                    "connect_args": {
+                        "timeout": LOCKED,
+                        "server_settings": {"application_name": "bookgate"},
+                        "connection_class": _Connection,
+                    },
                     "pool_timeout": LOCKED,
                     # a connection that a restart or a firewall took away costs a round trip, and no error
                     "pool_pre_ping": True,
