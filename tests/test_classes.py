@@ -1,6 +1,7 @@
 """Classes in the directory: who is in them, what a code leads to, who is left."""
 
 from collections.abc import AsyncGenerator, Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,8 @@ async def test_a_platforms_context_is_one_class(directory: Directory, grace: str
     first = await classes.of_platform(PLATFORM, "c1", "CS 1", PLACE, grace, Role.TEACHER)
     assert await classes.of_platform(PLATFORM, "c1", "CS 1 (2027)", PLACE, ada, Role.STUDENT) == first
     assert await classes.of_platform(PLATFORM, "c2", "CS 2", PLACE, ada, Role.STUDENT) != first
+    other = replace(PLACE, book="other")
+    assert await classes.of_platform(PLATFORM, "c1", "CS 1", other, grace, Role.TEACHER) != first, "a book's"
     made = await classes.find(first)
     assert made is not None
     assert (made.name, made.open, made.platform) == ("CS 1 (2027)", False, PLATFORM)

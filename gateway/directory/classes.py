@@ -187,13 +187,16 @@ class Classes:
     async def of_platform(
         self, platform: str, context: str, title: str, place: BookPlace, person: str, role: Role
     ) -> str:
-        """The class that a learning platform calls `context`, made if new; `person` is in it from now on.
+        """The class of a course in a book, made if new; `person` is in it from now on.
 
-        platform: unique among platforms, with its deployment. title: kept as the platform says it.
+        platform: unique among platforms, with its deployment. context: its id of the course, which is a class of
+        each book that it links. title: kept as the platform says it.
         """
         now = int(self._clock())
         async with self._database.writing() as connection:
-            same = and_(classes.c.platform == platform, classes.c.context == context)
+            same = and_(
+                classes.c.platform == platform, classes.c.context == context, classes.c.book == place.book
+            )
             made = self._new(title, place.book, place.url, now, platform)
             await self._insert(connection, made, context)
             renamed = update(classes).where(same).values(name=title).returning(classes.c.id)
@@ -224,7 +227,7 @@ class Classes:
             platform=made.platform,
             context=context,
         )
-        await connection.execute(row.on_conflict_do_nothing(index_elements=["platform", "context"]))
+        await connection.execute(row.on_conflict_do_nothing(index_elements=["platform", "context", "book"]))
 
     async def _add(
         self, connection: AsyncConnection, class_id: str, person: str, role: Role, name: str | None

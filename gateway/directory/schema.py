@@ -207,7 +207,7 @@ classes = Table(
     # The learning platform and its own id of the class, where it was made there (LTI 1.3, section 5.4.1).
     Column("platform", Text),
     Column("context", Text),
-    UniqueConstraint("platform", "context", name="uq_classes_context"),
+    UniqueConstraint("platform", "context", "book", name="uq_classes_context"),
 )
 
 class_members = Table(

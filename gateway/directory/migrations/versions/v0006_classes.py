@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("archived", sa.Integer),
         sa.Column("platform", sa.Text),
         sa.Column("context", sa.Text),
-        sa.UniqueConstraint("platform", "context", name="uq_classes_context"),
+        sa.UniqueConstraint("platform", "context", "book", name="uq_classes_context"),
     )
     op.create_table(
         "class_members",
