@@ -11,6 +11,7 @@ moment       times as requests spell them and tables keep them
 database     one SQLite file: one writer thread, a few readers, migrations
 log          one JSON line after another, never waited for
 allowance    how fast one person may write
+endings      what was deleted or taken apart, so that what was under way comes too late
 serving      the listener, the middleware, health, drain
 options      flags and environment that both commands take
 storage      people's work: items, versions

@@ -74,6 +74,12 @@ class NotFound(Problem):
     title = "There is nothing at this address."
 
 
+class PersonDeleted(Problem):
+    status = 410
+    code = "person_deleted"
+    title = "Everything of this person was deleted here. What was sent before that comes too late."
+
+
 class MethodNotAllowed(Problem):
     status = 405
     code = "method_not_allowed"

@@ -11,14 +11,13 @@ from backends.serving import ASSERTION
 from backends.storage.items import Shelf
 from backends.storage.writing import Replay
 
-GUEST: Final = "guest"
 IDEMPOTENCY_KEY: Final = re.compile(r'"?([A-Za-z0-9._~:@/+=-]{1,200})"?')
 
 
 def shelf(request: web.Request) -> Shelf:
     """The only place where a person and a book come from."""
     assertion = request[ASSERTION]
-    return Shelf(assertion.sub, assertion.book, of_guest=assertion.auth_level == GUEST)
+    return Shelf(assertion.sub, assertion.book, assertion.iat)
 
 
 def replay(request: web.Request, content: bytes) -> Replay | None:

@@ -33,7 +33,7 @@ class InternalApi:
     async def delete(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
         said = request[INTERNAL]
-        await self._storage.forget(Shelf(said.sub, said.book))
+        await self._storage.forget(Shelf(said.sub, said.book, said.iat))
         return _answer({"deleted": True})
 
     async def export(self, request: web.Request) -> web.StreamResponse:
@@ -48,7 +48,7 @@ class InternalApi:
 
 def _two(said: Internal) -> tuple[Shelf, Shelf]:
     """The loser's and the survivor's."""
-    return Shelf(said.loser or "", said.book), Shelf(said.sub, said.book)
+    return Shelf(said.loser or "", said.book, said.iat), Shelf(said.sub, said.book, said.iat)
 
 
 def _answer(value: object) -> web.Response:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -53,12 +53,12 @@ class Role(StrEnum):
 class Shelf:
     """One person's work in one book. Nothing is ever read or written outside of one.
 
-    of_guest: the person may become another one; what still comes then is that one's.
+    asserted: when the gateway said who it is (`iat`, Unix seconds): what was deleted since is over.
     """
 
     person: str
     book: str
-    of_guest: bool = False
+    asserted: int = field(default=0, compare=False)
 
 
 # The whole grammar of an item id, and of a course that is not empty: one path segment that needs no

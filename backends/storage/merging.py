@@ -62,7 +62,7 @@ def home(connection: Connection, shelf: Shelf) -> Shelf:
         row = connection.execute(statements.MERGED, statements.scope(shelf)).one_or_none()
         if row is None:
             break
-        shelf = Shelf(row.survivor, shelf.book)
+        shelf = replace(shelf, person=row.survivor)
     return shelf
 
 

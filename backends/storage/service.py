@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from backends.allowance import Allowance
 from backends.database import Database
+from backends.endings import Endings
+from backends.problem import PersonDeleted
 from backends.storage import export, merging, reading, statements
 from backends.storage.items import DAY, Item, Key, Mode, Shelf, Version
 from backends.storage.merging import Merged, Merging
@@ -31,6 +33,7 @@ class Storage:
         self._database = database
         self._allowance = allowance
         self._clock = clock
+        self._endings = Endings(clock)
 
     async def put(self, shelf: Shelf, put: Put, replay: Replay | None) -> Outcome:
         return await self._write(shelf, replay, lambda writing: writing.put(put))
@@ -45,20 +48,29 @@ class Storage:
 
     async def merge(self, loser: Shelf, survivor: Shelf) -> Merged:
         """The loser's work becomes the survivor's; a second call answers as the first did."""
-        return await self._database.write(
-            lambda connection: Merging(connection, loser, survivor, self._now()).merge()
-        )
+
+        def work(connection: Connection) -> Merged:
+            if self._is_over(loser) or self._is_over(survivor) or self._are_apart(loser, survivor):
+                return Merged(0, 0)  # it was under way while either was deleted, or both were taken apart
+            return Merging(connection, loser, survivor, self._now()).merge()
+
+        return await self._database.write(work)
 
     async def unmerge(self, loser: Shelf, survivor: Shelf) -> Unmerged:
         """The opposite, within 30 days; a second call changes nothing."""
-        return await self._database.write(
-            lambda connection: unmerge(connection, loser, survivor, self._now())
-        )
+
+        def work(connection: Connection) -> Unmerged:
+            # One second earlier: who are two again may be made one again in the same.
+            self._endings.end((loser.person, survivor.person, loser.book), loser.asserted - 1)
+            return unmerge(connection, loser, survivor, self._now())
+
+        return await self._database.write(work)
 
     async def forget(self, shelf: Shelf) -> None:
-        """Everything goes, also that it became somebody's."""
+        """Everything goes, also that it became somebody's; and what is still under way."""
 
         def work(connection: Connection) -> None:
+            self._endings.end((shelf.person, shelf.book), shelf.asserted)
             merging.clear(connection, shelf)
             connection.execute(statements.REMOVE_MERGE, statements.scope(shelf))
 
@@ -121,7 +133,10 @@ class Storage:
         self._allowance.spend(shelf.person)
 
         def write(connection: Connection) -> Outcome:
-            home = merging.home(connection, shelf) if shelf.of_guest else shelf
+            # What was sent as one who became another since is that one's.
+            home = merging.home(connection, shelf)
+            if self._is_over(shelf) or self._is_over(home):
+                raise PersonDeleted
             return Writing(connection, home, self._now()).once(replay, work)
 
         return await self._database.write(write)
@@ -140,6 +155,12 @@ class Storage:
         for loser in kept:
             merging.empty(connection, Shelf(loser.person, loser.book), now)
         return len(expired) + len(kept)
+
+    def _is_over(self, shelf: Shelf) -> bool:
+        return self._endings.is_over((shelf.person, shelf.book), shelf.asserted)
+
+    def _are_apart(self, loser: Shelf, survivor: Shelf) -> bool:
+        return self._endings.is_over((loser.person, survivor.person, loser.book), loser.asserted)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

@@ -27,9 +27,12 @@ class Unmerged:
 
 
 def unmerge(connection: Connection, loser: Shelf, survivor: Shelf, now: int) -> Unmerged:
-    """Nothing was merged, or the loser's own rows are gone: nothing changes."""
+    """Nothing was merged: nothing changes. The loser's own rows are gone: the only copies stay."""
     done = connection.execute(statements.MERGED, statements.scope(loser)).one_or_none()
-    if done is None or done.survivor != survivor.person or done.emptied is not None:
+    if done is None or done.survivor != survivor.person:
+        return Unmerged(0)
+    if done.emptied is not None:  # what the loser saves from now on is the loser's all the same
+        connection.execute(statements.REMOVE_MERGE, statements.scope(loser))
         return Unmerged(0)
     before = {Key(course, item): revision for course, item, revision in msgspec.json.decode(done.before)}
     taking = _Taking(connection, loser.person, survivor, now)

@@ -1,6 +1,7 @@
 """A merge is taken back; everything of a person is handed out, and goes."""
 
 import json
+import time
 
 import pytest
 
@@ -65,6 +66,24 @@ class TestUnmerge:
         await two.merged()
         assert await body(two.ada, "p") == "theirs"
 
+    async def test_what_was_under_way_stays_with_who_they_were_then(self, two: Two) -> None:
+        late = two.store.reader(two.loser)
+        await two.merged()
+        await save(late, "p", "late")
+        await unmerge(two)
+        assert await body(two.ada, "p") == "late"
+        await save(late, "q", "their own again")
+        assert await body(two.guest, "q") == "their own again"
+
+    async def test_a_merge_that_was_under_way_for_longer_merges_nobody(self, two: Two) -> None:
+        await save(two.guest, "p", "theirs")
+        await two.merged()
+        await unmerge(two)
+        late = two.store.internal(two.loser, two.survivor, iat=int(time.time()) - 10)
+        answer = await late.post("/v1/internal/merge", b"")
+        assert (answer.status, answer.json) == (200, {"items": 0, "both": 0})
+        assert (await two.ada.get("/v1/items/p")).status == 404
+
     async def test_of_somebody_elses_merge_nothing_is_taken(self, two: Two) -> None:
         await save(two.guest, "p", "theirs")
         await two.merged()
@@ -81,6 +100,8 @@ class TestUnmerge:
         own_store.clock.ahead = 0
         assert await unmerge(two) == {"items": 0}
         assert await body(two.ada, "p") == "theirs"
+        await save(two.guest, "q", "their own again")
+        assert await body(two.guest, "q") == "their own again"
 
 
 class TestDelete:
@@ -99,9 +120,46 @@ class TestDelete:
         await two.merged()
         for who in (two.loser, two.survivor):
             assert (await asked(two.store, "delete", who)).status == 200
-        await save(two.guest, "p", "anew")
-        assert await body(two.guest, "p") == "anew"
+        anew = two.store.reader(two.loser, iat=int(time.time()) + 1)
+        await save(anew, "p", "anew")
+        assert await body(anew, "p") == "anew"
         assert (await two.ada.get("/v1/items/p")).status == 404
+
+    async def test_what_was_under_way_comes_too_late(self, two: Two) -> None:
+        """However it asks; what the person begins anew is told apart by when the gateway said who it is."""
+        await save(two.ada, "p", "mine")
+        assert (await asked(two.store, "delete", two.survivor)).status == 200
+        late = [
+            await two.ada.put(f"/v1/items/p{LWW}program", b"late"),
+            await two.ada.delete("/v1/items/p?mode=lww"),
+            await two.ada.post("/ns/logger/runlog", b'{"div_id": "a", "code": "1", "to_save": "True"}'),
+        ]
+        assert {(answer.status, answer.code) for answer in late} == {(410, "person_deleted")}
+        assert await used(two.ada) == (0, 0, 0)
+        anew = two.store.reader(two.survivor, iat=int(time.time()) + 1)
+        await save(anew, "p", "anew")
+        assert (await two.ada.put(f"/v1/items/p{LWW}program", b"late")).status == 410
+        assert await body(anew, "p") == "anew"
+        assert (
+            await two.store.reader(two.survivor, "book-2").put(f"/v1/items/p{LWW}program", b"1")
+        ).status == 201
+
+    async def test_what_a_merged_one_had_under_way_comes_too_late(self, two: Two) -> None:
+        """Also where only the survivor's order has come so far."""
+        await two.merged()
+        for who in (two.survivor, two.loser):
+            assert (await asked(two.store, "delete", who)).status == 200
+            assert (await two.guest.put(f"/v1/items/p{LWW}program", b"late")).status == 410
+
+    @pytest.mark.parametrize("deleted", ["loser", "survivor"])
+    async def test_a_merge_that_was_under_way_merges_nobody(self, two: Two, deleted: str) -> None:
+        await save(two.guest, "p", "theirs")
+        late = two.store.internal(two.loser, two.survivor)
+        assert (await asked(two.store, "delete", getattr(two, deleted))).status == 200
+        answer = await late.post("/v1/internal/merge", b"")
+        assert (answer.status, answer.json) == (200, {"items": 0, "both": 0})
+        anew = two.store.reader(two.survivor, iat=int(time.time()) + 1)
+        assert (await anew.get("/v1/items/p")).status == 404
 
 
 class TestExport:

@@ -296,11 +296,14 @@ class TestWhatIsStillUnderWay:
         assert again.etag == first.etag
         assert await versions(two.ada, "q") == [("attempt", "1")]
 
-    async def test_a_persons_own_late_save_goes_nowhere_else(self, two: Two) -> None:
-        """Only guests become others; a person's save costs no look for that."""
+    async def test_a_late_save_of_somebody_who_was_signed_in_too(self, two: Two) -> None:
+        """Two accounts that became one: what the one had under way is the other's."""
+        late = two.store.reader(two.loser)
+        await save(late, "p", "1", "program")
         await two.merged()
-        await save(two.store.reader(two.loser), "p", "1")
-        assert (await two.ada.get("/v1/items/p")).status == 404
+        await save(late, "p", "2", "program")
+        assert await body(two.ada, "p") == "2"
+        assert await versions(two.ada, "p") == [("main", "2"), ("main", "1")]
 
 
 async def test_a_full_shelf_takes_a_guests_work_all_the_same(two: Two) -> None:
