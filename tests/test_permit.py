@@ -7,7 +7,7 @@ from msgspec import structs
 
 from gateway.errors import LoginRequiredError, NotAllowedError, SignInRequiredError, StepUpRequiredError
 from gateway.identity import Caller
-from gateway.proxy.decide import NeedSession, identify, permit
+from gateway.proxy.decide import NeedSession, identify, may_go_on, permit
 from gateway.routes import Allowed, StepUp
 from tests.test_decide import ADA, GUEST, NOW, clock, matched, subject
 
@@ -88,3 +88,36 @@ def test_a_guest_is_told_to_sign_in(allow: Allowed | None, step_up: StepUp | Non
 def test_who_is_nobody_signs_in_first() -> None:
     with pytest.raises(LoginRequiredError):
         permit(asking(TEACHERS).matched, None, NOW)
+
+
+TEACHER = replace(ADA, roles=("teacher",), classes=(("c", "teacher", "b"),), studies=(("s", "1"),))
+
+
+@pytest.mark.parametrize(
+    ("caller", "goes_on"),
+    [
+        pytest.param(TEACHER, True, id="the same"),
+        pytest.param(replace(TEACHER, roles=("teacher", "author")), True, id="more than before"),
+        pytest.param(replace(TEACHER, roles=()), False, id="a role gone"),
+        pytest.param(replace(TEACHER, classes=()), False, id="out of the class"),
+        pytest.param(replace(TEACHER, classes=(("c", "student", "b"),)), False, id="another role there"),
+        pytest.param(replace(TEACHER, studies=(("s", "no"),)), False, id="no more of a study"),
+    ],
+)
+def test_what_is_open_ends_with_what_its_backend_was_told(caller: Caller, *, goes_on: bool) -> None:
+    found = matched()
+    assert may_go_on(found, found.policy, TEACHER, caller, clock) is goes_on
+
+
+def test_what_is_open_ends_when_its_origin_may_call_the_backend_no_more() -> None:
+    found = matched()
+    assert found.policy is not None
+    assert not may_go_on(found, replace(found.policy, backends=frozenset()), ADA, ADA, clock)
+    assert may_go_on(found, None, ADA, ADA, clock)
+
+
+def test_what_is_open_ends_when_a_sign_in_is_too_old_for_its_route() -> None:
+    found = asking(step_up=StepUp(600, ())).matched
+    for age, goes_on in ((600, True), (601, False)):
+        caller = replace(ADA, auth_time=NOW - age)
+        assert may_go_on(found, found.policy, caller, caller, clock) is goes_on

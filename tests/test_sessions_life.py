@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.errors import InvalidGrantError, StoreUnavailableError
+from gateway.proxy.decide import Matched
 from gateway.proxy.streams import Alive, Streams
 from gateway.records import LiveBook, LiveSignIn, Mode
 from gateway.session_life import SIGN_IN, person_of, place_of
@@ -17,6 +18,9 @@ from gateway.session_limits import SessionLimits
 from gateway.store import Store
 from tests.redis_server import RedisServer
 from tests.sessions_parts import BOOK, LIMITS, Parts, loaded, loaded_book
+from tests.test_decide import matched
+
+OPENED = matched()
 
 HOUR = 3600
 
@@ -175,14 +179,14 @@ class TestStreams:
         child = await parts.book(await parts.signed_in(own_device=False))
         looked, cut = asyncio.Event(), asyncio.Event()
 
-        async def still_alive(live: Alive) -> bool:
+        async def still_alive(live: Alive, _: Matched) -> bool:
             assert isinstance(live, LiveBook)
             alive = await parts.found(live) is not None
             looked.set()
             return alive
 
         streams = Streams(still_alive, every=0.01)
-        with streams.open(child, cut.set):
+        with streams.open(child, OPENED, cut.set):
             watch = asyncio.create_task(streams.watch())
             for _ in range(4):
                 await parts.passes(LIMITS.shared_device.idle - 60)
@@ -201,12 +205,12 @@ class TestStreams:
     async def test_it_ends_with_its_session(self, parts: Parts) -> None:
         parent = await parts.signed_in()
         cut: list[str] = []
-        streams = Streams(lambda _: asyncio.sleep(0, result=True))
+        streams = Streams(lambda _, __: asyncio.sleep(0, result=True))
         parts.sessions.on_end.append(streams.cut)
         books = [await parts.book(parent), await parts.book(parent)]
         with (
-            streams.open(books[0], lambda: cut.append("one")),
-            streams.open(books[1], lambda: cut.append("two")),
+            streams.open(books[0], OPENED, lambda: cut.append("one")),
+            streams.open(books[1], OPENED, lambda: cut.append("two")),
         ):
             await parts.sessions.end_book(books[0].key)
             assert cut == ["one"]

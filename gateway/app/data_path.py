@@ -14,12 +14,13 @@ from gateway.applications import Applications
 from gateway.budgets import Budgets
 from gateway.directory.ids import pairwise
 from gateway.expectation import expect_handler
+from gateway.known import caller_of
 from gateway.leases import Leases
 from gateway.origins import Policy, parse_origin
 from gateway.personal_tokens import PersonalToken
 from gateway.provider_tokens import ProviderTokens
 from gateway.proxy.answer_bytes import AnswerBytes
-from gateway.proxy.decide import Site
+from gateway.proxy.decide import Matched, Site, caller_by, may_go_on
 from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding, forwarding, proxy_handler
@@ -82,17 +83,23 @@ async def add_proxy(
 def _still_alive(core: Core, applications: Mapping[str, Policy]) -> StillAlive:
     """applications: by origin, what those with a host of their own may do."""
 
-    async def still_alive(live: LiveBook | PersonalToken) -> bool:
+    def policy_of(text: str) -> Policy | None:
+        origin = parse_origin(text)
+        if text in applications or origin is None:
+            return applications.get(text)
+        return core.origins.current.find(origin, core.today())
+
+    async def still_alive(live: LiveBook | PersonalToken, matched: Matched) -> bool:
         if isinstance(live, PersonalToken):
-            origin = parse_origin(live.origin)
-            granted = origin is None or core.origins.current.find(origin, core.today()) is not None
+            policy, script = policy_of(live.origin), caller_by(live)
+            granted = not live.origin or (policy is not None and policy.credentials)
+            granted = granted and may_go_on(matched, policy, script, script, core.clock)
             return granted and await core.directory.personal_tokens.is_alive(live)
         found = await core.sessions.load_book_key(live.key, live.record.parent)
-        origin = parse_origin(live.record.origin)
-        policy = applications.get(live.record.origin)
-        if policy is None and origin is not None:
-            policy = core.origins.current.find(origin, core.today())
-        return found is not None and admits(found.record, found.record.origin, policy, int(core.clock()))
+        policy = policy_of(live.record.origin)
+        if found is None or not admits(found.record, found.record.origin, policy, int(core.clock())):
+            return False
+        return may_go_on(matched, policy, caller_of(live), caller_of(found), core.clock)
 
     return still_alive
 

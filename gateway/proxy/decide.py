@@ -159,6 +159,35 @@ def permit(matched: Matched, caller: Caller | None, now: float) -> None:
             raise StepUpRequiredError(step_up.max_age, step_up.acr, why)
 
 
+def may_go_on(
+    matched: Matched, policy: Policy | None, was: Caller, caller: Caller, clock: Callable[[], float]
+) -> bool:
+    """Whether what was opened may stay open, by what lets in today.
+
+    policy: of the caller's origin; None: it needs none. was: the caller as the backend was told. clock: Unix
+    seconds. What somebody is not any more the backend would go on to believe; what they became since, it is
+    told at the next request.
+    """
+    if policy is not None and matched.backend.name not in policy.backends:
+        return False
+    if not _told(was) <= _told(caller):
+        return False
+    try:
+        if matched.route.asks_more:
+            permit(matched, caller, clock())
+    except GatewayError:
+        return False
+    return True
+
+
+def _told(caller: Caller) -> set[tuple[str, ...]]:
+    """What an assertion says of somebody that may be taken from them."""
+    roles = {("role", role) for role in caller.roles}
+    return (
+        roles | {("class", *said) for said in caller.classes} | {("study", *said) for said in caller.studies}
+    )
+
+
 def identify_script(
     need: NeedSession,
     token: PersonalToken,
@@ -183,12 +212,17 @@ def identify_script(
         raise InvalidRequestError(f"X-Bookgate-Book {named!r} is not the book of the token")
     if believed is not None and believed != subject(token.person, token.origin):
         raise PersonChangedError
-    (session,) = token.ended_by
-    caller = Caller(session, token.person, token.name, token.provider, token.origin, token.auth_time)
+    caller = caller_by(token)
     matched = msgspec.structs.replace(matched, book=token.book)
     if matched.route.asks_more:
         permit(matched, caller, clock())
     return _forward(matched, caller)
+
+
+def caller_by(token: PersonalToken) -> Caller:
+    """Whoever made a personal token, as its scripts are them."""
+    (session,) = token.ended_by
+    return Caller(session, token.person, token.name, token.provider, token.origin, token.auth_time)
 
 
 def target(matched: Matched) -> str:

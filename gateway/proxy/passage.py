@@ -78,6 +78,10 @@ class Passage:
         self.relayed = asked.relayed = Relayed(trace, time.perf_counter())
         return self.forward.matched
 
+    @property
+    def matched(self) -> Matched:
+        return self.forward.matched
+
     def cut(self) -> None:
         """Ends it at once, whatever it waits for."""
         if self.request.transport is not None:
@@ -191,7 +195,9 @@ class Passage:
         wanted, provider = self.forward.matched.backend.provider_token, sign_in.record.provider
         if wanted != provider:
             raise ForbiddenError(f"a token of {wanted} is needed, the session is of {provider}")
-        with self._wiring.streams.open(live, self.cut):  # it may take longer than the session lives
+        with self._wiring.streams.open(
+            live, self.matched, self.cut
+        ):  # it may take longer than the session lives
             token = await self._wiring.provider_tokens.fresh(sign_in)
         if token is None:
             raise signed_out(self.forward.matched.policy)

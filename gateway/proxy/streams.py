@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from gateway.errors import DirectoryUnavailableError, StoreUnavailableError
 from gateway.known import Known
 from gateway.personal_tokens import PersonalToken
+from gateway.proxy.decide import Matched
 from gateway.records import LiveBook
 
 EVERY: Final = 1.0  # seconds between two looks at every open stream's session
@@ -16,11 +17,14 @@ AT_ONCE: Final = 16  # sessions that are asked about
 DOUBTS: Final = 2  # looks that may fail before a stream is cut: what cannot be proved does not go on
 
 Alive = LiveBook | PersonalToken
-StillAlive = Callable[[Alive], Awaitable[bool]]
+StillAlive = Callable[[Alive, Matched], Awaitable[bool]]
 
 
 class Stream(Protocol):
-    """What is open in a session's name."""
+    """What is open in a session's name, and the request that opened it."""
+
+    @property
+    def matched(self) -> Matched: ...
 
     def cut(self) -> None:
         """Ends it at once; may be called twice."""
@@ -37,6 +41,7 @@ class Endless(Protocol):
 class _Handle:
     """What a task of aiohttp's is known by."""
 
+    matched: Matched
     cut: Callable[[], None]
 
 
@@ -50,11 +55,12 @@ class _Kept:
     """doubts: looks that found nothing out, the last ones."""
 
     live: Alive
+    matched: Matched
     doubts: int = 0
 
 
 class Streams:
-    """still_alive: whether a session (loaded anew) and its origin's policy still allow what is open."""
+    """still_alive: whether a session (loaded anew), its origin's policy and the route still allow it."""
 
     def __init__(self, still_alive: StillAlive, every: float = EVERY) -> None:
         self._still_alive = still_alive
@@ -93,12 +99,14 @@ class Streams:
         self._endless.discard(endless)
 
     @contextmanager
-    def open(self, live: Alive | None, cut: Callable[[], None]) -> Generator[None, None, None]:
+    def open(
+        self, live: Alive | None, matched: Matched, cut: Callable[[], None]
+    ) -> Generator[None, None, None]:
         """Both, around a block; a stream of nobody cannot end with a session."""
         if live is None:
             yield
             return
-        stream = _Handle(cut)
+        stream = _Handle(matched, cut)
         self.enter(stream, live)
         try:
             yield
@@ -136,7 +144,7 @@ class Streams:
         for stream in {stream for key in named for stream in self._by_key[key]}:
             kept = self._kept.get(stream)  # it may have ended meanwhile
             with suppress(StoreUnavailableError, DirectoryUnavailableError):
-                if kept is not None and not await self._still_alive(kept.live):
+                if kept is not None and not await self._still_alive(kept.live, kept.matched):
                     stream.cut()
 
     def end_all(self) -> None:
@@ -174,7 +182,7 @@ class Streams:
     async def _is_alive(self, kept: _Kept) -> bool | None:
         """None: the store does not say."""
         try:
-            return await self._still_alive(kept.live)
+            return await self._still_alive(kept.live, kept.matched)
         except (StoreUnavailableError, DirectoryUnavailableError):
             return None
 
@@ -182,7 +190,7 @@ class Streams:
         """What is fresh can be found by its keys from now on."""
         for stream, session in self._fresh.items():
             live = session.live if isinstance(session, Known) else session
-            self._kept[stream] = _Kept(live)
+            self._kept[stream] = _Kept(live, stream.matched)
             for key in live.ended_by:
                 self._by_key.setdefault(key, set()).add(stream)
         self._fresh.clear()

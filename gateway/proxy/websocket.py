@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMessage, WSMsgType, web
 
@@ -43,7 +44,8 @@ async def relay_websocket(wiring: Wiring, passage: Passage) -> web.StreamRespons
     theirs = their_protocols(offered)
     ending = _Ending()
     # The session first: it may end while the backend takes its time.
-    with wiring.streams.open(passage.live, lambda: ending.come(SESSION_ENDED, b"the session has ended")):
+    ended = partial(ending.come, SESSION_ENDED, b"the session has ended")
+    with wiring.streams.open(passage.live, matched, ended):
         async with (
             upstream.place() as place,
             upstream.websocket(target(matched), passage.headers(), theirs) as backend,

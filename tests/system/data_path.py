@@ -26,7 +26,7 @@ from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, error
 from gateway.origins import Limits, Policy, PolicyTable, Trust
 from gateway.pages.render import make_renderer
 from gateway.proxy.answer_bytes import AnswerBytes
-from gateway.proxy.decide import Site
+from gateway.proxy.decide import Matched, Site
 from gateway.proxy.exchange import Shared
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import forwarding, proxy_handler
@@ -192,7 +192,7 @@ class Sessions:
             return None
         return Known(found, caller_of(found), "nobody")
 
-    async def still_alive(self, book: Alive) -> bool:
+    async def still_alive(self, book: Alive, _: Matched) -> bool:
         return book in self.living.values()
 
 
