@@ -23,6 +23,7 @@ from gateway.sessions import LiveSignIn
 
 ACTS: Final = Rate(300, 600)  # of one person: a teacher may empty a class of thirty by hand
 _AT_ONCE: Final = 16  # people whose sessions are told together
+_LOOKS: Final = 5  # at one person's classes: whoever changes them without an end is not followed
 
 _REFUSED: Final[Mapping[type[Exception], str]] = {
     ClassFullError: mark("There is no room for more."),
@@ -148,4 +149,11 @@ async def restate(parts: Parts, people: Iterable[str]) -> None:
 
 
 async def _restate(parts: Parts, person: str) -> None:
-    await parts.sessions.restate(person, classes=await parts.directory.classes.of_person(person))
+    """Told, then looked at once more: by then somebody else may have been told otherwise."""
+    told = None
+    for _ in range(_LOOKS):
+        now = await parts.directory.classes.of_person(person)
+        if now == told:
+            return
+        await parts.sessions.restate(person, classes=now)
+        told = now
