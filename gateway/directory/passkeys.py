@@ -141,6 +141,10 @@ class Passkeys:
         async with self._database.writing() as connection:
             return (await connection.execute(gone)).scalar_one_or_none() is not None
 
+    async def remove_all(self, person: str) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(delete(passkeys).where(passkeys.c.person == person))
+
     async def is_to_be_offered(self, person: str) -> bool:
         """Whether they have none and were never asked."""
         has = select(passkeys.c.id).where(passkeys.c.person == person).exists()

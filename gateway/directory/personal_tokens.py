@@ -142,6 +142,10 @@ class PersonalTokens:
         async with self._database.writing() as connection:
             return (await connection.execute(gone)).scalar_one_or_none()
 
+    async def revoke_all(self, person: str) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(delete(personal_tokens).where(personal_tokens.c.person == person))
+
     async def revoke_for(self, person: str, origin: str) -> None:
         """All that reach the person's work in the books of an origin."""
         gone = delete(personal_tokens).where(

@@ -17,7 +17,7 @@ from gateway.classes_rules import Role
 from gateway.client_address import network
 from gateway.directory import Candidate
 from gateway.directory.cards import ISSUER
-from gateway.errors import ClassFullError, InvalidGrantError
+from gateway.errors import ClassFullError, InvalidGrantError, TooManyRequestsError
 from gateway.forms import read_form, required
 from gateway.limits import CARD_TRIES, CLASS_TRIES
 from gateway.pages.arrivals import Arrival, begin_session, go_on
@@ -110,11 +110,18 @@ async def _proved(request: web.Request, parts: Parts, words: tuple[str, ...]) ->
     client = request[ASKED].client
     if client is not None:
         await parts.grants.limit("card address", network(client), parts.limits.per_address)
+    tired: TooManyRequestsError | None = None
     for candidate in await parts.directory.cards.found(words):
-        await parts.grants.limit("card", f"{candidate.class_id} {candidate.number}", CARD_TRIES)
-        await parts.grants.limit("class cards", candidate.class_id, CLASS_TRIES)
+        try:
+            await parts.grants.limit("card", f"{candidate.class_id} {candidate.number}", CARD_TRIES)
+            await parts.grants.limit("class cards", candidate.class_id, CLASS_TRIES)
+        except TooManyRequestsError as error:
+            tired = error  # a card of the same first words, in another class, has tries of its own
+            continue
         if parts.directory.cards.proves(words, candidate):
             return candidate
+    if tired is not None:
+        raise tired
     return None
 
 

@@ -56,7 +56,7 @@ async def make_cards(
 async def replace_card(
     request: web.Request, parts: Parts, one: Class, live: LiveSignIn, what: str
 ) -> Said | web.Response:
-    """A lost card: other words, the same person. Who found the old one is signed out too."""
+    """A lost card: other words, the same person. Who found the old one has nothing of it any more."""
     number, words = _number(what), make_words(wordlist_now(), token_bytes)
     replaced = await parts.directory.cards.replace(one.id, number, words)
     if replaced is None:
@@ -64,6 +64,8 @@ async def replace_card(
     name, person = replaced
     if person is not None and await parts.directory.cards.is_only_way(person):
         await parts.sessions.end_everywhere(person)
+        await parts.directory.passkeys.remove_all(person)
+        await parts.directory.personal_tokens.revoke_all(person)
     request[AUDIT].note(Audited.CARD_REPLACED, who=live.record.person, of=one.id, cards=[number])
     return await _to_sheet(request, parts, one, live, [(number, name, words)])
 
