@@ -2,6 +2,8 @@
 
 from itertools import count
 from secrets import token_bytes
+from string import ascii_lowercase
+from time import process_time
 
 import pytest
 
@@ -29,6 +31,7 @@ def test_words_are_of_the_list_and_differ_from_card_to_card() -> None:
         pytest.param(spelt(READ), id="as in the address"),
         pytest.param(" Otter, CLOUD river\nmoon; apple window. ", id="signs and cases"),
         pytest.param("oter cloud rivver moon aple windou", id="a letter wrong in each"),
+        pytest.param("toter cluod rievr moon appel widnow", id="letters in each other's places"),
     ],
 )
 def test_words_are_read(text: str) -> None:
@@ -47,6 +50,16 @@ def test_words_are_read(text: str) -> None:
 )
 def test_what_is_misread(text: str, word: str | None) -> None:
     assert parse_words(text, set(LIST.words)) == Misread(word)
+
+
+def test_whoever_types_nonsense_costs_next_to_nothing() -> None:
+    """Anybody may, as often as a school has pupils."""
+    known = frozenset(f"{first}{second}ter" for first in "bcdfghjklmnprstvw" for second in ascii_lowercase)
+    parse_words("bater " * LENGTH, known)
+    began = process_time()
+    for _ in range(20):
+        assert isinstance(parse_words(" ".join(["baxter"] * 5 + ["retabcdf"]), known), Misread)
+    assert process_time() - began < 0.1
 
 
 def test_names_are_nobodys_and_each_once() -> None:
