@@ -1,6 +1,8 @@
 """Who finds a class card, guesses words or prints cards to be in the way of others."""
 
+import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +13,7 @@ from gateway.limits import CARD_TRIES
 from tests.authenticator import Authenticator
 from tests.system.house import House, open_house
 from tests.system.test_class_cards import ORIGINS, printed, use
-from tests.system.test_classes import make
+from tests.system.test_classes import make, post
 from tests.system.test_passkeys import NEW, USE, made, used
 from tests.system.test_token_pages import make as make_token
 from tests.system.test_token_pages import status_of, token_of
@@ -80,3 +82,24 @@ async def test_a_card_of_another_class_with_the_same_first_words_is_in_nobodys_w
                 "UPDATE class_cards SET number = 2 WHERE class_id = ?", (room.rpartition("/")[2],)
             )
         assert (await use(child, words)).status == 303, "its own tries are all there"
+
+
+async def test_a_sheet_of_many_cards_holds_nobody_up(school: House) -> None:
+    """Each code costs some milliseconds: what others ask comes in between."""
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = time.thread_time()  # of this thread alone, however busy the machine is
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+
+    async with school.reader("grace") as grace:
+        room = await make(grace)
+        got = await post(grace, room, await grace.navigate(room), act="cards", count="200")
+        watching = asyncio.create_task(watch())
+        sheet = await grace.navigate(got.one("Location") or "")
+        watching.cancel()
+        assert sheet.text.count('class="qr"') == 200
+    assert longest < 0.3
