@@ -60,7 +60,8 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
 def place_of(request: web.Request, parts: Parts, target: str) -> BookPlace | None:
     """The page of a book that policy grants and that takes people from courses; None: it is none."""
     address = parse_address(target)
-    if address is None or not target.startswith(("https://", "http://")):
+    # by the very text: it becomes a Location, and a teacher's blanks around an address are nothing to keep
+    if address is None or target != target.strip() or not target.startswith(("https://", "http://")):
         return None
     policy = policy_of(request, parts, address[0])
     if policy is None or policy.application or not offers(policy, LTI):

@@ -123,6 +123,18 @@ async def test_the_course_is_a_class_and_its_teacher_teaches_the_book(course: Co
         assert (ada_roles, ben_roles) == (["teacher"], [])
 
 
+@pytest.mark.parametrize("act", ["open", "code", "archive", "cards"])
+async def test_who_is_in_a_course_only_its_platform_says(course: Course, act: str) -> None:
+    """Its page has no such button; a teacher who sends the form by hand opens it for nobody either."""
+    async with course.house.reader() as ada:
+        course.platform.claims = {f"{CLAIM}roles": [INSTRUCTOR]}
+        await course.arrives(ada)
+        shelf = await ada.navigate("/auth/classes", site="none")
+        (room,) = re.findall(r'href="(/auth/classes/of/[^"]+)"', shelf.text)
+        form = {"transaction": (await ada.navigate(room)).transaction, "act": act, "count": "1"}
+        assert (await ada.navigate(room, form=form)).status == 400
+
+
 async def test_a_subject_is_of_its_deployment(course: Course, tmp_path: Path) -> None:
     async with course.house.reader() as one, course.house.reader() as other:
         await course.arrives(one)
@@ -187,7 +199,16 @@ async def test_a_platform_that_nobody_knows(course: Course, more: dict[str, str]
 
 @pytest.mark.parametrize(
     "target",
-    [f"{DENIED}/x", "javascript:alert(1)", "//evil.example/", f"{TRUSTED}@evil.example/", "x", TRUSTED[8:]],
+    [
+        f"{DENIED}/x",
+        f"{PAGE}\n",
+        f"{PAGE} ",
+        "javascript:alert(1)",
+        "//evil.example/",
+        f"{TRUSTED}@evil.example/",
+        "x",
+        TRUSTED[8:],
+    ],
 )
 async def test_a_target_that_is_no_book_s(course: Course, target: str) -> None:
     async with course.house.reader() as ada:

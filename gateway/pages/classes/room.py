@@ -102,7 +102,7 @@ def _act(parts: Parts) -> Act:
         one = await taught(request, parts, live)
         if name == "cards" and takes_cards(request, parts, one) and one.platform is None:
             return await make_cards(request, parts, one, live, form)
-        if name in _DONE:
+        if name in _DONE and one.platform is None:
             await _keep(parts, one, name)
             request[AUDIT].note(_AUDITED[name], who=live.record.person, of=one.id)
             return Said(done=say(_DONE[name]))
