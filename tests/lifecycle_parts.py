@@ -2,14 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from io import StringIO
 
 from gateway.directory import Directory, Order
 from gateway.directory.database import Database
-from gateway.errors import BackendBrokenError, StoreUnavailableError
+from gateway.directory.schema import people
+from gateway.errors import BackendBrokenError, DirectoryUnavailableError, StoreUnavailableError
 from gateway.lifecycle import Lifecycle, Merged
 from gateway.proxy.reply import Reply
 from gateway.routes import Backend, Purpose
@@ -22,7 +23,7 @@ ALL = frozenset(Purpose)
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 1_800_000_000.0
+        self.now = 1_800_000_000.9  # a deletion waits for the end of its second
 
     def __call__(self) -> float:
         return self.now
@@ -35,17 +36,21 @@ def service(name: str, lifecycle: frozenset[Purpose] = ALL, *, guests: bool = Tr
 
 @dataclass
 class Backends:
-    """Services, each of which can be away, or hang."""
+    """Services, each of which can be away, or hang. meanwhile: what happens once while one is told."""
 
     backends: tuple[Backend, ...] = (service("storage"), service("notes"))
     away: set[str] = field(default_factory=set)
     hangs: bool = False
+    meanwhile: Callable[[], Awaitable[object]] | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     told: list[Order] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def tell(self, order: Order) -> None:
         self.asked.set()
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
         if self.hangs:
             await asyncio.Event().wait()
         if order.backend in self.away:
@@ -94,6 +99,10 @@ class Place:
     async def merge(
         self, loser: str = "guest", survivor: str = "ada", books: tuple[str, ...] = ("b",)
     ) -> Merged:
+        row = self.database.insert(people).values(id=survivor, created=0, seen=0)
+        with suppress(DirectoryUnavailableError):  # whom a merge then finds out too
+            async with self.database.writing() as connection:
+                await connection.execute(row.on_conflict_do_nothing())
         return await self.lifecycle().merge_guest(loser, survivor, BOOK, books)
 
     @asynccontextmanager

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.directory import Person
+from gateway.directory import Person, ids
 from gateway.directory.belongings import holding
-from gateway.directory.orders import RECEIPT_LIFE, UNDOABLE
+from gateway.directory.orders import RECEIPT_LIFE, UNDOABLE, Plan
 from gateway.directory.schema import metadata
 from gateway.errors import DeletionPendingError, MergeRefusedError
 from gateway.lifecycle.lifecycle import FIRST_PAUSE
@@ -207,6 +207,53 @@ class TestDelete:
         await place.lifecycle().tell_due()
         assert {each[0] for each in said(place) if each[4] == "storage"} == {"delete"}
 
+    async def test_a_merge_that_is_being_told_is_told_to_nobody_else(self, place: Place) -> None:
+        """Of two orders that were read together the second was overtaken while the first was told."""
+        place.backends.away = {"storage", "notes"}
+        ada, eve = await with_work(place, "ada"), await with_work(place, "eve", "b")
+        await place.lifecycle().merge(eve, ada)
+        place.backends.away.clear()
+        place.clock.now += FIRST_PAUSE + 5
+        place.backends.meanwhile = lambda: place.lifecycle().delete(ada)
+        await place.lifecycle().tell_due()
+        told = [order.purpose.value for order in place.backends.told]
+        assert told.count("merge") == 1, "the one that was on its way"
+        assert set(told) == {"merge", "delete"}
+
+    async def test_who_was_deleted_becomes_nobody_and_nobody_becomes_them(self, place: Place) -> None:
+        ada, eve = await with_work(place, "ada", "b"), await with_work(place, "eve", "b")
+        await place.lifecycle().delete(ada)
+        place.backends.told.clear()
+        for loser, survivor in ((ada, eve), (eve, ada)):
+            with pytest.raises(MergeRefusedError):
+                await place.lifecycle().merge(loser, survivor)
+        plan = Plan((), (), int(place.clock()))
+        decide = place.directory.orders.merge_guest
+        assert await decide("decision", "guest", ada, plan, joins_guest=False) is None
+        assert said(place) == []
+        assert await rows_of(place, {ada}) == []
+
+    async def test_who_became_somebody_is_deleted_by_that_ones_word_alone(self, place: Place) -> None:
+        ada, eve = await with_work(place, "ada"), await with_work(place, "eve", "b")
+        await place.lifecycle().merge(eve, ada)
+        with pytest.raises(MergeRefusedError):
+            await place.lifecycle().delete(eve)
+        assert (await sign_in(place, "eve")).id == ada
+
+    async def test_nothing_of_somebody_who_is_gone_is_noted(self, place: Place) -> None:
+        """By a request that was under way."""
+        ada = await with_work(place, "ada", "b")
+        await place.lifecycle().delete(ada)
+        await place.directory.places.note("a session", ada, BOOK, ("b",))
+        await place.directory.participation.answer(ada, "study", "no")
+        assert await rows_of(place, {ada}) == []
+
+    async def test_a_sign_in_that_was_overtaken_is_somebodys_no_more(self, place: Place) -> None:
+        ada, eve, bob = [(await sign_in(place, name)).id for name in ("ada", "eve", "bob")]
+        await place.lifecycle().merge(eve, ada)
+        await place.lifecycle().delete(bob)
+        assert [await place.directory.is_somebody(each) for each in (ada, eve, bob)] == [True, False, False]
+
     async def test_a_receipt_is_kept_for_thirty_days(self, place: Place) -> None:
         receipt = await place.lifecycle().delete(await with_work(place, "ada", "b"))
         place.clock.now += RECEIPT_LIFE
@@ -230,6 +277,16 @@ class TestInactive:
         assert {each[1] for each in said(place)} == {ada}
         assert [(await sign_in(place, name)).id for name in ("eve", "merged")] == [eve, bob]
         assert '"by":"retention"' in place.log.getvalue().replace(" ", "")
+
+    async def test_who_came_back_since_they_were_found_stays(self, place: Place) -> None:
+        await with_work(place, "eve", "b")
+        place.clock.now += 1
+        ada = await with_work(place, "ada", "b")
+        place.clock.now += 1000
+        place.backends.meanwhile = lambda: sign_in(place, "ada")  # while eve goes
+        await place.lifecycle(inactive_after=500).sweep()
+        assert await place.directory.is_somebody(ada)
+        assert {each[1] for each in said(place)} == {ids.person_id(b"k" * 32, ISSUER, "eve")}
 
     async def test_nobody_goes_where_nothing_says_so(self, place: Place) -> None:
         await with_work(place, "ada", "b")

@@ -8,6 +8,7 @@ from sqlalchemy import Column, LargeBinary, Table, and_, delete, insert, or_, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.directory.schema import metadata, moved, orders
+from gateway.directory.schema import people as known_people
 
 Value = str | int | float | bool | None
 Row = dict[str, Value]
@@ -32,6 +33,14 @@ def tables() -> Iterator[tuple[Table, list[Column[str]]]]:
         columns = holding(table)
         if columns and table.name not in _EXCEPT:
             yield table, columns
+
+
+async def is_known(connection: AsyncConnection, person: str, before: int | None = None) -> bool:
+    """Whether there is such a person, no guest. before: who has not signed in since (Unix seconds)."""
+    query = select(known_people.c.id).where(known_people.c.id == person)
+    if before is not None:
+        query = query.where(known_people.c.seen < before)
+    return (await connection.execute(query)).one_or_none() is not None
 
 
 async def remove(connection: AsyncConnection, people: Collection[str]) -> None:

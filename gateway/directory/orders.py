@@ -77,12 +77,18 @@ class Orders:
 
     # -- decisions: all of it is noted, or nothing
 
-    async def merge_guest(self, decision: str, loser: str, survivor: str, plan: Plan) -> str | None:
-        """The decision's id: the first one's, where it was decided before. None: they are somebody else's."""
+    async def merge_guest(
+        self, decision: str, loser: str, survivor: str, plan: Plan, *, joins_guest: bool
+    ) -> str | None:
+        """The decision's id: the first one's, where it was decided before. None: they are somebody else's, or
+        the survivor was deleted meanwhile. joins_guest: the survivor is a guest, who has no row.
+        """
         async with self._database.writing() as connection:
             known = await _merge_of(connection, loser)
             if known is not None:
                 return known.id if known.survivor == survivor else None
+            if not joins_guest and not await belongings.is_known(connection, survivor):
+                return None
             await self._note(connection, decision, Purpose.MERGE, loser, survivor)
             await _plan(connection, decision, plan)
             await connection.execute(delete(return_codes).where(return_codes.c.guest == loser))
@@ -94,7 +100,7 @@ class Orders:
 
     async def merge(self, decision: str, loser: str, survivor: str, planning: Planning) -> str:
         """Everything that moves becomes the survivor's. The decision's id: the first one's, where it was
-        decided before. MergeRefusedError: either is somebody else's already, or both are the same.
+        decided before. MergeRefusedError: either is somebody else already, or deleted, or both are the same.
         """
         async with self._database.writing() as connection:
             known = await _merge_of(connection, loser)
@@ -102,6 +108,10 @@ class Orders:
                 return known.id
             if known is not None or loser == survivor or await _merge_of(connection, survivor) is not None:
                 raise MergeRefusedError("one of the two is somebody else already")
+            if not await belongings.is_known(connection, loser) or not await belongings.is_known(
+                connection, survivor
+            ):
+                raise MergeRefusedError("one of the two was deleted")
             await self._note(connection, decision, Purpose.MERGE, loser, survivor)
             been = await places.of(connection, [loser])
             await _plan(connection, decision, planning(been))
@@ -129,9 +139,19 @@ class Orders:
             await belongings.give_back(connection, merge, loser, survivor)
         return loser
 
-    async def delete(self, decision: str, person: str, planning: Planning) -> list[str]:
-        """Every row of a person goes, and of those who became them; the ids of all."""
+    async def delete(
+        self, decision: str, person: str, planning: Planning, before: int | None = None
+    ) -> list[str]:
+        """Every row of a person goes, and of those who became them; the ids of all.
+
+        before: only who has not signed in since (Unix seconds); else nobody goes. MergeRefusedError: the
+        person became somebody else, whose word it is now.
+        """
         async with self._database.writing() as connection:
+            if await is_merged(connection, person):
+                raise MergeRefusedError("they are somebody else already")
+            if before is not None and not await belongings.is_known(connection, person, before):
+                return []
             gone = await _and_losers(connection, person)
             plan = planning(await places.of(connection, gone))
             await belongings.remove(connection, gone)
@@ -213,6 +233,13 @@ class Orders:
 
     async def postpone(self, order: Order, due: int) -> None:
         await self._change(order, {"due": due})
+
+    async def stands(self, order: Order) -> bool:
+        """Whether it is still to be told: since it was read another decision may have taken its place."""
+        same = (orders.c.decision == order.decision, orders.c.number == order.number)
+        async with self._database.reading() as connection:
+            query = select(orders.c.due).where(*same, orders.c.due.is_not(None))
+            return (await connection.execute(query)).one_or_none() is not None
 
     async def _change(self, order: Order, values: dict[str, int | str | None]) -> None:
         same = (orders.c.decision == order.decision, orders.c.number == order.number)

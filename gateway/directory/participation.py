@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from gateway.directory import belongings
 from gateway.directory.database import Database
 from gateway.directory.schema import participation
 
@@ -26,7 +27,8 @@ class Participation:
             set_={"answer": answer, "answered": now},
         )
         async with self._database.writing() as connection:
-            await connection.execute(changed)
+            if await belongings.is_known(connection, person):  # else deleted a moment ago
+                await connection.execute(changed)
 
     async def of_person(self, person: str) -> dict[str, str]:
         """The answers, by study."""

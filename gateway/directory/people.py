@@ -8,14 +8,14 @@ from typing import Self
 
 from sqlalchemy import ColumnElement, and_, delete, func, null, select, update
 
-from gateway.directory import ids
+from gateway.directory import belongings, ids
 from gateway.directory.cards import Cards
 from gateway.directory.classes import Classes
 from gateway.directory.database import RETRY_AFTER, Database
 from gateway.directory.guests import Guests
 from gateway.directory.identities import Identities
 from gateway.directory.key_ring import KeyRing
-from gateway.directory.orders import Orders, deletion_waits
+from gateway.directory.orders import Orders, deletion_waits, is_merged
 from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.participation import Participation
 from gateway.directory.passkeys import Passkeys
@@ -133,6 +133,11 @@ class Directory:
         )
         async with self._database.reading() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
+
+    async def is_somebody(self, person: str) -> bool:
+        """Whether there is such a person, who became nobody else: a sign-in may have been overtaken."""
+        async with self._database.reading() as connection:
+            return await belongings.is_known(connection, person) and not await is_merged(connection, person)
 
     async def approved(self, person: str, origin: str) -> bool:
         """Whether an approval stands; asking is using it, noted at most once a day."""

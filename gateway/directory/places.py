@@ -7,6 +7,7 @@ from itertools import starmap
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.directory import belongings
 from gateway.directory.database import Database
 from gateway.directory.schema import approvals, places
 
@@ -38,6 +39,8 @@ class Places:
         if known in self._noted:
             return
         async with self._database.writing() as connection:
+            if not await belongings.is_known(connection, person):
+                return  # deleted a moment ago, with the session: no row of theirs is left behind
             wanted = [Place(person, origin, book) for book in books]
             await add(self._database, connection, wanted, int(self._clock()))
         if len(self._noted) >= REMEMBERED:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from gateway.directory.orders import Order, Orders, Plan, Planning, Receipt
 from gateway.directory.places import Place
-from gateway.errors import DirectoryUnavailableError, GatewayError
+from gateway.errors import DirectoryUnavailableError, GatewayError, MergeRefusedError
 from gateway.lifecycle.export import Exporting
 from gateway.lifecycle.planning import BooksOf, plan_orders, silent
 from gateway.proxy.reply import Reply
@@ -73,14 +73,21 @@ class Lifecycle:
 
     # -- what may be decided
 
-    async def merge_guest(self, loser: str, survivor: str, origin: str, books: Sequence[str]) -> Merged:
-        """A guest's work in these books becomes the survivor's: now, or as soon as the backends can."""
+    async def merge_guest(
+        self, loser: str, survivor: str, origin: str, books: Sequence[str], *, joins_guest: bool = False
+    ) -> Merged:
+        """A guest's work in these books becomes the survivor's: now, or as soon as the backends can.
+
+        joins_guest: the survivor is a guest too.
+        """
         been = [Place(loser, origin, book) for book in books]
         keeping = [backend for backend in self._telling.backends if backend.guests]
         planned = plan_orders(Purpose.MERGE, been, lambda _: (), keeping, survivor)
         plan = Plan(planned, (), self._due())
         try:
-            decision = await self._orders.merge_guest(self._secret(), loser, survivor, plan)
+            decision = await self._orders.merge_guest(
+                self._secret(), loser, survivor, plan, joins_guest=joins_guest
+            )
         except DirectoryUnavailableError as error:
             self._log.warning("lifecycle", fault=error.code, detail=error.detail)
             return Merged.FAILED
@@ -110,11 +117,19 @@ class Lifecycle:
     async def delete(self, person: str) -> Receipt:
         """Everything that the gateway has goes at once, with everybody who became this person.
 
-        Raises DirectoryUnavailableError: nothing is done.
+        Raises DirectoryUnavailableError: nothing is done. MergeRefusedError: they became somebody else.
         """
         decision = self._secret()
         gone = await self._orders.delete(decision, person, self._planning(Purpose.DELETE, None))
         return await self._told(decision, gone)
+
+    async def _delete_inactive(self, person: str, before: int) -> None:
+        """Unless they came back since they were found."""
+        decision = self._secret()
+        planning = self._planning(Purpose.DELETE, None)
+        if gone := await self._orders.delete(decision, person, planning, before):
+            receipt = await self._told(decision, gone)
+            Audit(self._log).note(Audited.DELETED, who=person, by="retention", receipt=receipt.id)
 
     async def merges_of(self, person: str) -> list[Receipt]:
         """Those that can be undone, the newest first."""
@@ -165,10 +180,10 @@ class Lifecycle:
             await self._orders.purge()
             if self.inactive_after is None:
                 return
-            for person in await self._orders.inactive(int(self._clock()) - self.inactive_after):
-                receipt = await self.delete(person)
-                Audit(self._log).note(Audited.DELETED, who=person, by="retention", receipt=receipt.id)
-        except DirectoryUnavailableError as error:
+            before = int(self._clock()) - self.inactive_after
+            for person in await self._orders.inactive(before):
+                await self._delete_inactive(person, before)
+        except (DirectoryUnavailableError, MergeRefusedError) as error:  # of the latter: a moment ago
             self._log.warning("lifecycle", fault=error.code, detail=error.detail)
 
     def _planning(self, purpose: Purpose, survivor: str | None) -> Planning:
@@ -209,12 +224,22 @@ class Lifecycle:
         try:
             if order.purpose is not Purpose.UNMERGE:  # who is somebody again may have signed in meanwhile
                 await self._end(order.person)
-            await self._telling.tell(order)
-            await self._orders.finish(order)
+            if await self._orders.stands(order):
+                await self._tell(order)
+                await self._orders.finish(order)
         except GatewayError as error:
             await self._postpone(order, error)
             return False
         return True
+
+    async def _tell(self, order: Order) -> None:
+        """Once a deletion is finished the person may begin anew: what backends are told of that is of a later
+        second than the deletion, and so told apart from what was under way.
+        """
+        second = int(self._clock())
+        await self._telling.tell(order)
+        if order.purpose is Purpose.DELETE:
+            await asyncio.sleep(max(0.0, second + 1 - self._clock()))
 
     async def _postpone(self, order: Order, error: GatewayError) -> None:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(order.tries, 20))

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from gateway import devices
 from gateway.directory import Person
+from gateway.errors import SignInAgainError
+from gateway.pages.classes.forms import restate
 from gateway.pages.flow import Parts, proceed
 from gateway.pages.shell import old_cookie, replace_session
 from gateway.pages.transactions import forget
@@ -35,7 +37,11 @@ class Arrival:
 
 
 async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) -> LiveSignIn:
-    """The person's session, under a new id; whatever the browser held before has ended."""
+    """The person's session, under a new id; whatever the browser held before has ended.
+
+    SignInAgainError: they were deleted, or became somebody else, while they came in.
+    """
+    classes = await parts.directory.classes.of_person(arrival.person.id)
     live = await parts.sessions.begin_sign_in(
         arrival.person.id,
         arrival.person.name,
@@ -49,11 +55,17 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
         acr=arrival.acr,
         proved=arrival.proved,
         roles=arrival.roles,
-        classes=await parts.directory.classes.of_person(arrival.person.id),
+        classes=classes,
     )
+    if await parts.directory.classes.of_person(arrival.person.id) != classes:
+        await restate(parts, [arrival.person.id])  # taken out meanwhile, when this session could not be told
     answers = await parts.directory.participation.of_person(arrival.person.id)
     if answers:
         await parts.sessions.restate(arrival.person.id, studies=answers)
+    # Asked once the session is there: whatever is decided from now on finds it, and ends it.
+    if not await parts.directory.is_somebody(arrival.person.id):
+        await parts.sessions.end_sign_in(live.key)
+        raise SignInAgainError("the person is somebody else, or nobody, since")
     request[AUDIT].note(Audited.SIGN_IN, who=arrival.person.id, provider=arrival.way, session=live.key)
     await replace_session(request, live)
     if arrival.tokens is not None:

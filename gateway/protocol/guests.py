@@ -167,7 +167,13 @@ async def settle(
     if guest is None or origin is None or guest.record.person == live.record.person:
         return Merged.NONE
     loser, survivor = guest.record.person, live.record.person
-    merged = await parts.lifecycle.merge_guest(loser, survivor, live.record.origin, policy.book_ids(origin))
+    merged = await parts.lifecycle.merge_guest(
+        loser,
+        survivor,
+        live.record.origin,
+        policy.book_ids(origin),
+        joins_guest=live.record.is_guest,
+    )
     if merged in {Merged.DONE, Merged.LATER}:
         request[AUDIT].note(Audited.GUEST_MERGED, who=survivor, guest=loser, origin=live.record.origin)
     return merged
