@@ -166,6 +166,8 @@ class Reader:
     def book(self, expression: str, argument: object = None) -> Any:  # ruff: ignore[any-type]  # JavaScript's values
         """An expression of the page, awaited, where `book` is the connected book and `arg` the argument."""
         answer = self.driver.execute_async_script(IN_BOOK % expression, argument)
+        if answer is None:
+            raise JavascriptException("the page went while it was asked")
         if "code" in answer:
             raise RefusedError(answer["code"])
         return answer["value"]
@@ -188,6 +190,16 @@ class Reader:
     def name(self) -> str | None:
         user = self.book("book.user")
         return None if user is None else str(user["name"])
+
+    def until_signed_in(self, name: str) -> None:
+        """Where the book may go and come back meanwhile: while it is away there is nobody to ask."""
+
+        def is_here() -> bool:
+            with contextlib.suppress(RefusedError, WebDriverException):
+                return self.name() == name
+            return False
+
+        self.wait(is_here, "signed in")
 
     def mode(self) -> str | None:
         mode = self.book("book.mode")
@@ -249,8 +261,7 @@ class Reader:
             with contextlib.suppress(*GONE):
                 self.answer_page(name, own_device=own_device, allow=True)
             time.sleep(0.05)
-        self.until_connected()
-        self.wait(lambda: self.name() == name, "signed in")
+        self.until_signed_in(name)
 
     def answer_page(self, name: str | None, *, own_device: bool, allow: bool, hurried: bool = True) -> None:
         """Do what a person does on this page, if it is one that asks."""

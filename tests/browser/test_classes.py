@@ -53,9 +53,8 @@ def until_in_book(house: House, reader: Reader, name: str) -> None:
     """From the button that opens the book, without another click."""
     clicks = reader.clicks
     press(reader, "a.main[href$='#bookgate=launched']")
-    reader.wait(lambda: reader.driver.current_url == house.book(SCHOOL), "the book, without the mark")
-    reader.until_connected()
-    reader.wait(lambda: reader.name() == name, "signed in")
+    reader.until_signed_in(name)
+    assert reader.driver.current_url == house.book(SCHOOL), "without the mark"
     assert reader.clicks == clicks + 1
     reader.book("book.save('lesson', 'done')")
     reader.until_saved()

@@ -17,9 +17,10 @@ NAMES = ("gw.test", "book-a.test")
 ENDLESS = f"{FIRST}\n127.0.77.1 gw.test\n1.2.3.4 x\n"
 BLOCK = f"{FIRST}\n127.0.77.1 book-a.test gw.test\n{LAST}\n"
 HOLD = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.browser.hosts import names_in
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is begun without it
 with names_in(Path(sys.argv[1]), "127.0.77.1", ("gw.test", "book-a.test")):
     print("in", flush=True)
     time.sleep(60)
