@@ -18,7 +18,7 @@ from gateway.errors import (
 from gateway.identity import Caller
 from gateway.origins import Policy
 from gateway.personal_tokens import PersonalToken
-from gateway.proxy.decide import NeedSession, Site, decide, identify_script
+from gateway.proxy.decide import NeedSession, Site, decide, identify_script, takes_script
 from gateway.proxy.head import Head
 from gateway.routes import Allowed, RouteTable, StepUp
 from tests.system.data_path import ROUTES, TRUSTED
@@ -117,3 +117,16 @@ def test_a_token_of_no_book_needs_no_origin() -> None:
     need = decide(head(), NONE, SCRIPTED)
     assert isinstance(need, NeedSession)
     assert identify_script(need, replace(TOKEN, origin="", book=""), subject, clock, None).caller is not None
+
+
+@pytest.mark.parametrize(
+    ("policy", "taken"),
+    [
+        (TRUSTED, True),
+        (replace(TRUSTED, sign_in=frozenset({"campus"})), True),
+        (replace(TRUSTED, sign_in=frozenset({"google"})), False),
+        (replace(TRUSTED, credentials=False), False),
+    ],
+)
+def test_a_book_takes_scripts_of_those_whom_it_takes_itself(policy: Policy, *, taken: bool) -> None:
+    assert takes_script(policy, TOKEN) is taken

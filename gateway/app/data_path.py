@@ -20,7 +20,7 @@ from gateway.origins import Policy, parse_origin
 from gateway.personal_tokens import PersonalToken
 from gateway.provider_tokens import ProviderTokens
 from gateway.proxy.answer_bytes import AnswerBytes
-from gateway.proxy.decide import Matched, Site, caller_by, may_go_on
+from gateway.proxy.decide import Matched, Site, caller_by, may_go_on, takes_script
 from gateway.proxy.exchange import Exchange, Shared
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding, forwarding, proxy_handler
@@ -92,7 +92,7 @@ def _still_alive(core: Core, applications: Mapping[str, Policy]) -> StillAlive:
     async def still_alive(live: LiveBook | PersonalToken, matched: Matched) -> bool:
         if isinstance(live, PersonalToken):
             policy, script = policy_of(live.origin), caller_by(live)
-            granted = not live.origin or (policy is not None and policy.credentials)
+            granted = not live.origin or (policy is not None and takes_script(policy, live))
             granted = granted and may_go_on(matched, policy, script, script, core.clock)
             return granted and await core.directory.personal_tokens.is_alive(live)
         found = await core.sessions.load_book_key(live.key, live.record.parent)

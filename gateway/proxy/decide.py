@@ -7,6 +7,7 @@ from typing import Final, Self
 import msgspec
 
 from gateway import cookies
+from gateway.access import offers
 from gateway.cors import READING_METHODS, Surface, Verdict, admit
 from gateway.errors import (
     ConsentRequiredError,
@@ -217,6 +218,11 @@ def identify_script(
     if matched.route.asks_more:
         permit(matched, caller, clock())
     return _forward(matched, caller)
+
+
+def takes_script(policy: Policy, token: PersonalToken) -> bool:
+    """Whether an origin lets in who made a token, as it would in a browser."""
+    return policy.credentials and offers(policy, token.provider)
 
 
 def caller_by(token: PersonalToken) -> Caller:

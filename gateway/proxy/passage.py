@@ -21,6 +21,7 @@ from gateway.proxy.decide import (
     outgoing,
     request_head,
     signed_out,
+    takes_script,
 )
 from gateway.proxy.head import parse
 from gateway.proxy.streams import Alive
@@ -205,7 +206,10 @@ class Passage:
 
 
 def _granted(token: PersonalToken, policies: PolicyTable, now: float) -> Policy | None:
-    """What the origin of the token's book may do, by the policy of now; None: it has none, or is denied."""
+    """What the origin of the token's book may do, by the policy of now.
+
+    None: it has none, is denied, or takes nobody who came in as the token's maker did.
+    """
     origin = parse_origin(token.origin)
     policy = None if origin is None else policies.find(origin, datetime.fromtimestamp(now, UTC).date())
-    return policy if policy is not None and policy.credentials else None
+    return policy if policy is not None and takes_script(policy, token) else None

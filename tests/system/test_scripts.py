@@ -172,6 +172,18 @@ async def test_what_is_open_is_cut_when_it_is_revoked(desk: Desk) -> None:
         desk.house.storage.clear()
 
 
+async def test_a_book_that_takes_their_way_in_no_more_takes_their_scripts_no_more(desk: Desk) -> None:
+    token = await desk.token("reports")
+    desk.house.set_origins(
+        GRANTING.replace("{trust: trusted, backends", "{sign_in: [guest], trust: trusted, backends")
+    )
+    try:
+        assert (await desk.get("/reports/x", token))[0] == 403
+    finally:
+        desk.house.set_origins(GRANTING)
+    assert (await desk.get("/reports/x", token))[0] == 200
+
+
 async def test_an_origin_that_is_taken_away_takes_its_scripts_along(desk: Desk) -> None:
     token = await desk.token("reports")
     assert (await desk.get("/reports/x", token))[0] == 200
