@@ -10,7 +10,8 @@ from typing import Final
 class Platform:
     """One `lti:` block. frames: the origins (as CSP writes them) whose pages may show our one framed page.
 
-    page: of a book, for launches that name none.
+    page: of a book, for launches that name none. books: which it may open, and say who teaches them; None:
+    all that take people from courses.
     """
 
     id: str
@@ -22,6 +23,10 @@ class Platform:
     jwks_uri: str
     frames: tuple[str, ...]
     page: str | None = None
+    books: frozenset[str] | None = None
+
+    def opens(self, book: str) -> bool:
+        return self.books is None or book in self.books
 
     def target(self, said: str, public_url: str) -> str | None:
         """The page of a launch; None: it names none, and neither does the block.

@@ -54,6 +54,12 @@ def test_any_other_says_all(site: Path) -> None:
     assert (found.label, found.frames) == ("Our courses", ("https://f.example:8443",))
 
 
+def test_it_says_which_books_it_opens(site: Path) -> None:
+    block = "{c: {preset: canvas, client_id: x, deployments: ['1'], books: [cs1, cs2]}}"
+    (found,) = parse(lti(block), site).platforms
+    assert [found.opens(book) for book in ("cs1", "cs2", "cs3")] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -74,6 +80,9 @@ def test_any_other_says_all(site: Path) -> None:
             "{m: {preset: moodle, issuer: http://m.example, client_id: x, deployments: ['1']}}",
             "insecure-url",
             id="http",
+        ),
+        pytest.param(
+            "{c: {preset: canvas, client_id: x, deployments: ['1'], books: []}}", "no-books", id="no book"
         ),
         pytest.param(
             "{c: {preset: canvas, client_id: x, deployments: ['1'], frames: ['*']}}",

@@ -43,6 +43,7 @@ def _platform(entry: Entry, faults: Faults) -> Platform:
         "label",
         "frames",
         "page",
+        "books",
     )
     keys = block(entry.value, faults, what, keys=names, required=("preset", "client_id", "deployments"))
     preset = PRESETS.get(keys.get("preset", word_of((*PRESETS, "lti"), ()), "lti"), _OTHER)
@@ -55,6 +56,10 @@ def _platform(entry: Entry, faults: Faults) -> Platform:
         message = f"{what} names no deployment, so no launch would be taken."
         remedy = "Write the id that the platform shows."
         faults.add(keys.line_of("deployments"), "no-deployments", message, remedy)
+    books = keys.find("books", list_of(text))
+    if books == ():
+        message = f"{what} may open no book."
+        faults.add(keys.line_of("books"), "no-books", message, "Name one, or leave the key out for all.")
     known = issuer or ""
     return Platform(
         id=entry.key,
@@ -65,6 +70,7 @@ def _platform(entry: Entry, faults: Faults) -> Platform:
         authorization_endpoint=_endpoint(keys, faults, entry, "authorization", preset.authorization, known),
         jwks_uri=_endpoint(keys, faults, entry, "jwks", preset.jwks, known),
         page=keys.find("page", link),
+        books=None if books is None else frozenset(books),
         frames=keys.get("frames", list_of(_FRAME), preset.frames) or (_origin(known),),
     )
 

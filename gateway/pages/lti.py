@@ -45,7 +45,8 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
         target = platform.target(asked.target, parts.public_url)
         if target is None:
             return _refused(request, parts, _no_page(), f"target {asked.target[:100]!r}")
-        if place_of(request, parts, target) is None:
+        place = place_of(request, parts, target)
+        if place is None or not platform.opens(place.book):
             return denied_page(request, parts, target)
         if request.headers.get("Sec-Fetch-Dest") in _FRAMES:
             return _framed(parts, platform, params)
@@ -129,7 +130,8 @@ async def _launched(
     launch = await registry.verify(platform, required(form, "id_token"), login.nonce)
     target = platform.target(launch.target, parts.public_url)
     place = None if target is None else place_of(request, parts, target)
-    if target is None or place is None or launch.target != login.target:
+    is_open = place is not None and platform.opens(place.book)
+    if target is None or place is None or not is_open or launch.target != login.target:
         # section 5.2.3.2: the page that is signed counts, and only where it is the one that was asked for
         raise ProviderRefusedError(f"launch: target {launch.target[:100]!r}")
     begun = await parts.transactions.begin(_continuation(parts, platform, launch, target, place), request)

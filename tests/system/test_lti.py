@@ -10,7 +10,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from tests.lti_platform import CLAIM, INSTRUCTOR, LtiPlatform, lti_platform
-from tests.system.house import CONSENT, DENIED, TRUSTED, House, open_house
+from tests.system.house import CONSENT, DENIED, MIRROR, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
 from tests.system.test_whom_routes_take import claims
 
@@ -215,6 +215,25 @@ async def test_a_target_that_is_no_book_s(course: Course, target: str) -> None:
         got = await course.sent(ada, target)
         assert got.status == 403
         assert got.one("Location") is None
+
+
+async def test_a_platform_opens_no_book_but_those_that_its_block_names(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """Else whoever runs one platform would be a teacher of every book that takes courses."""
+    async with lti_platform() as platform:
+        text = (
+            "\nlti: {moodle: {preset: moodle, client_id: bookgate, deployments: ['1:abc'], books: [mirror],"
+            f" issuer: '{platform.issuer}'}}}}\n"
+        )
+        async with open_house(tmp_path, redis_url, more_backends=text) as house, house.reader() as ada:
+            course = Course(house, platform)
+            assert (await course.sent(ada)).status == 403
+            page = f"{MIRROR}/x"
+            assert await course.arrives(ada, target=page) == f"{page}#bookgate=launched"
+            sent = await course.sent(ada, page)
+            answer = platform.answer(sent.one("Location") or "", PAGE, "ada")
+            assert (await course.post(ada, "/auth/lti/launch", answer)).status == 403
 
 
 async def test_a_target_of_our_own_names_no_page(course: Course) -> None:
