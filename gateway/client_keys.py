@@ -1,4 +1,4 @@
-"""The private keys by which the gateway shows a provider which client it is, and what it signs with them."""
+"""The private keys by which the gateway shows others which client it is, and what it signs with them."""
 
 import re
 from collections.abc import Mapping
@@ -49,14 +49,15 @@ class ClientKeys:
     def assertion(self, client_id: str, audience: str, now: int, jti: str) -> str:
         """Who asks (RFC 7523 section 3). jti: fresh and random: it counts once. now: Unix seconds."""
         claims = {"iss": client_id, "sub": client_id, "aud": audience, "jti": jti}
-        return self._signed({**claims, "iat": now, "exp": now + LIFE})
+        return self.signed({**claims, "iat": now, "exp": now + LIFE})
 
     def secret(self, team: str, client_id: str, audience: str, now: int) -> str:
         """A signed client secret, as Apple takes it (developer.apple.com, "Creating a client secret")."""
         claims = {"iss": team, "sub": client_id, "aud": audience}
-        return self._signed({**claims, "iat": now, "exp": now + LIFE})
+        return self.signed({**claims, "iat": now, "exp": now + LIFE})
 
-    def _signed(self, claims: Mapping[str, object]) -> str:
+    def signed(self, claims: Mapping[str, object]) -> str:
+        """A JWT of the claims as they are, by the first key."""
         first = self.keys[0]
         header = {"alg": first.alg, "kid": first.kid, "typ": "JWT"}
         return jws.serialize_compact(header, orjson.dumps(claims), first.key, algorithms=[first.alg])

@@ -1,7 +1,14 @@
+import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
+from gateway.config.faults import ConfigError
+from gateway.lti import ToolKey
 from gateway.signing_keys import Rotation
 from tests.gateway_texts import MINIMAL, faults, make_site, parse, with_state
 
@@ -80,3 +87,59 @@ def test_when_the_keys_of_assertions_change(site: Path) -> None:
 )
 def test_a_faulty_rotation_is_a_fault(block: str, code: str, site: Path) -> None:
     assert faults(with_keys(f"{{assertion: {block}}}"), site) == [(8, code)]
+
+
+def pem(*arguments: str) -> str:
+    made = subprocess.run(["openssl", "genpkey", *arguments], check=True, capture_output=True, text=True)
+    return made.stdout
+
+
+RSA = pem("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+NEXT = pem("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+CURVE = pem("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def key_set(tool: ToolKey) -> KeySet:
+    return KeySet.import_key_set(json.loads(json.dumps(tool.jwks())))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [pytest.param("{lti: {file: secrets/tool}}", id="named"), pytest.param("{}", id="where it lies")],
+)
+def test_platforms_know_the_site_by_its_first_key_and_hear_of_the_next(block: str, site: Path) -> None:
+    assert parse(with_keys("{}"), site).keys.lti is None
+    for path in ("secrets/tool", "state/keys/lti"):
+        (site / path).write_text(RSA + NEXT)
+    lti = parse(with_keys(block), site).keys.lti
+    assert lti is not None
+    tool, now = ToolKey(lti), int(time.time())
+    signed = jwt.decode(tool.sign({"iss": "us"}, now + 0.7), key_set(tool))
+    assert signed.claims == {"iss": "us", "iat": now, "exp": now + 60}
+    published = tool.jwks()["keys"]
+    assert isinstance(published, list)
+    assert [each["alg"] for each in published] == ["RS256", "RS256"]
+    assert signed.header["kid"] == published[0]["kid"]
+    assert not any({"d", "p", "q"} & set(each) for each in published)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("nothing", "no PEM block", id="no key"),
+        pytest.param(CURVE, "RSA keys alone", id="a curve"),
+        pytest.param(RSA + RSA, "one key twice", id="one twice"),
+    ],
+)
+def test_a_faulty_key_of_the_tool_is_a_fault(text: str, said: str, site: Path) -> None:
+    (site / "secrets" / "tool").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        parse(with_keys("{lti: {file: secrets/tool}}"), site)
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.code) == (8, "bad-lti-key")
+    assert said in fault.message
+
+
+def test_a_key_of_the_tool_stands_in_no_file_of_settings(site: Path) -> None:
+    assert faults(with_keys(f"{{lti: {RSA!r}}}"), site) == [(8, "secret-in-file")]
+    assert faults(with_keys("{lti: {file: secrets/none}}"), site) == [(8, "missing-file")]

@@ -298,4 +298,6 @@ def add_documents(app: web.Application, core: Core) -> None:
     documents.extend(
         (f"/auth/client-keys/{name}", fixed(keys.jwks())) for name, keys in keyed if keys is not None
     )
+    if core.settings.keys.lti is not None:
+        documents.append(("/auth/lti/jwks", fixed(core.settings.keys.lti.jwks())))
     _add(app, [(method, path, handler) for path, handler in documents for method in ("GET", "HEAD")])

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from gateway.client_keys import ClientKeyError, ClientKeys, parse_client_keys
 from gateway.config.faults import Faults
 from gateway.config.gateway_readers import part
-from gateway.config.gateway_secrets import FetchedNode, Sources, is_missing, key_bytes
+from gateway.config.gateway_secrets import FetchedNode, Sources, is_missing, key_bytes, secret
 from gateway.config.key_file import KeyFileError, ShortKeyError, parse
 from gateway.config.nodes import Block, Entry, MappingNode, Node, ScalarNode, items, seconds
 from gateway.config.settings import Keys
@@ -12,11 +13,12 @@ from gateway.session_limits import DAY
 from gateway.signing_keys import Rotation
 
 _REMEDY = "Let `bookgate init` make it, and `bookgate keys` change it."
+_LTI_REMEDY = "Make one: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072."
 
 
 def read_keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys:
     """The secrets; one that is not named is the file of its name in STATE/keys."""
-    keys = part(top, "keys", faults, ("root", "previous", "people", "research", "assertion"))
+    keys = part(top, "keys", faults, ("root", "previous", "people", "research", "assertion", "lti"))
 
     def node_of(name: str) -> Node:
         return keys.node(name) or sources.fetch(_file(keys.line, state / "keys" / name), faults)
@@ -38,12 +40,33 @@ def read_keys(top: Block, faults: Faults, sources: Sources, state: Path) -> Keys
         root_file=root.file if isinstance(root, FetchedNode) else None,
         apart=apart,
         assertion=_rotation(keys, faults),
+        lti=_lti(keys, faults, sources, state),
     )
     kinds = [found for found in (*dict.fromkeys((*ring, *apart)), read.people, read.research) if found]
     if len(set(kinds)) < len(kinds):
         message = "root, people and research must not be one key."
         faults.add(keys.line, "same-key", message, "Let `bookgate init` make them.")
     return read
+
+
+def _lti(keys: Block, faults: Faults, sources: Sources, state: Path) -> ClientKeys | None:
+    """RSA: every platform takes RS256 (1EdTech Security Framework section 5.1.2). None: there is no file."""
+    node, usual = keys.node("lti"), state / "keys" / "lti"
+    if node is None and usual.is_file():
+        node = sources.fetch(_file(keys.line, usual), faults)
+    if node is None or is_missing(node):
+        return None
+    pem = secret(node, faults, "lti")
+    if pem is None:
+        return None
+    try:
+        found = parse_client_keys(pem)
+    except ClientKeyError as error:
+        faults.add(node.line, "bad-lti-key", f"lti: {error}.", _LTI_REMEDY)
+        return None
+    if any(each.alg != "RS256" for each in found.keys):
+        faults.add(node.line, "bad-lti-key", "lti: learning platforms take RSA keys alone.", _LTI_REMEDY)
+    return found
 
 
 def _rotation(keys: Block, faults: Faults) -> Rotation:

@@ -73,6 +73,7 @@ class Keys:
     root_file: Path | None = None
     apart: tuple[bytes, ...] = ()
     assertion: Rotation = _MONTHLY
+    lti: ClientKeys | None = None  # by which learning platforms know this site
 
 
 @dataclass(frozen=True, slots=True)

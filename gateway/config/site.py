@@ -10,6 +10,9 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 _BARE = re.compile(r"[A-Za-z0-9/.](?:[A-Za-z0-9 ._@/:-]*[A-Za-z0-9])?", re.ASCII)
 
 _OUR_BOOKS = """
@@ -21,6 +24,7 @@ _OUR_BOOKS = """
 """
 
 KEYS = ("root", "people", "research")
+_LTI_KEY = "lti"  # RSA, in PEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,14 @@ def write_keys(state: Path, token: Callable[[int], bytes]) -> list[Path]:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     paths = [folder / name for name in KEYS]
-    return [path for path in paths if write_new(path, new_key(token) + "\n", 0o600)]
+    made = [path for path in paths if write_new(path, new_key(token) + "\n", 0o600)]
+    lti = folder / _LTI_KEY
+    return [*made, lti] if not lti.exists() and write_new(lti, _rsa_key(), 0o600) else made
+
+
+def _rsa_key() -> str:
+    key = generate_private_key(public_exponent=65537, key_size=3072)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def new_key(token: Callable[[int], bytes]) -> str:

@@ -189,8 +189,8 @@ class Classes:
     ) -> str:
         """The class of a course in a book, made if new; `person` is in it from now on.
 
-        platform: unique among platforms, with its deployment. context: its id of the course, which is a class of
-        each book that it links. title: kept as the platform says it.
+        platform: unique among platforms, with its deployment. context: its id of the course, which is a
+        class of each book that it links. title: kept as the platform says it.
         """
         now = int(self._clock())
         async with self._database.writing() as connection:
