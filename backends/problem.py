@@ -74,6 +74,12 @@ class NotFound(Problem):
     title = "There is nothing at this address."
 
 
+class MergedElsewhere(Problem):
+    status = 409
+    code = "merged_elsewhere"
+    title = "This work became another person's before."
+
+
 class PersonDeleted(Problem):
     status = 410
     code = "person_deleted"

@@ -4,6 +4,7 @@ events       the event schema: which are taken, and what each level keeps of the
 batches      a request's body as a batch of events
 schema       tables
 statements   every statement, each bound to a pseudonym
+merging      two people become one, and two again
 service      what can be done
 api          the same over HTTP
 command      bookgate-analytics

@@ -17,6 +17,8 @@ class Api:
         return [
             web.post("/v1/events", self.take),
             web.delete("/v1/me", self.forget),
+            web.post(f"{INTERNAL_PATHS}merge", self.merge),
+            web.post(f"{INTERNAL_PATHS}unmerge", self.unmerge),
             web.post(f"{INTERNAL_PATHS}delete", self.delete),
             web.post(f"{INTERNAL_PATHS}export", self.export),
         ]
@@ -34,7 +36,15 @@ class Api:
 
     async def delete(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
-        return _accepted({"deleted": {"events": await self._analytics.forget(request[INTERNAL].sub)}})
+        return _accepted({"deleted": {"events": await self._analytics.delete(request[INTERNAL])}})
+
+    async def merge(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        return _accepted(await self._analytics.merge(request[INTERNAL]))
+
+    async def unmerge(self, request: web.Request) -> web.Response:
+        query.parse(request.rel_url.query.items(), ())
+        return _accepted(await self._analytics.unmerge(request[INTERNAL]))
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         query.parse(request.rel_url.query.items(), ())

@@ -1,4 +1,4 @@
-"""The table of events. It begins with the pseudonym; there is no person id anywhere."""
+"""The tables of events and of merges. Each begins with the pseudonym; there is no person id anywhere."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -26,7 +26,20 @@ events = Table(
     Column("roles", String, nullable=False),
     Column("level", Integer, nullable=False),
     Column("schema", Integer, nullable=False),
+    # Whose it was before merges, the last one first, with spaces between them.
+    Column("came_from", String, nullable=True),
     PrimaryKeyConstraint("pseudonym", "id"),
+)
+
+# Whose events are another person's now. `events`: how many there were.
+merges = Table(
+    "merges",
+    metadata,
+    Column("pseudonym", String(200), nullable=False),
+    Column("survivor", String(200), nullable=False),
+    Column("merged", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    PrimaryKeyConstraint("pseudonym"),
 )
 
 # The statements that may speak of more than one person, each with its reason. A test refuses any other.

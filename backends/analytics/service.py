@@ -9,11 +9,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from backends.allowance import Allowance
-from backends.analytics import statements
+from backends.analytics import merging, statements
 from backends.analytics.batches import Unreadable
 from backends.analytics.events import SCHEMA, Event, Level, Rejected, level, parse
-from backends.assertion import Assertion
+from backends.analytics.merging import Moved
+from backends.assertion import Assertion, Internal
 from backends.database import Database
+from backends.endings import Endings
+from backends.problem import PersonDeleted
 
 CODE_OF_UNREADABLE: Final = "invalid_json"
 AT_ONCE: Final = 500
@@ -35,6 +38,7 @@ class Analytics:
         self._database = database
         self._allowance = allowance
         self._clock = clock
+        self._endings = Endings(clock)
 
     async def take(self, assertion: Assertion, batch: Sequence[object]) -> Taken:
         """One bad event never fails the batch; the same batch again changes nothing."""
@@ -54,7 +58,15 @@ class Analytics:
         if kept is Level.NOTHING or not events:
             return Taken(0, 0, tuple(rejected))
         rows = [_row(event, assertion, kept, now) for event in events]
-        accepted = await self._database.write(lambda connection: _add(connection, rows))
+
+        def work(connection: Connection) -> int:
+            # What was sent as one who became another since is that one's.
+            home = merging.home(connection, assertion.sub)
+            if any(self._endings.is_over((each,), assertion.iat) for each in (assertion.sub, home)):
+                raise PersonDeleted
+            return _add(connection, [row | {statements.PSEUDONYM: home} for row in rows])
+
+        accepted = await self._database.write(work)
         return Taken(accepted, len(events) - accepted, tuple(rejected))
 
     async def forget(self, pseudonym: str) -> int:
@@ -63,6 +75,40 @@ class Analytics:
         return await self._database.write(
             lambda connection: connection.execute(statements.REMOVE_PERSON, names).rowcount
         )
+
+    async def delete(self, said: Internal) -> int:
+        """The same, for good: what was under way comes too late."""
+
+        def work(connection: Connection) -> int:
+            self._endings.end((said.sub,), said.iat)
+            names = {statements.PSEUDONYM: said.sub}
+            connection.execute(statements.REMOVE_MERGE, names)
+            return connection.execute(statements.REMOVE_PERSON, names).rowcount
+
+        return await self._database.write(work)
+
+    async def merge(self, said: Internal) -> Moved:
+        """The loser's events become the survivor's; a second call answers as the first did."""
+        loser, survivor = said.loser or "", said.sub
+
+        def work(connection: Connection) -> Moved:
+            matters = ((loser,), (survivor,), (loser, survivor))
+            if any(self._endings.is_over(matter, said.iat) for matter in matters):
+                return Moved(0)  # it was under way while either was deleted, or both were taken apart
+            return merging.merge(connection, loser, survivor, int(self._clock() * 1000))
+
+        return await self._database.write(work)
+
+    async def unmerge(self, said: Internal) -> Moved:
+        """The opposite; a second call changes nothing."""
+        loser, survivor = said.loser or "", said.sub
+
+        def work(connection: Connection) -> Moved:
+            # One second earlier: who are two again may be made one again in the same.
+            self._endings.end((loser, survivor), said.iat - 1)
+            return merging.unmerge(connection, loser, survivor)
+
+        return await self._database.write(work)
 
     async def export(self, pseudonym: str) -> AsyncIterator[bytes]:
         """Every event of the pseudonym as lines of JSON, some at a time."""

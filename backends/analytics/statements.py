@@ -1,9 +1,18 @@
 """Every statement that analytics runs. Each one binds the pseudonym, or is in schema.ACROSS_PEOPLE."""
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import (
+    String,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
-from backends.analytics.schema import events
+from backends.analytics.schema import events, merges
 
 PSEUDONYM = "own_pseudonym"
 
@@ -14,6 +23,7 @@ ADD_EVENTS = (
         {
             column.name: bindparam(PSEUDONYM if column.name == "pseudonym" else f"new_{column.name}")
             for column in events.c
+            if column.name != "came_from"
         }
     )
     .on_conflict_do_nothing(index_elements=[events.c.pseudonym, events.c.id])
@@ -25,3 +35,42 @@ EVENTS = (
     .limit(bindparam("at_most"))
 )
 REMOVE_PERSON = delete(events).where(events.c.pseudonym == bindparam(PSEUDONYM))
+
+# -- two people become one
+
+_LOSER = bindparam("loser", type_=String)
+_theirs = events.alias("theirs")
+MERGED = select(merges).where(merges.c.pseudonym == bindparam(PSEUDONYM))
+ADD_MERGE = insert(merges).values(
+    {
+        column.name: bindparam(PSEUDONYM if column.name == "pseudonym" else f"new_{column.name}")
+        for column in merges.c
+    }
+)
+REMOVE_MERGE = delete(merges).where(merges.c.pseudonym == bindparam(PSEUDONYM))
+# An event that the survivor sent too stays where it is.
+GIVE = (
+    update(events)
+    .where(
+        events.c.pseudonym == bindparam(PSEUDONYM),
+        events.c.id.not_in(select(_theirs.c.id).where(_theirs.c.pseudonym == bindparam("survivor"))),
+    )
+    .values(
+        pseudonym=bindparam("survivor"),
+        came_from=events.c.pseudonym + func.coalesce(literal(" ") + events.c.came_from, ""),
+    )
+)
+GIVE_BACK = (
+    update(events)
+    .where(
+        events.c.pseudonym == bindparam(PSEUDONYM),
+        or_(
+            events.c.came_from == _LOSER,
+            func.substr(events.c.came_from, 1, func.length(_LOSER) + 1) == _LOSER + " ",
+        ),
+    )
+    .values(
+        pseudonym=_LOSER,
+        came_from=func.nullif(func.substr(events.c.came_from, func.length(_LOSER) + 2), ""),
+    )
+)

@@ -11,10 +11,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row
 
-from backends.problem import InvalidRequest
+from backends.problem import InvalidRequest, MergedElsewhere
 from backends.storage import progress, statements
 from backends.storage.items import Item, Key, Kind, Role, Shelf, digest
-from backends.storage.outcomes import MergedElsewhere
 from backends.storage.reading import all_items, find_item
 from backends.storage.room import Room
 

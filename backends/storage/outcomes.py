@@ -38,12 +38,6 @@ class KindDiffers(Problem):
     title = "The item is of another kind, which cannot change while it exists."
 
 
-class MergedElsewhere(Problem):
-    status = 409
-    code = "merged_elsewhere"
-    title = "This work became another person's before."
-
-
 class PreconditionFailed(Problem):
     status = 412
     code = "precondition_failed"

@@ -96,6 +96,7 @@ async def test_level_1_keeps_what_counting_needs_and_no_more(
         "roles": "[]",
         "level": 1,
         "schema": 1,
+        "came_from": None,
     }
 
 

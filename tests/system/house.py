@@ -99,7 +99,7 @@ backends:
     routes: [{{path: /analytics/, strip: true}}]
     identity: {{subject: pseudonym}}
     guests: true
-    lifecycle: [delete, export]
+    lifecycle: [{analytics_lifecycle}]
   grades:
     urls: ["{grades}"]
     routes: [{{path: /grades/, strip: true}}]
@@ -167,6 +167,8 @@ async def open_house(
     deadline: str = "5s",
     logout: str = "here",
     storage_url: str | None = None,
+    analytics_url: str | None = None,
+    analytics_lifecycle: str = "delete, export",
     grades_url: str | None = None,
     grades_identity: str = "subject: pairwise",
     guests: str = "true",
@@ -189,7 +191,8 @@ async def open_house(
 
     more_providers: blocks; LIAR stands for the lying provider's issuer. more_backends: STORAGE for the
     recording service's URL, PORT for the gateway's port. more: blocks at the top.
-    storage_url, grades_url: where a service will be, instead of the one that records for storage.
+    storage_url, analytics_url, grades_url: where a service will be, instead of one that records.
+    analytics_lifecycle: what analytics is asked about a person.
     deadline: of Redis; long, so that a busy machine is no fault, except where that very fault is tested.
     data_path: fast | plain; as the test goes, where it is not said.
     port: the gateway's, where somebody must know it before. host: in its URL.
@@ -225,7 +228,8 @@ async def open_house(
             more_providers=more_providers.replace("LIAR", liar.issuer),
             more_backends=more_backends.replace("STORAGE", storage.url).replace("PORT", str(port)),
             storage=storage_url or storage.url,
-            analytics=analytics.url,
+            analytics=analytics_url or analytics.url,
+            analytics_lifecycle=analytics_lifecycle,
             grades=grades_url or storage_url or storage.url,
             grades_identity=grades_identity,
         )
