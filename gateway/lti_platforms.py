@@ -7,11 +7,24 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAccess:
+    """A platform's services. audience: of what is sent to its token endpoint. scores: books may report them.
+
+    language: of what its gradebook is told (BCP 47).
+    """
+
+    token_endpoint: str
+    audience: str
+    scores: bool = False
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """One `lti:` block. frames: the origins (as CSP writes them) whose pages may show our one framed page.
 
     page: of a book, for launches that name none. books: which it may open, and say who teaches them; None:
-    all that take people from courses.
+    all that take people from courses. services: what it is asked for.
     """
 
     id: str
@@ -24,6 +37,7 @@ class Platform:
     frames: tuple[str, ...]
     page: str | None = None
     books: frozenset[str] | None = None
+    services: ServiceAccess | None = None
 
     def opens(self, book: str) -> bool:
         return self.books is None or book in self.books
@@ -41,13 +55,14 @@ class Platform:
 class Preset:
     """What platforms of a make have in common. Paths are below the issuer; whole addresses stand for all.
 
-    issuer: None: ops say it, for each school has its own.
+    issuer: None: ops say it, for each school has its own. services: where tokens for them are had.
     """
 
     issuer: str | None
     authorization: str
     jwks: str
     frames: tuple[str, ...] = ()
+    services: str = ""
 
 
 # From canvas.instructure.com/doc/api/file.lti_dev_key_config.html and docs.moodle.org, "LTI and Moodle"
@@ -58,7 +73,8 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             "https://sso.canvaslms.com/api/lti/authorize_redirect",
             "https://sso.canvaslms.com/api/lti/security/jwks",
             ("https://*.instructure.com",),
+            "https://sso.canvaslms.com/login/oauth2/token",
         ),
-        "moodle": Preset(None, "/mod/lti/auth.php", "/mod/lti/certs.php"),
+        "moodle": Preset(None, "/mod/lti/auth.php", "/mod/lti/certs.php", services="/mod/lti/token.php"),
     }
 )

@@ -103,6 +103,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
     sessions = _sessions(top, faults)
     privacy = read_privacy(top, sign_in, sessions, faults)
     roles = read_roles(top, faults, providers)
+    keys = read_keys(top, faults, sources, state)
     return Settings(
         public_url=url,
         contact=top.find("contact", text),
@@ -116,7 +117,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         outbound=_outbound(top, faults, sources),
         redis=read_redis(top, faults),
         directory_url=_directory(top, faults, state),
-        keys=read_keys(top, faults, sources, state),
+        keys=keys,
         sessions=sessions,
         providers=asked_for(kept_where_asked(providers, routes), roles),
         routes=routes,
@@ -124,7 +125,7 @@ def _settings(root: Node, faults: Faults, sources: Sources) -> Settings:
         passkeys=read_passkeys(sign_in, url, faults),
         classes=read_classes(top, sign_in, faults),
         roles=roles,
-        platforms=read_lti(top, faults),
+        platforms=read_lti(top, faults, signs=keys.lti is not None),
         sign_in=_sign_in_limits(limits, faults),
         requests=_request_limits(limits, faults),
         connections_per_address=limits.get("connections_per_address", whole(10, 1_000_000), CONNECTIONS),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import InvalidRequestError, ProviderRefusedError
+from gateway.lti.services import Services, read_services
+from gateway.lti.deep_linking import REQUEST, Linking, read_linking
 from gateway.lti_platforms import Platform
 from gateway.providers.keys import SigningKeys
 from gateway.providers.signed_token import is_identifier, opened, party_fault, time_fault
@@ -18,6 +20,7 @@ _ASSISTANT: Final = (
     f"{_ROLE}/Instructor#"  # sub-roles (LTI 1.3 section A.2.3.1): TeachingAssistant and others
 )
 _LAUNCH: Final = "LtiResourceLinkRequest"
+NO_SERVICES: Final = Services()
 LONGEST: Final = 2000  # characters of what is handed back to the platform
 
 
@@ -44,6 +47,7 @@ class Launch:
     teaches: bool
     context: str | None
     title: str | None
+    services: Services = NO_SERVICES
 
 
 class UnusableLaunchError(ProviderRefusedError):
@@ -75,8 +79,10 @@ def read_initiation(params: Mapping[str, str]) -> Initiation:
     )
 
 
-def verify(token: str, keys: SigningKeys, platform: Platform, nonce: str, now: int) -> Launch:
-    """The launch of a token that is the platform's, for us, made just now, and of this very login.
+def verify(
+    token: str, keys: SigningKeys, platform: Platform, nonce: str, now: int
+) -> Launch | Linking:
+    """What a token says that is the platform's, for us, made just now, and of this very login.
 
     Raises ProviderRefusedError; UnusableLaunchError where it is sound but nobody's, or no launch of a book.
     """
@@ -92,10 +98,12 @@ def verify(token: str, keys: SigningKeys, platform: Platform, nonce: str, now: i
         fault = f"version {claims.get(f'{_CLAIM}version')!r:.40}"
     if fault is not None:
         raise ProviderRefusedError(f"launch: {fault}")
-    return _read(claims, str(deployment))
+    if claims.get(f"{_CLAIM}message_type") == REQUEST:
+        return read_linking(claims, str(deployment))
+    return _read(claims, platform.issuer, str(deployment))
 
 
-def _read(claims: Mapping[str, object], deployment: str) -> Launch:
+def _read(claims: Mapping[str, object], issuer: str, deployment: str) -> Launch:
     kind, subject = claims.get(f"{_CLAIM}message_type"), claims.get("sub")
     if kind != _LAUNCH:
         raise UnusableLaunchError(KIND, f"launch: message_type {kind!r:.60}")
@@ -109,16 +117,17 @@ def _read(claims: Mapping[str, object], deployment: str) -> Launch:
     identifier = course.get("id")
     return Launch(
         subject=subject,
-        name=_line(claims.get("name")) or None,
+        name=line_of(claims.get("name")) or None,
         deployment=deployment,
         target=target,
-        teaches=_teaches(claims.get(f"{_CLAIM}roles")),
+        teaches=teaches(claims.get(f"{_CLAIM}roles")),
         context=identifier if is_identifier(identifier) else None,
-        title=_line(course.get("title")) or _line(course.get("label")) or None,
+        title=line_of(course.get("title")) or line_of(course.get("label")) or None,
+        services=read_services(claims, issuer),
     )
 
 
-def _teaches(roles: object) -> bool:
+def teaches(roles: object) -> bool:
     """Whether one of the roles is an instructor's in this context (LTI 1.3 section A.2.2)."""
     listed = roles if isinstance(roles, list) else []
     return any(
@@ -126,7 +135,8 @@ def _teaches(roles: object) -> bool:
     )
 
 
-def _line(value: object) -> str:
+def line_of(value: object) -> str:
+    """A name or a title as one short line; empty: it is none."""
     if not isinstance(value, str):
         return ""
     visible = "".join(character if character.isprintable() else " " for character in value)
