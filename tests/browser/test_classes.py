@@ -14,8 +14,11 @@ BY_PROVIDER = "a[href*='/auth/login'][href*='provider=campus']"
 
 
 def press(reader: Reader, selector: str) -> None:
-    """A click whose answer is another page."""
-    reader.wait(lambda: reader.driver.find_elements(By.CSS_SELECTOR, selector), selector)
+    """A click whose answer is another page, as soon as it is taken."""
+    reader.wait(
+        lambda: [one for one in reader.driver.find_elements(By.CSS_SELECTOR, selector) if one.is_enabled()],
+        selector,
+    )
     reader.clicks += 1
     reader.driver.find_element(By.CSS_SELECTOR, selector).click()
 

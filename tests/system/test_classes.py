@@ -89,7 +89,10 @@ async def test_looking_joins_nobody(school: House) -> None:
         room = await make(grace)
         link = await link_of(grace, room)
         await ada.sign_in_here()
-        assert "Join as Ada" in (await ada.navigate(link)).text
+        page = (await ada.navigate(link)).text
+        assert "Join as Ada" in page
+        # who double-clicks on another page, which this one comes in the place of, has not read it
+        assert 'guard(document.getElementById("join"))' in page
         assert "0 students" in (await grace.navigate(room)).text
 
 
