@@ -75,11 +75,16 @@ class RefusedRequestError(Exception):
 
 
 def parameters(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """The parameters by name; one that comes twice is refused (RFC 6749 section 3.1)."""
+    """The parameters by name; one that comes twice is refused (RFC 6749 section 3.1).
+
+    So is a NUL, which is in nobody's text and which PostgreSQL takes in none.
+    """
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
             raise InvalidRequestError(f"parameter twice: {name[:40]!r}")
+        if "\0" in name or "\0" in value:
+            raise InvalidRequestError(f"NUL in parameter {name[:40]!r}")
         found[name] = value
     return found
 

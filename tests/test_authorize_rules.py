@@ -52,6 +52,12 @@ def test_parameters_by_name() -> None:
     assert parameters([("a", "1"), ("b", "2")]) == {"a": "1", "b": "2"}
 
 
+@pytest.mark.parametrize("pair", [("a", "x\0y"), ("a\0", "x")])
+def test_a_nul_is_refused(pair: tuple[str, str]) -> None:
+    with pytest.raises(InvalidRequestError):
+        parameters([pair])
+
+
 def test_a_parameter_twice_is_refused() -> None:
     with pytest.raises(InvalidRequestError):
         parameters([("a", "1"), ("a", "1")])
