@@ -2,7 +2,6 @@
 
 import { openDatabase } from "./database.js";
 import { BookgateError, unreachable } from "./errors.js";
-import { Outbox } from "./outbox.js";
 import { Requests } from "./requests.js";
 import { Session, exclusively, tabStorage } from "./session.js";
 
@@ -12,7 +11,7 @@ import { Session, exclusively, tabStorage } from "./session.js";
 /** @typedef {import("./items.js").SaveOptions} SaveOptions */
 /** @typedef {import("./outbox.js").Status} Status */
 /** @typedef {import("./saving.js").Saving} Saving */
-/** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Guests: typeof import("./guests.js").Guests, Presence: typeof import("./presence.js").Presence, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
+/** @typedef {{database: import("./database.js").Database, session: Session, Authorization: typeof import("./authorization.js").Authorization, Guests: typeof import("./guests.js").Guests, Outbox: typeof import("./outbox.js").Outbox, Presence: typeof import("./presence.js").Presence, Saving: typeof import("./saving.js").Saving, tab: import("./session.js").TabStorage}} Parts */
 
 const LAUNCHED = "#bookgate=launched"; // the end of an address by which the gateway sends a reader here
 
@@ -36,11 +35,11 @@ export class Book extends EventTarget {
   /** @type {import("./authorization.js").Authorization} */ #authorization;
   /** @type {Session} */ #session;
   /** @type {Requests} */ #requests;
-  /** @type {Outbox} */ #outbox;
+  /** @type {import("./outbox.js").Outbox} */ #outbox;
   /** @type {Saving} */ #saving;
 
   /** Use `connect()`. @param {string} gateway @param {URL} returnPage @param {Parts} parts */
-  constructor(gateway, returnPage, { database, session, Authorization, Guests, Presence, Saving, tab }) {
+  constructor(gateway, returnPage, { database, session, Authorization, Guests, Outbox, Presence, Saving, tab }) {
     super();
     this.gateway = gateway;
     const changed = () => void this.#sync();
@@ -86,6 +85,16 @@ export class Book extends EventTarget {
   /** Which of the origin's books this page is of; null: the origin has one. @returns {string | null} */
   get id() {
     return this.#session.book;
+  }
+
+  /** The sign-in that a service wants before it goes on, and which the next `signIn()` asks for. @returns {import("./errors.js").StepUp | null} null: none */
+  get stepUp() {
+    return this.#requests.stepUp;
+  }
+
+  /** What research asks the reader of this book, once something was saved. @returns {import("./studies.js").Question | null} null: nothing */
+  get question() {
+    return this.#saving.studies.question(this.status);
   }
 
   /** Did the gateway answer the last time it was asked? */
@@ -147,7 +156,7 @@ export class Book extends EventTarget {
 
   /** Call it in the task of the reader's click. It settles when they are signed in, or did not want to be. @param {Choice} [choice] @returns {Promise<User | null>} */
   signIn(choice = {}) {
-    return this.#ask({ prompt: this.#prompt ?? undefined, ...choice });
+    return this.#ask({ prompt: this.#prompt ?? undefined, ...this.stepUp, ...choice });
   }
 
   /**
@@ -207,6 +216,7 @@ export class Book extends EventTarget {
   async #redeem(grant) {
     this.#prompt = null;
     await this.#guests.redeem(grant);
+    this.#requests.signedIn();
   }
 
   /** @param {unknown} error */
@@ -360,7 +370,7 @@ export class Book extends EventTarget {
 }
 
 // Asked for now, because the gateway may be away when they are needed.
-const parts = Promise.all([import("./authorization.js"), import("./guests.js"), import("./presence.js"), import("./saving.js")]);
+const parts = Promise.all([import("./authorization.js"), import("./guests.js"), import("./outbox.js"), import("./presence.js"), import("./saving.js")]);
 parts.catch(() => null);
 
 /** @type {Map<string, Promise<Book>>} */
@@ -383,6 +393,6 @@ async function open(gateway, returnPage, book) {
   const database = await openDatabase(`bookgate ${gateway}`);
   const session = new Session({ gateway, database, tab, book });
   const [loaded] = await Promise.all([parts, session.read()]).catch((cause) => Promise.reject(unreachable(cause)));
-  const [{ Authorization }, { Guests }, { Presence }, { Saving }] = loaded;
-  return new Book(gateway, returnPage, { database, session, Authorization, Guests, Presence, Saving, tab }).start();
+  const [{ Authorization }, { Guests }, { Outbox }, { Presence }, { Saving }] = loaded;
+  return new Book(gateway, returnPage, { database, session, Authorization, Guests, Outbox, Presence, Saving, tab }).start();
 }

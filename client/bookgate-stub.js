@@ -39,6 +39,8 @@
     guests = false;
     reachable = false;
     signingIn = false;
+    stepUp = null;
+    question = null;
     status = { state: "idle", savedAt: null, waiting: 0, failed: 0, unclaimed: 0, reason: null, kept: false };
 
     /** @param {string} id @param {unknown} value @param {object} [options] */

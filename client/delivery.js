@@ -1,7 +1,7 @@
 /** Sends what waits in the outbox, and says what became of it; at the end of a page, in the very task that is left. */
 
 import { randomId } from "./base64url.js";
-import { BookgateError, needsSignIn, refusal } from "./errors.js";
+import { BookgateError, STEP_UP, needsSignIn, refusal } from "./errors.js";
 import { SLOWEST } from "./shelf.js";
 
 /** @typedef {import("./outbox.js").Entry} Entry */
@@ -80,6 +80,7 @@ export class Delivery {
       return { sent: true };
     }
     const error = await refusal(response);
+    if (error.code === STEP_UP) return { held: true };
     const full = error.status === 507; // the shelf: what is sent again is refused again, until the reader makes room
     const waits = response.ok || needsSignIn(error) || error.code === "person_changed" || (error.status >= 500 && !full);
     if (waits || [401, 408, 425, 429].includes(error.status)) return { later: error.retryAfter };

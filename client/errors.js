@@ -1,5 +1,9 @@
 /** Every refusal that a book can meet, as one error type with a stable code. */
 
+/** @typedef {{maxAge?: number | null, acrValues?: string | null}} StepUp the sign-in that a service wants: seconds, ways */
+
+export const STEP_UP = "step_up_required";
+
 /**
  * The gateway's codes (`login_required`, `consent_required`, `person_changed`, ...) pass through unchanged. The client's own are in
  * docs/authors/client.md.
@@ -8,7 +12,7 @@ export class BookgateError extends Error {
   /**
    * @param {string} code
    * @param {string} [message]
-   * @param {{status?: number, requestId?: string, retryAfter?: number, cause?: unknown}} [more]
+   * @param {{status?: number, requestId?: string, retryAfter?: number, stepUp?: StepUp, cause?: unknown}} [more]
    */
   constructor(code, message = code, more = {}) {
     super(message, { cause: more.cause });
@@ -17,6 +21,7 @@ export class BookgateError extends Error {
     this.status = more.status ?? 0;
     this.requestId = more.requestId ?? null;
     this.retryAfter = more.retryAfter ?? null;
+    this.stepUp = more.stepUp ?? null;
   }
 }
 
@@ -32,6 +37,7 @@ export async function refusal(response) {
     status: response.status,
     requestId: said.request_id ?? response.headers.get("X-Request-Id") ?? undefined,
     retryAfter: seconds(response.headers.get("Retry-After")),
+    stepUp: code === STEP_UP ? { maxAge: said.max_age, acrValues: said.acr_values } : undefined,
   });
 }
 

@@ -29,7 +29,7 @@ import { BookgateError } from "./errors.js";
  * @property {string | null} refused the code, when repeating cannot help
  */
 
-/** @typedef {{sent: true} | {later: number | null} | {refused: string}} Outcome later: seconds, null: a pause that grows */
+/** @typedef {{sent: true} | {held: true} | {later: number | null} | {refused: string}} Outcome held: until another sign-in; later: seconds, null: a pause that grows */
 /** @typedef {Omit<Entry, "n" | "book" | "page" | "key" | "at" | "tries" | "refused">} Draft */
 
 /**
@@ -70,6 +70,8 @@ export class Outbox {
   #writes = Promise.resolve();
   /** what could be neither kept nor sent, and why @type {Map<string, string>} */
   #lost = new Map();
+  /** what waits for another sign-in, by key, and what it is about @type {Map<string, string>} */
+  #held = new Map();
 
   /**
    * @param {object} parts
@@ -158,7 +160,7 @@ export class Outbox {
     const unclaimed = entries.filter((entry) => entry.person === null && entry.book === this.#book()).length;
     const waiting = own.length - refused.length;
     const reason = [...this.#lost.values()].at(-1) ?? refused.at(-1)?.refused ?? null;
-    const stuck = this.#failures > 0 || this.#person() === null;
+    const stuck = this.#failures > 0 || this.#held.size > 0 || this.#person() === null;
     const here = waiting + (person === null ? unclaimed : 0);
     const savedAt = this.#saved?.person === person ? this.#saved.at : null; // not the time of the reader before
     const sent = savedAt === null ? "idle" : "saved";
@@ -168,11 +170,12 @@ export class Outbox {
 
   /**
    * Sends what waits, in order, until it is empty or something says no. One run at a time.
-   * @param {{now?: boolean}} [how] now: without waiting for the end of a pause @returns {Promise<void>}
+   * @param {{now?: boolean}} [how] now: without waiting for the end of a pause, or for another sign-in @returns {Promise<void>}
    */
   async drain({ now = false } = {}) {
     if (this.#timer !== null && !now) return;
     this.#again = true;
+    if (now) this.#held.clear();
     this.#draining ??= this.#exclusive(() => this.#run()).finally(() => {
       this.#draining = null;
       this.#changed();
@@ -196,6 +199,7 @@ export class Outbox {
   async #sendAll() {
     for (const entry of await this.#entries()) {
       if (entry.refused !== null || entry.person === null || entry.person !== this.#person()) continue;
+      if ([...this.#held.values()].includes(thing(entry))) continue; // in its order, and the rest goes on
       if (!(await this.#attempt(entry))) return;
     }
   }
@@ -213,7 +217,8 @@ export class Outbox {
       return false;
     }
     this.#failures = 0;
-    await ("sent" in outcome ? this.#taken(entry) : this.#mark(entry, outcome.refused));
+    if ("held" in outcome) this.#held.set(entry.key, thing(entry));
+    else await ("sent" in outcome ? this.#taken(entry) : this.#mark(entry, outcome.refused));
     this.#changed();
     return true;
   }
@@ -236,6 +241,7 @@ export class Outbox {
   /** @param {Entry} entry */
   #drop({ key }) {
     this.known = this.known.filter((entry) => entry.key !== key);
+    this.#held.delete(key);
   }
 
   /** @param {number | null} seconds */

@@ -1,9 +1,10 @@
 /** The book's requests to the gateway's services: credentials added, one replay after a refresh or a new sign-in. */
 
-import { BookgateError, needsSignIn, refusal } from "./errors.js";
+import { BookgateError, STEP_UP, needsSignIn, refusal } from "./errors.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {{method: string, url: string, init: RequestInit}} Replayable */
+/** @typedef {{url: string, person: string | null, stepUp: import("./errors.js").StepUp}} Refused until its person signs in once more */
 
 export class Requests {
   gateway;
@@ -11,6 +12,8 @@ export class Requests {
   #session;
   #signingIn;
   #changed;
+  /** @type {Refused | null} */
+  #refused = null;
 
   /**
    * @param {{session: Session, gateway: string, signingIn: () => Promise<unknown> | null, changed: () => void}} parts
@@ -21,6 +24,16 @@ export class Requests {
     this.gateway = gateway;
     this.#signingIn = signingIn;
     this.#changed = changed;
+  }
+
+  /** The sign-in that a service wants of this reader before it serves them; null: none does. */
+  get stepUp() {
+    return this.#refused && this.#refused.person === this.#session.user?.sub ? this.#refused.stepUp : null;
+  }
+
+  /** The reader has signed in. */
+  signedIn() {
+    this.#refused = null;
   }
 
   /**
@@ -42,12 +55,14 @@ export class Requests {
     if (book && !url.startsWith(`${this.gateway}/auth/`)) headers.set("X-Bookgate-Book", book);
     const send = () => this.#session.send(method, url, { ...init, headers }, person);
     const response = await send();
+    if (response.ok && this.#refused?.url === url) this.#wants(null); // after a sign-in in another tab
     if (response.ok || ![401, 403, 409].includes(response.status)) return response;
     const error = await refusal(response);
     if (error.code === "person_changed") {
       await this.#reread();
       return response;
     }
+    if (error.code === STEP_UP) return this.#stepUp(url, person, response, send);
     return needsSignIn(error) && (await this.#recovered(person)) ? send() : response;
   }
 
@@ -56,6 +71,29 @@ export class Requests {
     const refreshed = await this.#session.refresh().catch(() => false);
     if (!refreshed) await this.#reread();
     if (!this.#session.confirmed) await this.#signingIn()?.catch(() => null);
+    return this.#isStill(person);
+  }
+
+  /**
+   * Once more after the sign-in under way; else it is noted what it takes.
+   * @param {string} url @param {string | null} person @param {Response} refused @param {() => Promise<Response>} send
+   */
+  async #stepUp(url, person, refused, send) {
+    const signedIn = (await this.#signingIn()?.catch(() => null)) && this.#isStill(person);
+    const response = signedIn ? await send() : refused;
+    const { code, stepUp } = await refusal(response);
+    if (code === STEP_UP) this.#wants({ url, person: this.#session.user?.sub ?? null, stepUp: stepUp ?? {} });
+    return response;
+  }
+
+  /** @param {Refused | null} refused */
+  #wants(refused) {
+    this.#refused = refused;
+    this.#changed();
+  }
+
+  /** @param {string | null} person */
+  #isStill(person) {
     return this.#session.confirmed && (person === null || this.#session.user?.sub === person);
   }
 

@@ -5,6 +5,7 @@ import { EventLog } from "./event-log.js";
 import { Items } from "./items.js";
 import { thing } from "./outbox.js";
 import { Shelf } from "./shelf.js";
+import { Studies } from "./studies.js";
 import { Waiting } from "./waiting.js";
 
 /** @typedef {import("./database.js").Database} Database */
@@ -42,6 +43,7 @@ export class Saving {
     this.items = new Items({ outbox, shelf, person, book });
     this.events = new EventLog({ gateway, session, requests, outbox, delivery });
     this.waiting = new Waiting({ database, book, changed });
+    this.studies = new Studies({ gateway, database, session, changed });
     this.#shelf = shelf;
     this.#outbox = outbox;
     this.#sender = () => (session.confirmed ? person() : null);
@@ -58,6 +60,7 @@ export class Saving {
   async forget(person) {
     await this.waiting.discard(person);
     await this.#shelf.forget(person);
+    await this.studies.forget(person);
   }
 
   /** Makes ready for the end of the page, as long as something waits. */

@@ -42,6 +42,8 @@ export class Session {
   reachable = true;
   /** @type {Site | null} null: never heard of */
   site = null;
+  /** books of this origin in which research asks this reader something @type {string[]} */
+  waits = [];
 
   #gateway;
   #database;
@@ -140,8 +142,9 @@ export class Session {
     this.mode = mode;
     const response = await this.send("GET", `${this.#gateway}/auth/session`, { signal: AbortSignal.timeout(SLOWEST) }, null);
     if (response.status === 401) return false; // a token that ended
-    const { user, guests = false, books = {} } = await this.#answer(response);
+    const { user, guests = false, books = {}, studies = [] } = await this.#answer(response);
     this.site = { guests, books };
+    this.waits = studies;
     await this.#database.change("state", "site", () => this.site);
     if (!user) return false;
     await this.#signedIn(user, (await this.#database.get("state", "person")) !== undefined);
@@ -159,9 +162,10 @@ export class Session {
     const request = { ...fields, ...(guest && { guest_token: guest }), client_id: location.origin, delivery: "cookie" };
     const { ticket } = await this.#post("/auth/token", request);
     const confirmed = await this.#post("/auth/confirm", { ticket });
-    const { mode, user, keep = false, refresh_token, merged, merge } = confirmed;
+    const { mode, user, keep = false, refresh_token, merged, merge, studies = [] } = confirmed;
     if (!user || !mode) throw new BookgateError("bad_answer", "Confirmed, but as nobody.");
     this.mode = mode;
+    this.waits = studies;
     const key = await this.key();
     await this.#database.change("state", "key", () => key); // a sign-out in another tab may have erased it meanwhile
     await this.#keep("refresh", refresh_token ?? null, keep);

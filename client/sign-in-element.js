@@ -11,7 +11,7 @@ import { choose, loadTexts, say } from "./texts.js";
 /** @typedef {{words: string, mild?: boolean, remedies?: Remedy[], link?: {href: string, words: string, target: "_blank" | "_self"}}} Message */
 
 const REMEDIES = /** @type {const} */ (["file", "give-up", "this-tab", "copy"]);
-const WORDS = { keep: "keep", discard: "discard", "give-up": "giveUp", "this-tab": "thisTab", "have-code": "haveCode", "code-label": "enterCode", "go-on": "goOn" };
+const WORDS = { "read-study": "readStudy", later: "later", keep: "keep", discard: "discard", "give-up": "giveUp", "this-tab": "thisTab", "have-code": "haveCode", "code-label": "enterCode", "go-on": "goOn" };
 
 /** @param {() => Promise<Book>} connect */
 export function defineSignIn(connect) {
@@ -40,6 +40,7 @@ class SignInElement extends HTMLElement {
   #code = null; // a guest's way back to this work from another device
   /** @type {string | null} */
   #trouble = null; // the code of a sign-out or a guest's code that failed
+  #reading = false; // the page of the studies was opened
   #render = () => this.#show();
 
   constructor() {
@@ -59,6 +60,8 @@ class SignInElement extends HTMLElement {
       event.preventDefault(); // the page goes nowhere
       void this.#enterCode();
     });
+    this.#on("later", () => void this.#book?.question?.later());
+    this.#on("read-study", () => setTimeout(() => this.#showReading()));
     this.#on("copy", () => void navigator.clipboard.writeText(this.#code ?? location.href).then(() => this.#say("copy", this.text("copied"))));
     this.#on("name", () => void this.#openMenu(0));
     this.#id("name").addEventListener("keydown", (event) => {
@@ -190,18 +193,19 @@ class SignInElement extends HTMLElement {
   #show() {
     const book = this.#book;
     if (!book || Object.keys(this.#texts).length === 0) return;
-    const { user, status, signingIn } = book;
+    const { user, status, signingIn, stepUp } = book;
     const guest = user?.guest === true;
     const name = guest ? this.text("guest") : (user?.name ?? this.text("signedIn"));
     this.#showName(user ? name : null);
-    const words = signingIn ? "waitingForWindow" : guest ? "signInToKeep" : "signIn";
-    this.#hide(this.#id("sign-in"), user !== null && !guest);
+    const words = signingIn ? "waitingForWindow" : guest ? "signInToKeep" : stepUp ? "signInAgain" : "signIn";
+    this.#hide(this.#id("sign-in"), user !== null && !guest && !stepUp);
     this.#say("sign-in", this.text(words));
     this.#hide(this.#id("have-code"), user !== null || !book.guests || signingIn);
     if (user !== null && !guest) this.#code = null;
     this.#showStatus(status, user !== null);
     this.#hide(this.#id("unclaimed"), user === null || status.unclaimed === 0);
     this.#say("question", this.text("question", { count: status.unclaimed, name }));
+    this.#showStudy(book);
     this.#say("file", this.text("saveFile", { count: status.waiting + status.failed + status.unclaimed }));
     this.#say("copy", this.text(this.#code === null ? "copyAddress" : "copyCode"));
     for (const [id, key] of Object.entries(WORDS)) this.#say(id, this.text(key));
@@ -231,13 +235,30 @@ class SignInElement extends HTMLElement {
     this.#hide(element, state === "idle");
   }
 
+  /** The quietest of all: it waits until nothing else is said. @param {Book} book */
+  #showStudy(book) {
+    const { question, status } = book;
+    const shown = question !== null && !this.#reading && status.unclaimed === 0 && this.#message(book) === null;
+    this.#hide(this.#id("study"), !shown);
+    if (!shown) return;
+    this.#say("study-asks", this.text("studyAsks"));
+    /** @type {HTMLAnchorElement} */ (this.#id("read-study")).href = question.href;
+  }
+
+  /** It is in the reader's hands now. */
+  #showReading() {
+    this.#reading = true;
+    this.#show();
+  }
+
   /** What there is to say, the most urgent first. @param {Book} book @returns {Message | null} */
-  #message({ status, error, user, reachable, mode }) {
+  #message({ status, error, user, reachable, mode, stepUp }) {
     if (this.#leftover && status.waiting + status.failed > 0) {
       return { words: this.text("leftover", { count: status.waiting + status.failed }), remedies: ["file", "give-up"] };
     }
     const trouble = this.#trouble ?? error?.code ?? null;
     if (trouble !== null && trouble !== "unreachable") return this.#explain(trouble);
+    if (stepUp) return { words: this.text("step_up_required"), mild: true };
     if (this.#code !== null) return { words: this.text("codeIs", { name: this.#code.replaceAll("-", "\u2011") }), mild: true, remedies: ["copy"] };
     if (this.#rest && user === null) {
       return { words: this.text("signedOutHere"), mild: true, link: { href: this.#rest, words: this.text("signOutEverywhere"), target: "_self" } };

@@ -48,6 +48,8 @@ export const STYLE = `
     margin-block-start: .5em; padding: .75em; max-width: 36em; border: 1px solid var(--line); border-radius: var(--radius);
     background: var(--surface); color: var(--on-surface);
   }
+  .study { display: flex; flex-wrap: wrap; align-items: center; gap: .25em .75em; margin-block-start: .25em; }
+  .study :is(a, button) { border-color: transparent; padding-inline: .25em; font-size: .9375em; }
   .box.alert { border-inline-start: .3em solid var(--bad); }
   .menu {
     position: absolute; z-index: 2147483000; inset-block-start: calc(100% + .25em); inset-inline-start: 0;
@@ -81,6 +83,11 @@ export const TEMPLATE = `
       <button class="primary" part="button keep" type="button" id="keep"></button>
       <button part="button discard" type="button" id="discard"></button>
     </div>
+  </div>
+  <div class="study" id="study" part="study" role="group" aria-labelledby="study-asks" hidden>
+    <p class="note" id="study-asks"></p>
+    <a part="link read-study" id="read-study" target="_blank" rel="noopener"></a>
+    <button part="button later" type="button" id="later"></button>
   </div>
   <div class="box" id="message" part="message" hidden>
     <p class="note" id="note" role="alert"></p>

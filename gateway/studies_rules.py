@@ -1,7 +1,7 @@
 """Research with people's consent: which studies ask whom, and how much is open of somebody in a book."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -51,6 +51,21 @@ def research_cap(studies: Iterable[Study], answers: Answers, book: str, today: d
         if book in study.books and study.runs(today) and takes_part(study, said.get(study.id))
     ]
     return max([default, *open_levels])
+
+
+def books_with_a_question(
+    studies: Iterable[Study], answers: Mapping[str, str], books: Iterable[str], today: date
+) -> list[str]:
+    """Of these books those with a study that runs and has no answer to its text of today, in their order."""
+    open_to = [
+        study for study in studies if study.runs(today) and not is_answered(study, answers.get(study.id))
+    ]
+    return [book for book in books if any(book in study.books for study in open_to)]
+
+
+def is_answered(study: Study, answer: str | None) -> bool:
+    """answer: None where none was given."""
+    return answer in {NO, study.version}
 
 
 def takes_part(study: Study, answer: str | None) -> bool:

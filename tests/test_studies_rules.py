@@ -3,7 +3,15 @@ from datetime import date
 
 import pytest
 
-from gateway.studies_rules import NO, Answers, Basis, Study, asked_of, research_cap
+from gateway.studies_rules import (
+    NO,
+    Answers,
+    Basis,
+    Study,
+    asked_of,
+    books_with_a_question,
+    research_cap,
+)
 
 STUDY = Study(
     id="errors",
@@ -50,3 +58,20 @@ def test_who_is_asked() -> None:
     assert asked_of([STUDY, WAIVED], ["cs2", "cs1"], DAY) == [STUDY, WAIVED]
     assert asked_of([STUDY], ["cs2"], DAY) == []
     assert asked_of([STUDY], ["cs1"], date(2028, 1, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "books", "day", "asking"),
+    [
+        pytest.param({}, ["cs2", "cs1"], DAY, ["cs1"], id="not asked yet"),
+        pytest.param({}, ["cs2"], DAY, [], id="of another book"),
+        pytest.param({}, ["cs1"], date(2028, 1, 1), [], id="over"),
+        pytest.param(dict(YES), ["cs1"], DAY, ["cs1"], id="one of two answered"),
+        pytest.param({"errors": NO, "counts": WAIVED.version}, ["cs1"], DAY, [], id="both answered"),
+        pytest.param({"errors": "another", "counts": NO}, ["cs1"], DAY, ["cs1"], id="yes to another text"),
+    ],
+)
+def test_in_which_books_an_answer_waits(
+    answers: dict[str, str], books: list[str], day: date, asking: list[str]
+) -> None:
+    assert books_with_a_question([STUDY, WAIVED], answers, books, day) == asking

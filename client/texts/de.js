@@ -8,6 +8,7 @@ const changes = (count) => (count === 1 ? "1 Änderung" : `${count} Änderungen`
 /** @type {Texts} */
 export const texts = {
   signIn: "Anmelden",
+  signInAgain: "Noch einmal anmelden",
   signInToKeep: "Anmelden und Arbeit behalten",
   waitingForWindow: "Weiter im Anmeldefenster",
   signedIn: "Angemeldet",
@@ -40,6 +41,9 @@ export const texts = {
   question: ({ count, name }) => `${changes(count)} von hier, aus der Zeit vor deiner Anmeldung. Als Arbeit von ${name} behalten?`,
   keep: "Behalten",
   discard: "Nicht von mir: löschen",
+  studyAsks: "Ein Forschungsprojekt fragt, ob du mitmachen möchtest.",
+  readStudy: "Lesen und antworten (neuer Tab)",
+  later: "Jetzt nicht",
   leftover: ({ count }) => `${changes(count)} ${count === 1 ? "ließ" : "ließen"} sich nicht senden und ${count === 1 ? "geht" : "gehen"} mit dem Abmelden verloren. Sichere sie vorher als Datei.`,
   giveUp: "Abmelden und löschen",
   signedOutHere: "Du bist von diesem Buch abgemeldet.",
@@ -70,6 +74,7 @@ export const texts = {
   person_changed: "Inzwischen ist jemand anderes angemeldet. Deine Arbeit wurde nicht mit der anderen vermischt.",
   too_many_guests: "Zu viele Versuche von hier. Warte etwas oder melde dich an.",
   sign_in_required: "Dafür musst du dich anmelden: Gäste können hier nicht speichern.",
+  step_up_required: "Dafür musst du dich noch einmal anmelden. Was auf diesem Gerät wartet, wird danach gesendet.",
   guests_refused: "Als Gast geht es hier nicht. Bitte melde dich an.",
   origin_refused: "Dieses Buch steht nicht auf der Liste des Anmeldedienstes. Wer es schreibt, kann mehr herausfinden.",
   too_many_requests: "Zu viele Versuche. Bitte warte eine Minute.",

@@ -8,6 +8,7 @@ const changes = (count) => (count === 1 ? "1 change" : `${count} changes`);
 /** @type {Texts} */
 export const texts = {
   signIn: "Sign in",
+  signInAgain: "Sign in once more",
   signInToKeep: "Sign in to keep your work",
   waitingForWindow: "Go on in the sign-in window",
   signedIn: "Signed in",
@@ -40,6 +41,9 @@ export const texts = {
   question: ({ count, name }) => `${changes(count)} made here before you signed in. Keep ${count === 1 ? "it" : "them"} as the work of ${name}?`,
   keep: "Keep",
   discard: "Not mine: erase",
+  studyAsks: "A research project asks whether you want to take part.",
+  readStudy: "Read and answer (new tab)",
+  later: "Not now",
   leftover: ({ count }) => `${changes(count)} could not be sent. If you sign out now, ${count === 1 ? "it is" : "they are"} lost. Save a file first to keep ${count === 1 ? "it" : "them"}.`,
   giveUp: "Sign out and erase",
   signedOutHere: "You are signed out of this book.",
@@ -70,6 +74,7 @@ export const texts = {
   person_changed: "Somebody else is signed in by now. Your work was not mixed with theirs.",
   too_many_guests: "Too many tries from here. Please wait a little, or sign in.",
   sign_in_required: "This needs a sign-in: guests cannot save here.",
+  step_up_required: "This needs a fresh sign-in. What waits on this device is sent after it.",
   guests_refused: "Working as a guest is not possible here. Please sign in.",
   origin_refused: "This book is not on the list of the sign-in service. Its author can find out more.",
   too_many_requests: "Too many tries. Please wait a minute.",

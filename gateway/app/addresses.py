@@ -254,6 +254,8 @@ def add_protocol(app: web.Application, core: Core, lifecycle: Lifecycle, tokens:
         lifecycle=lifecycle,
         places=core.directory.places,
         approved=core.directory.approved,
+        studies=core.settings.studies,
+        today=core.today,
     )
     endpoints = {
         "/auth/token": ("POST", token_handler(parts)),

@@ -15,7 +15,7 @@ from gateway.pages.transactions import forget
 from gateway.records import Form
 from gateway.request_context import ASKED
 from gateway.sessions import LiveSignIn
-from gateway.studies_rules import NO, Study, asked_of, takes_part
+from gateway.studies_rules import NO, Study, asked_of, is_answered, takes_part
 from gateway.telemetry import AUDIT, Audited
 
 PAGE = "/auth/studies"
@@ -67,7 +67,7 @@ def _shown(study: Study, answers: Mapping[str, str]) -> Mapping[str, object]:
     answer = answers.get(study.id)
     return {
         "study": study,
-        "answered": answer in {NO, study.version},
+        "answered": is_answered(study, answer),
         "in": takes_part(study, answer),
     }
 

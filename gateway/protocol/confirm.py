@@ -8,7 +8,7 @@ from gateway.errors import CookieRequiredError, InteractionRequiredError, Invali
 from gateway.forms import read_form, required
 from gateway.origins import Policy
 from gateway.protocol.answers import answer, token_fields
-from gateway.protocol.context import Parts, caller, cookie_jar, proof_of, require_admitted, user
+from gateway.protocol.context import Parts, asked, caller, cookie_jar, proof_of, require_admitted, user
 from gateway.protocol.guests import forget_guest, merged_fields, settle
 from gateway.protocol.token import Handler
 from gateway.records import Mode, Ticket
@@ -42,7 +42,7 @@ def confirm_handler(parts: Parts) -> Handler:
             live, fields = await _by_token(parts, pending, ticket, proof, policy)
         # The last step: whatever fails before it leaves the guest as it was.
         merged = await settle(request, parts, live, policy, ticket.guest, keep=ticket.keep)
-        response = answer(parts, {**fields, **merged_fields(merged)})
+        response = answer(parts, {**fields, **asked(live, parts, policy), **merged_fields(merged)})
         forget_guest(response, origin, keep=ticket.keep, merged=merged)
         return response
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import date
 
 from aiohttp import web
 
 from gateway.access import GUEST, Facts, admits, offers
 from gateway.authentication import Authenticator
+from gateway.authorize_rules import parse_client_id
 from gateway.config.settings import Guests
 from gateway.cookies import Jar, parse
 from gateway.directory import Guests as GuestRecords
@@ -19,6 +21,7 @@ from gateway.origins import Policy
 from gateway.request_context import ASKED
 from gateway.sealing import Sealer
 from gateway.sessions import LiveBook, Sessions
+from gateway.studies_rules import Study, books_with_a_question
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Parts:
     lifecycle: Lifecycle
     places: Places
     approved: Callable[[str, str], Awaitable[bool]]
+    studies: tuple[Study, ...]
+    today: Callable[[], date]
 
     def now(self) -> int:
         return int(self.clock())
@@ -138,6 +143,15 @@ async def require_admitted(parts: Parts, live: LiveBook, policy: Policy) -> None
     if not admits(live.record, live.record.origin, policy, parts.now()):
         await parts.sessions.end_book(live.key)
         raise InvalidGrantError("policy does not admit this session")
+
+
+def asked(live: LiveBook, parts: Parts, policy: Policy | None) -> dict[str, object]:
+    """`studies`: the origin's books in which research waits for this person's answer. No guest is asked."""
+    if not parts.studies or live.parent is None or policy is None:
+        return {}
+    books = policy.book_ids(parse_client_id(live.record.origin))
+    found = books_with_a_question(parts.studies, live.parent.studies, books, parts.today())
+    return {"studies": found} if found else {}
 
 
 def user(live: LiveBook, parts: Parts) -> dict[str, object]:

@@ -9,7 +9,7 @@ from gateway.grants import TICKET_LIFE
 from gateway.limits import TICKETS
 from gateway.origins import Trust
 from gateway.protocol.answers import answer
-from gateway.protocol.context import Parts, caller, current_book, user, welcomes_guests
+from gateway.protocol.context import Parts, asked, caller, current_book, user, welcomes_guests
 from gateway.protocol.token import Handler
 from gateway.records import Leaving, LiveBook, Mode, WebSocketTicket
 from gateway.request_context import ASKED
@@ -23,7 +23,8 @@ LEAVING_LIFE = 60
 def session_handler(parts: Parts) -> Handler:
     """Who is signed in at this book: `{user: {...} | null, expires_in, now}`.
 
-    An origin of several books learns which page belongs to which: `books`, path prefix -> book id.
+    An origin of several books learns which page belongs to which: `books`, path prefix -> book id. Where
+    research asks this person something it says in which books: `studies`.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -34,7 +35,8 @@ def session_handler(parts: Parts) -> Handler:
         if live is None:
             return answer(parts, {"user": None, "expires_in": 0, **site})
         expires_in = live.record.ends - parts.now()
-        return answer(parts, {"user": user(live, parts), "expires_in": expires_in, **site})
+        told = {"user": user(live, parts), "expires_in": expires_in, **asked(live, parts, policy)}
+        return answer(parts, {**told, **site})
 
     return handle
 

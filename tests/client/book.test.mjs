@@ -1,49 +1,11 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { agent, popup, popups, until } from "./fake-page.mjs";
-import { TabStorage, scriptedGateway } from "./scripted-gateway.mjs";
+import { ADA, GUEST, form, opened, stops } from "./opened-book.mjs";
 
 const { openBook } = await import("../../client/book.js");
 
-const ADA = { sub: "p-ada", name: "Ada", guest: false };
-const GUEST = { sub: "p-guest", name: null, guest: true };
-const DESKTOP = agent.userAgent;
-const stops = [];
-beforeEach(() => {
-  agent.userAgent = DESKTOP;
-  popups.length = 0;
-  globalThis.sessionStorage = new TabStorage();
-});
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
-
 const { open: openPopup } = globalThis;
-const form = ({ body }) => new URLSearchParams(body);
-const now = () => Math.floor(Date.now() / 1000);
-
-/** A gateway in cookie mode: `state.user` is who its cookie is for; `rules` come first. */
-async function opened(rules = () => undefined, state = {}) {
-  Object.assign(state, { user: null, guests: false, books: undefined, next: ADA, merged: undefined, ...state });
-  const gateway = await scriptedGateway((request) => {
-    const ruled = rules(request, state);
-    if (ruled) return ruled;
-    const { path } = request;
-    if (path === "/auth/session") return { body: { user: state.user, guests: state.guests, books: state.books, expires_in: 9, now: now() } };
-    if (path === "/auth/token") state.next = form(request).get("grant_type") === "urn:bookgate:guest" ? GUEST : ADA;
-    if (path === "/auth/token") return { body: { ticket: "T", expires_in: 30, now: now() } };
-    if (path === "/auth/confirm") {
-      state.user = state.next;
-      return { body: { mode: "cookie", keep: true, user: state.user, merged: state.merged, merge: state.merge, now: now() } };
-    }
-    if (path === "/auth/logout") return { body: { signed_out: "book", next: null, sign_out_page: "/out", now: now() } };
-    return state.user ? { status: 200, headers: { ETag: '"1"' }, body: {} } : { status: 401, body: { error: "login_required" } };
-  });
-  stops.push(gateway.stop);
-  const book = await openBook({ gateway: gateway.origin });
-  const sent = (path) => gateway.received.filter((request) => request.path.startsWith(path));
-  return { book, state, sent, ...gateway };
-}
 
 test("a click opens the gateway's page, and its answer signs in", async () => {
   const { book, sent, origin } = await opened();
@@ -55,20 +17,6 @@ test("a click opens the gateway's page, and its answer signs in", async () => {
   assert.deepEqual(await signingIn, ADA);
   assert.equal(form(sent("/auth/token")[0]).get("code"), "C");
   assert.equal((await openBook({ gateway: origin })).user.sub, "p-ada", "one book for each gateway");
-});
-
-test("a service that wants a fresher or stronger sign-in names it, and the click asks for that", async () => {
-  const { book } = await opened(({ path }) => (path === "/marks/1" ? { status: 401, body: { error: "step_up_required", max_age: 0, acr_values: "mfa" } } : undefined));
-  const { max_age: maxAge, acr_values: acrValues } = await (await book.fetch("/marks/1")).json();
-  const signingIn = book.signIn({ maxAge, acrValues });
-  const { searchParams: asked } = (await popup()).url;
-  assert.deepEqual([asked.get("max_age"), asked.get("acr_values")], ["0", "mfa"]);
-  popups[0].answer({ code: "C" });
-  assert.deepEqual(await signingIn, ADA);
-  void book.signIn({ maxAge: null, acrValues: null }).catch(() => null);
-  const { searchParams: plain } = (await popup(1)).url;
-  assert.deepEqual([plain.get("max_age"), plain.get("acr_values")], [null, null]);
-  popups[1].answer({ error: "access_denied" });
 });
 
 test("an answer with another state, issuer, origin or from another window is not heard", async () => {

@@ -65,6 +65,22 @@ async def test_yes_and_no_are_told_at_once_and_after_the_next_sign_in(lab: House
         assert [await cap(lab, reader) for reader in (ada, elsewhere)] == [1, 1]
 
 
+async def told(reader: Reader) -> object:
+    return (await reader.fetch(TRUSTED, "GET", "/auth/session")).json.get("studies")
+
+
+async def test_the_book_hears_of_the_question_until_it_is_answered(lab: House) -> None:
+    name = somebody()
+    async with lab.reader(name) as ada, lab.reader(name) as elsewhere, lab.reader() as nobody:
+        assert await told(nobody) is None
+        for reader in (ada, elsewhere):
+            assert (await reader.sign_in(Flow(TRUSTED))).json["studies"] == [BOOK]
+            assert await told(reader) == [BOOK]
+        await say(ada, await ada.navigate(PAGE, site="none"), "no")
+        assert [await told(reader) for reader in (ada, elsewhere)] == [None, None]
+        assert "studies" not in (await ada.sign_in(Flow(TRUSTED))).json
+
+
 async def test_who_is_not_in_the_book_is_not_asked(lab: House) -> None:
     async with lab.reader(somebody()) as ada:
         await ada.sign_in_here()
