@@ -28,7 +28,7 @@ from gateway.pages.flow import (
     unavailable,
     ways_in,
 )
-from gateway.pages.keys.passkey_making import offer
+from gateway.pages.keys.passkey_making import making_again, offer
 from gateway.pages.language import say
 from gateway.pages.linking import PAGE as LINK_PAGE
 from gateway.pages.lti import enrol, to_book
@@ -260,7 +260,9 @@ def continue_handler(parts: Parts) -> Handler:
             forget(response, transaction)
             return response
         going = live, known.authorization, known.back
-        offered = await offer(request, parts, *going) if known.again is None else None
+        # asked once more for a book: it was offered already, and that was the proof for it
+        offering = making_again if known.again is not None else offer
+        offered = await offering(request, parts, *going)
         response = offered or await go_on(request, parts, *going)
         forget(response, transaction)
         return response

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
@@ -93,6 +94,57 @@ async def test_it_is_not_offered_to_whom_a_provider_still_knew(keyed: House) -> 
         got = await old.through_provider(await old.choose(page, "campus", own_device="1"))
         assert "Next time with one touch?" not in got.text
     keyed.liar.claims = {}
+
+
+async def offered_unproved(keyed: House, reader: Reader, page: Got) -> Got:
+    """By a provider that says nothing of when: whoever sat here before may be known there still."""
+    keyed.liar.claims = {"auth_time": None}
+    try:
+        return await reader.through_provider(await reader.choose(page, "campus", own_device="1"))
+    finally:
+        keyed.liar.claims = {}
+
+
+async def proved(keyed: House, reader: Reader, page: Got) -> Got:
+    """From the offer to the provider once more, which asks now, and back."""
+    onward = await reader.navigate(NEW, form={"transaction": page.transaction, "act": "prove"})
+    found = re.search(r'<a href="([^"]+)"', onward.text)
+    assert found is not None, onward.text
+    assert "max_age=0" in found[1]
+    keyed.liar.claims = {"auth_time": int(time.time())}
+    try:
+        away = replace(onward, status=303, lines=[("Location", unescape(found[1]))])
+        return await reader.through_provider(away)
+    finally:
+        keyed.liar.claims = {}
+
+
+async def test_who_proved_nothing_proves_it_first_and_comes_to_the_book(keyed: House) -> None:
+    async with keyed.reader("prover") as reader:
+        flow = Flow(TRUSTED)
+        page = await offered_unproved(keyed, reader, await reader.ask(flow))
+        assert "Next time with one touch?" in page.text
+        assert "const asked" not in page.text, "nothing that a device could answer"
+        got = await made(reader, await proved(keyed, reader, page), device(keyed))
+        assert got.message["state"] == flow.state
+        assert got.message["code"]
+
+
+async def test_who_proved_nothing_proves_it_first_without_a_book_too(keyed: House) -> None:
+    async with keyed.reader("alone") as reader:
+        page = await offered_unproved(keyed, reader, await reader.navigate("/auth/account", site="none"))
+        back = await proved(keyed, reader, page)
+        assert back.one("Location") == NEW
+        got = await made(reader, await reader.navigate(NEW, site="same-origin"), device(keyed))
+        assert got.one("Location") == "/auth/account"
+
+
+async def test_who_proved_nothing_may_go_on_without(keyed: House) -> None:
+    async with keyed.reader("later") as reader:
+        flow = Flow(TRUSTED)
+        page = await offered_unproved(keyed, reader, await reader.ask(flow))
+        got = await reader.navigate(NEW, form={"transaction": page.transaction, "act": "later"})
+        assert got.message["code"]
 
 
 async def test_it_is_not_offered_on_a_shared_device(keyed: House) -> None:

@@ -10,15 +10,23 @@ from gateway.access import PASSKEY, offers
 from gateway.authorize_rules import parse_client_id
 from gateway.cookies import way_line
 from gateway.directory import NewPasskey
-from gateway.errors import GatewayError, InvalidGrantError, PasskeyRefusedError, TooManyPasskeysError
+from gateway.errors import (
+    GatewayError,
+    InvalidGrantError,
+    InvalidRequestError,
+    PasskeyRefusedError,
+    TooManyPasskeysError,
+)
 from gateway.forms import read_form, required
 from gateway.pages.arrivals import ACCOUNT, go_on
 from gateway.pages.authorize import Handler, require_own_page
-from gateway.pages.flow import Parts, policy_of
+from gateway.pages.flow import Parts, policy_of, start_login
 from gateway.pages.language import mark, say
+from gateway.pages.onward import onward
 from gateway.pages.recent import RECENT, recent
 from gateway.pages.shell import signed_in
 from gateway.pages.transactions import forget
+from gateway.pages.ways import Kind
 from gateway.passkeys import RelyingParty, handle_of
 from gateway.records import Authorization, Enrolment
 from gateway.request_context import ASKED
@@ -57,13 +65,24 @@ async def offer(
     record, party = live.record, parts.passkeys
     if party is None or not record.own_device or record.provider == PASSKEY:
         return None
-    if parts.clock() - record.auth_time >= RECENT:
+    if record.proved_at is None and back is not None:
+        return None  # they would be led to a provider and back, and not there: another time
+    if record.proved_at is not None and parts.clock() - record.proved_at >= RECENT:
         return None  # a provider that still knew who sat here before: a key would let them in for good
     if authorization is not None and not await _takes_passkeys(request, parts, authorization):
         return None
     if not await parts.directory.passkeys.is_to_be_offered(record.person):
         return None
     return await making_page(request, parts, party, live, authorization, back)
+
+
+async def making_again(
+    request: web.Request, parts: Parts, live: LiveSignIn, authorization: str | None, back: str | None
+) -> web.Response | None:
+    """The page once more, for whoever was offered one by a book's sign-in and has proved now who they are."""
+    if authorization is None or parts.passkeys is None:
+        return None
+    return await making_page(request, parts, parts.passkeys, live, authorization, back)
 
 
 async def _takes_passkeys(request: web.Request, parts: Parts, authorization: str) -> bool:
@@ -84,12 +103,15 @@ async def making_page(
 ) -> web.Response:
     """authorization, back: where to go on to afterwards, as in `go_on`."""
     challenge, person = party.challenge(), live.record.person
+    proved = live.record.proved_at is not None  # else their provider asks them first
     known = [one.id for one in await parts.directory.passkeys.of(person)]
     record = Enrolment(challenge, live.key, authorization, back)
     begun = await parts.transactions.begin(record, request)
     values = {
         "transaction": begun.id,
-        "options": party.creation(person, live.record.name or parts.renderer.look.name, challenge, known),
+        "options": party.creation(person, live.record.name or parts.renderer.look.name, challenge, known)
+        if proved
+        else None,
         "name": live.record.name,
         "offered": back != ACCOUNT,
         "refused": None if refused is None else say(_REFUSED[type(refused)]),
@@ -102,7 +124,7 @@ async def making_page(
 
 
 def making_form_handler(parts: Parts, party: RelyingParty) -> Handler:
-    """What the device said, or `act=later`."""
+    """What the device said, or `act=later`; `act=prove`: first off to the provider, and back."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         require_own_page(request)
@@ -115,6 +137,10 @@ def making_form_handler(parts: Parts, party: RelyingParty) -> Handler:
         if known.parent != live.key:
             raise InvalidGrantError("the page was made for another sign-in session")
         response: web.StreamResponse
+        if form.get("act") == "prove":
+            response = await _prove(request, parts, live, known)
+            forget(response, transaction)
+            return response
         try:
             made = form.get("act") != "later"
             if made:
@@ -133,6 +159,24 @@ def making_form_handler(parts: Parts, party: RelyingParty) -> Handler:
         return response
 
     return handle
+
+
+async def _prove(request: web.Request, parts: Parts, live: LiveSignIn, known: Enrolment) -> web.Response:
+    """A provider that told no time may have known who sat here before: now it asks."""
+    way = parts.ways.get(live.record.provider)
+    if way is None or way.kind is not Kind.PROVIDER:
+        raise InvalidRequestError("nothing to prove, or nowhere")
+    begun = await start_login(
+        request,
+        parts,
+        way,
+        known.authorization,
+        select_account=False,
+        own_device=live.record.own_device,
+        back=None if known.authorization else PAGE,
+        again=live.record.person,
+    )
+    return onward(request, parts, begun, say(way.label))
 
 
 async def _make(
