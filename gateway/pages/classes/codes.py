@@ -1,5 +1,6 @@
 """QR codes for walls and cards, as SVG inside the page: nothing else is fetched, no script draws them."""
 
+from functools import lru_cache
 from io import BytesIO
 
 import segno
@@ -16,6 +17,12 @@ def qr_code(text: str) -> Markup:
         drawn, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=4, light="#fff", dark="#000"
     )
     return Markup(drawn.getvalue().decode())  # ruff: ignore[unsafe-markup-use]  # drawn by segno: text is not in it
+
+
+@lru_cache(maxsize=256)
+def join_code(link: str) -> Markup:
+    """The QR code of a class's link, which is shown again and again; words of cards are kept nowhere."""
+    return qr_code(link)
 
 
 def join_address(public_url: str, code: str) -> str:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from gateway.pages.authorize import Handler
-from gateway.pages.classes.codes import join_address, qr_code
+from gateway.pages.classes.codes import join_address, join_code
 from gateway.pages.classes.forms import Page, Said, shown_to
 from gateway.pages.classes.room import taught
 from gateway.pages.flow import Parts
@@ -19,7 +19,7 @@ def _page(parts: Parts) -> Page:
         one = await taught(request, parts, live)
         link = join_address(parts.public_url, one.code)
         short = f"{parts.public_url}/auth/classes/join".partition("://")[2]
-        values = {"one": one, "link": link, "short": short, "qr": qr_code(link)}
+        values = {"one": one, "link": link, "short": short, "qr": join_code(link)}
         return parts.renderer.page("classes/poster.html", values, in_flow=False)
 
     return page

@@ -11,7 +11,7 @@ from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.pages.account_view import Moment
 from gateway.pages.authorize import Handler
 from gateway.pages.classes.cards import discard_card, make_cards, replace_card, takes_cards
-from gateway.pages.classes.codes import join_address, qr_code
+from gateway.pages.classes.codes import join_address, join_code
 from gateway.pages.classes.forms import Act, Page, Said, answered, form_page, restate, shown_to
 from gateway.pages.flow import Parts
 from gateway.pages.language import mark, say
@@ -80,7 +80,7 @@ def _page(parts: Parts) -> Page:
         values = {
             "one": one,
             "link": link,
-            "qr": qr_code(link),
+            "qr": join_code(link),
             "me": live.record.person,
             "teachers": [member for member in members if member.role is Role.TEACHER],
             "takes_cards": takes_cards(request, parts, one),
