@@ -20,6 +20,7 @@ PEOPLE = {"ada": BOOK, "ben": BOOK, "cleo": TWO_BOOKS, "dan": CONSENT, "eve": RE
 
 WAYS = ("plain", "fast")
 BY_BOTH = frozenset({
+    "test_merges_while_writing",
     "test_attacks_on_the_wire", "test_backend_trouble", "test_bodies", "test_endpoints", "test_budgets",
     "test_forwarding", "test_request_lines", "test_scripts", "test_streams_end", "test_websocket_pressure",
     "test_websockets", "test_who_asks",

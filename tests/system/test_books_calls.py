@@ -1,31 +1,14 @@
 """An unmodified book's calls, through the whole gateway to a real storage service."""
 
-import io
 import json
-import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
-import aiohttp
 import pytest
-from aiohttp import web
 
-from backends import database
-from backends.allowance import Allowance
-from backends.assertion import Verifier
-from backends.database import Database
-from backends.jwks import RemoteKeys
-from backends.serving import Draining, application
-from backends.storage.api import Api
-from backends.storage.command import MIGRATIONS, WRITES
-from backends.storage.internal_api import InternalApi
-from backends.storage.runestone_api import RunestoneApi
-from backends.storage.service import Storage
-from gateway.telemetry import make_log
 from tests.ports import free_port
 from tests.system.house import CONSENT, MIRROR, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader, refused
+from tests.system.real_services import storage_at
 
 EVENT = {
     "event": "mChoice",
@@ -39,34 +22,6 @@ EVENT = {
     "percent": 1,
 }
 ASKED = {"div_id": "mc_one", "course": "tinybook", "event": "mChoice"}
-
-
-@asynccontextmanager
-async def storage_at(port: int, file: Path, house: House) -> AsyncGenerator[None]:
-    """A storage service that believes this gateway."""
-    database.migrate(file, MIGRATIONS)
-    async with AsyncExitStack() as stack:
-        opened = Database(file)
-        stack.push_async_callback(opened.close)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        keys = RemoteKeys(session, f"{house.private}/.well-known/jwks.json", time.monotonic)
-        stack.push_async_callback(keys.close)
-        service = Storage(opened, Allowance(WRITES, time.monotonic), time.time)
-        apis = (Api(service), RunestoneApi(service), InternalApi(service))
-        routes = [route for api in apis for route in api.routes()]
-        verifier = Verifier(keys, house.url, "storage", time.time)
-
-        async def ready() -> None:
-            opened.answers()
-
-        log = make_log(io.StringIO())
-        runner = web.AppRunner(
-            application(routes, verifier, ready, Draining(), log), access_log=None, shutdown_timeout=1
-        )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        yield
 
 
 @pytest.fixture(scope="module")

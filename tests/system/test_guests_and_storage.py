@@ -7,7 +7,7 @@ from tests.ports import free_port
 from tests.system.guests import ITEM, begin, sign_in
 from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
-from tests.system.test_books_calls import storage_at
+from tests.system.real_services import storage_at
 
 
 async def put(reader: Reader, body: bytes) -> Got:

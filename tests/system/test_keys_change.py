@@ -21,7 +21,7 @@ from tests.reliability.workers import Workers, open_workers
 from tests.system.guests import ITEM
 from tests.system.house import TRUSTED, House, open_house
 from tests.system.reader import Flow, Reader
-from tests.system.test_books_calls import storage_at
+from tests.system.real_services import storage_at
 
 PATIENCE = 120  # seconds; how fast a machine is does not matter here
 
