@@ -218,6 +218,14 @@ class ForbiddenError(GatewayError):
     description = "This is not allowed here."
 
 
+class NotGradedError(GatewayError):
+    """LTI: the page was opened from no link that a gradebook has a column for."""
+
+    status = 404
+    code = "not_graded"
+    description = "No course grades this page, or its course takes no scores from books."
+
+
 class NotFoundError(GatewayError):
     status = 404
     code = "not_found"

@@ -223,13 +223,35 @@ class LtiLogin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     browser: str = ""
 
 
+class LtiPicking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A teacher's picking of a page that began (10 min, once). Its id is the `state`, as a login's."""
+
+    platform: str
+    nonce: str
+
+
+class LtiPick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A teacher who picks a page (10 min, once): whom the answer is for, as the platform asked for it."""
+
+    platform: str
+    deployment: str
+    return_url: str
+    data: str | None
+    in_a_tab: bool
+
+
 class Launched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A course that somebody comes from. target: the page of the book. context, title: of the course."""
+    """A course that somebody comes from. target: the page of the book. context, title: of the course.
+
+    memberships, line_item: addresses of services that may be used.
+    """
 
     target: str
     teaches: bool
     context: str | None
     title: str | None
+    memberships: str | None = None
+    line_item: str | None = None
 
 
 class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from gateway.errors import InvalidRequestError, NotFoundError
 _PROTOCOL: Final = frozenset(
     {
         "/auth/token", "/auth/confirm", "/auth/session", "/auth/logout", "/auth/ws-ticket",
-        "/auth/guest-code",
+        "/auth/guest-code", "/auth/lti/score",
     }
 )  # fmt: skip
 OURS: Final = ("/auth", "/client/", "/.well-known/", "/bookgate.js")

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.classes_rules import CLASSES, MEMBERS, BookPlace, Role
-from gateway.directory import Class, Directory
+from gateway.directory import Class, Course, Directory
 from gateway.errors import ClassFullError, LastTeacherError, NotFoundError
 from gateway.origins import Origin
 from tests.databases import Postgres, postgres
@@ -154,16 +154,18 @@ async def test_a_class_has_an_end(directory: Directory, seventh: Class, url: str
 
 async def test_a_platforms_context_is_one_class(directory: Directory, grace: str) -> None:
     classes, ada = directory.classes, await person(directory, "Ada")
-    first = await classes.of_platform(PLATFORM, "c1", "CS 1", PLACE, grace, Role.TEACHER)
-    assert await classes.of_platform(PLATFORM, "c1", "CS 1 (2027)", PLACE, ada, Role.STUDENT) == first
-    assert await classes.of_platform(PLATFORM, "c2", "CS 2", PLACE, ada, Role.STUDENT) != first
+    first = await classes.of_platform(Course(PLATFORM, "c1", "CS 1"), PLACE, grace, Role.TEACHER)
+    assert await classes.of_platform(Course(PLATFORM, "c1", "CS 1 (2027)"), PLACE, ada, Role.STUDENT) == first
+    assert await classes.of_platform(Course(PLATFORM, "c2", "CS 2"), PLACE, ada, Role.STUDENT) != first
     other = replace(PLACE, book="other")
-    assert await classes.of_platform(PLATFORM, "c1", "CS 1", other, grace, Role.TEACHER) != first, "a book's"
+    assert await classes.of_platform(Course(PLATFORM, "c1", "CS 1"), other, grace, Role.TEACHER) != first, (
+        "a book's"
+    )
     made = await classes.find(first)
     assert made is not None
     assert (made.name, made.open, made.platform) == ("CS 1 (2027)", False, PLATFORM)
     assert [one.name for one in await classes.members(first)] == ["Grace", "Ada"]
-    await classes.of_platform(PLATFORM, "c1", "CS 1 (2027)", PLACE, grace, Role.STUDENT)
+    await classes.of_platform(Course(PLATFORM, "c1", "CS 1 (2027)"), PLACE, grace, Role.STUDENT)
     assert [one.role for one in await classes.members(first)] == [Role.STUDENT, Role.STUDENT], (
         "as it says now"
     )

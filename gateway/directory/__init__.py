@@ -8,6 +8,7 @@ backup.py      `Backup`: all of it as lines of JSON, and back
 database.py    the engine, migrating, and how SQL's errors become ours
 cards.py       `Cards`: the cards by which people without e-mail come into a class
 classes.py     `Classes`: classes and who is in them
+line_items.py  `LineItems`: gradebooks that pages were launched for, and scores that wait for them
 passkeys.py    `Passkeys`: keys that people's devices hold
 personal_tokens.py `PersonalTokens`: by which scripts ask in a person's name
 identities.py  `Identities`: by which identities at providers a person comes in
@@ -23,10 +24,11 @@ people.py      `Directory`: what the rest of the house calls
 """
 
 from gateway.directory.cards import Candidate, Card, Cards
-from gateway.directory.classes import Class, Classes, Member, OwnClass
+from gateway.directory.classes import Class, Classes, Course, Member, OwnClass
 from gateway.directory.guests import Guests
 from gateway.directory.identities import Identities, Identity
 from gateway.directory.key_ring import KeyRing, StoredKey
+from gateway.directory.line_items import LineItem, LineItems, Waiting
 from gateway.directory.orders import Order, Orders, Receipt
 from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.passkeys import ListedPasskey, NewPasskey, Passkey, Passkeys
@@ -42,11 +44,14 @@ __all__ = [
     "Cards",
     "Class",
     "Classes",
+    "Course",
     "Directory",
     "Guests",
     "Identities",
     "Identity",
     "KeyRing",
+    "LineItem",
+    "LineItems",
     "ListedPasskey",
     "ListedToken",
     "Member",
@@ -65,5 +70,6 @@ __all__ = [
     "Receipt",
     "Revocations",
     "StoredKey",
+    "Waiting",
     "Wanted",
 ]

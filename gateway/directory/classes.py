@@ -8,14 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.classes_rules import CLASSES, MEMBERS, BookPlace, Role, make_code
 from gateway.directory.database import Database
-from gateway.directory.schema import class_cards, class_members, classes, people
+from gateway.directory.schema import class_cards, class_members, classes, identities, people
 from gateway.errors import ClassFullError, LastTeacherError, NotFoundError
 from gateway.sealing import encoded
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One class. Times in Unix seconds; platform: the learning platform that made it."""
+    """One class. Times in Unix seconds; platform: the learning platform that made it; memberships: where that
+    says who is in the course.
+    """
 
     id: str
     name: str
@@ -26,6 +28,19 @@ class Class:
     created: int
     archived: int | None
     platform: str | None
+    memberships: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A course as its platform says it. platform: unique among platforms, with its deployment. context: its
+    id there. memberships: as in the class.
+    """
+
+    platform: str
+    context: str
+    title: str
+    memberships: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +148,16 @@ class Classes:
         found = [Member(row.person, Role(row.role), row.name, row.joined, row.card) for row in rows]
         return sorted(found, key=_place_in_roster)
 
+    async def came_from(self, one: Class) -> set[str]:
+        """By which subjects of its platform people came into a class."""
+        query = (
+            select(identities.c.subject)
+            .join_from(class_members, identities, identities.c.person == class_members.c.person)
+            .where(class_members.c.class_id == one.id, identities.c.issuer == one.platform)
+        )
+        async with self._database.reading() as connection:
+            return set((await connection.execute(query)).scalars())
+
     # -- what teachers do
 
     async def make(self, name: str, place: BookPlace, teacher: str) -> Class:
@@ -184,22 +209,22 @@ class Classes:
         async with self._database.writing() as connection:
             await self._add(connection, class_id, person, role, name)
 
-    async def of_platform(
-        self, platform: str, context: str, title: str, place: BookPlace, person: str, role: Role
-    ) -> str:
+    async def of_platform(self, course: Course, place: BookPlace, person: str, role: Role) -> str:
         """The class of a course in a book, made if new; `person` is in it from now on.
 
-        platform: unique among platforms, with its deployment. context: its id of the course, which is a
-        class of each book that it links. title: kept as the platform says it.
+        A course is a class of each book that it links.
         """
         now = int(self._clock())
         async with self._database.writing() as connection:
             same = and_(
-                classes.c.platform == platform, classes.c.context == context, classes.c.book == place.book
+                classes.c.platform == course.platform,
+                classes.c.context == course.context,
+                classes.c.book == place.book,
             )
-            made = self._new(title, place.book, place.url, now, platform)
-            await self._insert(connection, made, context)
-            renamed = update(classes).where(same).values(name=title).returning(classes.c.id)
+            made = self._new(course.title, place.book, place.url, now, course.platform)
+            await self._insert(connection, made, course.context)
+            said = {"name": course.title, "memberships": course.memberships}
+            renamed = update(classes).where(same).values(said).returning(classes.c.id)
             class_id: str = (await connection.execute(renamed)).scalar_one()
             await self._add(connection, class_id, person, role, None)
             # what somebody is in a course its platform says, at each launch
@@ -254,17 +279,7 @@ class Classes:
         return None if row is None else Class(*row)
 
 
-_COLUMNS = (
-    classes.c.id,
-    classes.c.name,
-    classes.c.book,
-    classes.c.address,
-    classes.c.code,
-    classes.c.open,
-    classes.c.created,
-    classes.c.archived,
-    classes.c.platform,
-)
+_COLUMNS = tuple(getattr(classes.c, name) for name in Class.__slots__)
 
 
 def _place_in_roster(one: Member) -> tuple[bool, str, str]:

@@ -15,6 +15,7 @@ from gateway.directory.database import RETRY_AFTER, Database
 from gateway.directory.guests import Guests
 from gateway.directory.identities import Identities
 from gateway.directory.key_ring import KeyRing
+from gateway.directory.line_items import LineItems
 from gateway.directory.orders import Orders, deletion_waits, is_merged
 from gateway.directory.origin_entries import OriginEntries
 from gateway.directory.participation import Participation
@@ -66,6 +67,7 @@ class Directory:
         self.participation = Participation(database, clock)
         self.classes = Classes(database, clock, secrets.token_bytes)
         self.cards = Cards(database, people_key, clock, secrets.token_bytes)
+        self.line_items = LineItems(database, clock)
         self.passkeys = Passkeys(database, clock)
         self.personal_tokens = PersonalTokens(database, clock, secrets.token_bytes)
         self.key_ring = KeyRing(database)

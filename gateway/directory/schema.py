@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -207,6 +208,7 @@ classes = Table(
     # The learning platform and its own id of the class, where it was made there (LTI 1.3, section 5.4.1).
     Column("platform", Text),
     Column("context", Text),
+    Column("memberships", Text),  # where the platform says who is in it
     UniqueConstraint("platform", "context", "book", name="uq_classes_context"),
 )
 
@@ -242,6 +244,27 @@ class_cards = Table(
     Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), index=True, info={"moves": True}),
     Column("printed", SECONDS, nullable=False),
     PrimaryKeyConstraint("class_id", "number"),
+)
+
+# Where scores of a page go that somebody launched for a gradebook (LTI Assignment and Grade Services), by the
+# newest launch; and the newest score while it waits to be told.
+line_items = Table(
+    "line_items",
+    metadata,
+    Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, info={"moves": True}),
+    Column("origin", Text, nullable=False),
+    Column("page", Text, nullable=False),
+    Column("platform", Text, nullable=False),  # issuer and subject of the identity that was launched
+    Column("subject", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("launched", SECONDS, nullable=False),
+    Column("points", Float),
+    Column("maximum", Float),
+    Column("comment", Text),
+    Column("scored", SECONDS),  # milliseconds: of the newest score, told or not
+    Column("tries", Integer, nullable=False),
+    Column("due", SECONDS, index=True),  # of the next try; NULL: nothing waits
+    PrimaryKeyConstraint("person", "origin", "page"),
 )
 
 # By which scripts ask in a person's name; `hash` of a token that is nowhere kept.

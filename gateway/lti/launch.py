@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import InvalidRequestError, ProviderRefusedError
-from gateway.lti.services import Services, read_services
 from gateway.lti.deep_linking import REQUEST, Linking, read_linking
+from gateway.lti.services import Services, read_services
 from gateway.lti_platforms import Platform
 from gateway.providers.keys import SigningKeys
 from gateway.providers.signed_token import is_identifier, opened, party_fault, time_fault
@@ -79,9 +79,7 @@ def read_initiation(params: Mapping[str, str]) -> Initiation:
     )
 
 
-def verify(
-    token: str, keys: SigningKeys, platform: Platform, nonce: str, now: int
-) -> Launch | Linking:
+def verify(token: str, keys: SigningKeys, platform: Platform, nonce: str, now: int) -> Launch | Linking:
     """What a token says that is the platform's, for us, made just now, and of this very login.
 
     Raises ProviderRefusedError; UnusableLaunchError where it is sound but nobody's, or no launch of a book.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
+from gateway.lti.deep_linking import Linking
 from gateway.lti.launch import Initiation, Launch, verify
 from gateway.lti_platforms import Platform
 from gateway.providers.keys import SigningKeys, parse_jwks
@@ -43,7 +44,15 @@ class Registry:
                 return platform
         raise ProviderRefusedError(f"no platform {name}")
 
-    async def verify(self, platform: Platform, token: str, nonce: str) -> Launch:
+    def deployed(self, deployment: str) -> Platform | None:
+        """By its issuer with one of its deployments, as identities have it."""
+        issuer, _, number = deployment.partition("#")
+        for platform in self._platforms:
+            if platform.issuer == issuer and number in platform.deployments:
+                return platform
+        return None
+
+    async def verify(self, platform: Platform, token: str, nonce: str) -> Launch | Linking:
         """Raises ProviderRefusedError; ProviderUnavailableError: its keys cannot be had."""
         keys, now = await self._keys[platform.id].get(), int(self._clock())
         try:

@@ -31,7 +31,7 @@ from gateway.pages.flow import (
 from gateway.pages.keys.passkey_making import making_again, offer
 from gateway.pages.language import say
 from gateway.pages.linking import PAGE as LINK_PAGE
-from gateway.pages.lti import enrol, to_book
+from gateway.pages.lti import arrive, to_book
 from gateway.pages.shell import has_dead_cookie
 from gateway.pages.transactions import forget
 from gateway.pages.ways import Kind, Way
@@ -235,7 +235,7 @@ def continue_handler(parts: Parts) -> Handler:
             return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
         # The directory first: when it is down, the transaction is still good for another try.
         person = await parts.directory.sign_in(known.issuer, known.subject, known.name, known.provider)
-        await enrol(request, parts, known, person.id)
+        await arrive(request, parts, known, person.id)
         await parts.grants.limit("person", person.id, parts.limits.per_person)
         await parts.transactions.take(Continuation, transaction, request)
         if known.again not in {None, person.id}:

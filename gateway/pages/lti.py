@@ -8,13 +8,14 @@ from aiohttp import web
 
 from gateway.access import LTI, offers
 from gateway.authorize_rules import parameters
-from gateway.classes_rules import BookPlace, Role, parse_address, place_in
+from gateway.classes_rules import BookPlace, parse_address, place_in
 from gateway.client_address import network
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.forms import read_form, required
 from gateway.lti import Initiation, Launch, Registry, UnusableLaunchError, read_initiation
 from gateway.lti_platforms import Platform
 from gateway.pages.authorize import Handler
+from gateway.pages.courses import enrol, launched
 from gateway.pages.flow import Parts, denied_page, policy_of
 from gateway.pages.language import mark, say
 from gateway.pages.transactions import forget
@@ -156,19 +157,16 @@ def _continuation(
         authorization=None,
         own_device=False,
         roles=(f"teacher@{place.book}",) if launch.teaches else (),
-        launch=Launched(target, launch.teaches, launch.context, launch.title),
+        launch=launched(platform, launch, target),
     )
 
 
-async def enrol(request: web.Request, parts: Parts, known: Continuation, person: str) -> None:
-    """The course is a class of the book, and whoever comes from it is in it."""
+async def arrive(request: web.Request, parts: Parts, known: Continuation, person: str) -> None:
+    """What follows from a launch, if this was one, now that it is known whose it is."""
     launch = known.launch
     place = None if launch is None else place_of(request, parts, launch.target)
-    if launch is None or place is None or launch.context is None:
-        return
-    role = Role.TEACHER if launch.teaches else Role.STUDENT
-    title = launch.title or say("A course")
-    await parts.directory.classes.of_platform(known.issuer, launch.context, title, place, person, role)
+    if launch is not None and place is not None:
+        await enrol(parts, known, launch, place, person)
 
 
 def to_book(launch: Launched) -> web.Response:

@@ -24,6 +24,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """A page of a list. next: the address of the one after it, as its head says (RFC 8288)."""
+
+    answer: Answer
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What a browser would be shown. text: its beginning. date: the provider's clock, as it says it."""
 
@@ -92,6 +100,22 @@ class Transport:
             raise ProviderUnavailableError(f"{url}: {status}, or not a JSON list")
         return document
 
+    async def linked(self, url: str, headers: Mapping[str, str]) -> Linked:
+        """A JSON object that may go on elsewhere; of another status than 200 whatever it is."""
+        async with self._answered("GET", url, {"Accept-Encoding": "identity", **headers}, None) as response:
+            body = await self._read(url, response)
+            if response.status != 200:
+                return Linked(Answer(response.status, {}), None)
+            document = _json(url, body)
+            if not isinstance(document, dict):
+                raise ProviderUnavailableError(f"{url}: not a JSON object")
+            return Linked(Answer(200, document), _next(url, response))
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of an answer whose body says nothing that counts."""
+        async with self._answered("POST", url, {"Accept-Encoding": "identity", **headers}, body) as response:
+            return response.status
+
     async def post(self, url: str, headers: Mapping[str, str], body: str) -> Answer:
         return await self._ask("POST", url, headers, body.encode())
 
@@ -131,6 +155,14 @@ class Transport:
                 response.close()
                 raise ProviderUnavailableError(f"{url}: more than {self._largest} bytes")
         return bytes(body)
+
+
+def _next(url: str, response: aiohttp.ClientResponse) -> str | None:
+    try:
+        said = response.links.get("next")
+    except ValueError as error:  # of an address that is none
+        raise ProviderUnavailableError(f"{url}: a Link that cannot be read") from error
+    return None if said is None else str(said["url"])
 
 
 def _json(url: str, body: bytes) -> object:
