@@ -88,6 +88,7 @@ PURE = (
     "first_party",
     "grant_rules",
     "identity",
+    "lti.deep_linking",
     "lti.launch",
     "origins",
     "pages.accept_language",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from gateway.errors import InvalidRequestError, ProviderRefusedError
+from gateway.lti.deep_linking import Linking
 from gateway.lti.launch import (
     ANONYMOUS,
     KIND,
@@ -30,11 +31,26 @@ LIAR = LtiPlatform(ISSUER)
 KEYS = parse_jwks({"keys": [{**LIAR.key.as_dict(private=False), "kid": "k1"}]})
 
 
-def launch(claims: Mapping[str, object], nonce: str = "n") -> Launch:
+def told(claims: Mapping[str, object], nonce: str = "n") -> Launch | Linking:
     LIAR.claims = dict(claims)
     now = LIAR.honest("n", TARGET, "ada")["iat"]
     assert isinstance(now, int)
     return verify(LIAR.token("n", TARGET), KEYS, PLATFORM, nonce, now)
+
+
+def launch(claims: Mapping[str, object], nonce: str = "n") -> Launch:
+    found = told(claims, nonce)
+    assert isinstance(found, Launch)
+    return found
+
+
+def test_a_message_that_wants_a_page_to_be_picked() -> None:
+    own = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+    wanted = {"deep_link_return_url": f"{ISSUER}/back", "accept_types": ["ltiResourceLink"]}
+    picking = {f"{CLAIM}message_type": "LtiDeepLinkingRequest", own: wanted}
+    assert told(picking) == Linking("1:abc", f"{ISSUER}/back", None, "", in_a_tab=False)
+    with pytest.raises(ProviderRefusedError):
+        told({**picking, f"{CLAIM}deployment_id": "3"})
 
 
 def test_who_comes_and_from_where() -> None:
@@ -102,7 +118,7 @@ def test_launches_that_are_not_believed(claims: Mapping[str, object]) -> None:
     ("claims", "why"),
     [
         pytest.param({"sub": None}, ANONYMOUS, id="anonymous"),
-        pytest.param({f"{CLAIM}message_type": "LtiDeepLinkingRequest"}, KIND, id="deep linking"),
+        pytest.param({f"{CLAIM}message_type": "LtiSubmissionReviewRequest"}, KIND, id="another"),
         pytest.param({f"{CLAIM}message_type": None}, KIND, id="no kind"),
     ],
 )

@@ -1,25 +1,36 @@
 """/auth/lti/login and /auth/lti/launch: from a course of a learning platform into a book, without a click."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.access import LTI, offers
+from gateway.access import LTI
 from gateway.authorize_rules import parameters
-from gateway.classes_rules import BookPlace, parse_address, place_in
+from gateway.classes_rules import BookPlace
 from gateway.client_address import network
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.forms import read_form, required
-from gateway.lti import Initiation, Launch, Registry, UnusableLaunchError, read_initiation
+from gateway.lti import (
+    Initiation,
+    Launch,
+    Linking,
+    Registry,
+    ToolKey,
+    UnusableLaunchError,
+    read_initiation,
+)
+from gateway.lti.launch import KIND
 from gateway.lti_platforms import Platform
 from gateway.pages.authorize import Handler
+from gateway.pages.book_targets import place_of, refused
 from gateway.pages.courses import enrol, launched
-from gateway.pages.flow import Parts, denied_page, policy_of
+from gateway.pages.flow import Parts, denied_page
 from gateway.pages.language import mark, say
+from gateway.pages.lti_pick import KEYLESS, LINKS, begin, picked
 from gateway.pages.transactions import forget
-from gateway.records import Continuation, Launched, LtiLogin
+from gateway.records import Continuation, Launched, LtiLogin, LtiPicking
 from gateway.request_context import ASKED
 
 _FRAMES: Final = frozenset({"iframe", "frame", "embed", "object"})
@@ -28,7 +39,14 @@ _WHY: Final = {
         "Your course did not say who you are, so nothing could be saved for you. Tell your teacher: the "
         "link's settings have to share your name, or at least your id, with this service."
     ),
-    "kind": mark("Links to books are made by copying the address of a page of the book into the course."),
+    "kind": mark(
+        "Your platform came to pick a page, and asked at the address where pages are opened. Tell the people "
+        "who run it: pages are picked at /auth/lti/links."
+    ),
+    KEYLESS: mark(
+        "This service has no key yet by which your platform would know it, so no page can be picked. Tell "
+        "the people who run it."
+    ),
 }
 LAUNCHED: Final = "#bookgate=launched"  # on which a book begins its own sign-in, without a click
 
@@ -42,10 +60,13 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
         asked = read_initiation(params)
         platform = registry.find(asked)
         if platform is None:
-            return _refused(request, parts, _unknown(), f"platform {asked.issuer[:100]!r}")
+            return refused(request, parts, _unknown(), f"platform {asked.issuer[:100]!r}")
+        if asked.target == f"{parts.public_url}{LINKS}":
+            state, nonce = await begin(request, parts, platform)
+            return _to_platform(parts, platform, asked, state, nonce)
         target = platform.target(asked.target, parts.public_url)
         if target is None:
-            return _refused(request, parts, _no_page(), f"target {asked.target[:100]!r}")
+            return refused(request, parts, _no_page(), f"target {asked.target[:100]!r}")
         place = place_of(request, parts, target)
         if place is None or not platform.opens(place.book):
             return denied_page(request, parts, target)
@@ -59,22 +80,16 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
     return handle
 
 
-def place_of(request: web.Request, parts: Parts, target: str) -> BookPlace | None:
-    """The page of a book that policy grants and that takes people from courses; None: it is none."""
-    address = parse_address(target)
-    # by the very text: it becomes a Location, and a teacher's blanks around an address are nothing to keep
-    if address is None or target != target.strip() or not target.startswith(("https://", "http://")):
-        return None
-    policy = policy_of(request, parts, address[0])
-    if policy is None or policy.application or not offers(policy, LTI):
-        return None
-    return place_in(policy, *address)
-
-
 async def _ask(request: web.Request, parts: Parts, platform: Platform, asked: Initiation) -> web.Response:
-    """Security Framework section 5.1.1.2: an authentication request, answered by form_post."""
     record = LtiLogin(platform=platform.id, nonce=parts.secret(), target=asked.target)
     begun = await parts.transactions.begin(record, request)
+    response = _to_platform(parts, platform, asked, begun.id, record.nonce)
+    response.headers.add("Set-Cookie", begun.line)
+    return response
+
+
+def _to_platform(parts: Parts, platform: Platform, asked: Initiation, state: str, nonce: str) -> web.Response:
+    """Security Framework section 5.1.1.2: an authentication request, answered by form_post."""
     question = {
         "scope": "openid",
         "response_type": "id_token",
@@ -83,15 +98,13 @@ async def _ask(request: web.Request, parts: Parts, platform: Platform, asked: In
         "client_id": platform.client_id,
         "redirect_uri": f"{parts.public_url}/auth/lti/launch",
         "login_hint": asked.login_hint,
-        "state": begun.id,
-        "nonce": record.nonce,
+        "state": state,
+        "nonce": nonce,
         **({} if asked.message_hint is None else {"lti_message_hint": asked.message_hint}),
     }
     mark_ = "&" if "?" in platform.authorization_endpoint else "?"
     location = f"{platform.authorization_endpoint}{mark_}{urlencode(question)}"
-    response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
-    response.headers.add("Set-Cookie", begun.line)
-    return response
+    return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 
 
 def _framed(parts: Parts, platform: Platform, params: Mapping[str, str]) -> web.Response:
@@ -100,26 +113,38 @@ def _framed(parts: Parts, platform: Platform, params: Mapping[str, str]) -> web.
     return parts.renderer.page("lti_framed.html", values, framed_by=platform.frames)
 
 
-def lti_launch_handler(parts: Parts, registry: Registry) -> Handler:
+def lti_launch_handler(parts: Parts, registry: Registry, tool: ToolKey | None) -> Handler:
     """The platform's answer: a cross-site POST, where the first-party cookie is absent."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         form = await read_form(request)
         state = required(form, "state")
+        picking = await parts.grants.take(LtiPicking, state)
+        if picking is not None:
+            frames = registry.named(picking.platform).frames
+            return await _told(request, parts, picked(request, parts, registry, picking, form, tool), frames)
         login = await parts.transactions.take(LtiLogin, state, request)
-        try:
-            response = await _launched(request, parts, registry, login, form)
-        except UnusableLaunchError as error:
-            response = _refused(request, parts, say(_WHY[error.why]), error.detail)
-        except ProviderUnavailableError as error:
-            line = say("Your course's platform does not answer at the moment. Open the link there once more.")
-            response = _refused(request, parts, line, f"{error.code}: {error.detail}", 502)
-        except ProviderRefusedError as error:
-            response = _refused(request, parts, _unproved(), f"{error.code}: {error.detail}")
+        response = await _told(request, parts, _launched(request, parts, registry, login, form))
         forget(response, state)
         return response
 
     return handle
+
+
+async def _told(
+    request: web.Request, parts: Parts, answer: Awaitable[web.Response], framed_by: Sequence[str] = ()
+) -> web.Response:
+    """The answer, or a page that says why there is none."""
+    try:
+        return await answer
+    except UnusableLaunchError as error:
+        line, why, status = say(_WHY[error.why]), error.detail, 403
+    except ProviderUnavailableError as error:
+        line = say("Your course's platform does not answer at the moment. Open the link there once more.")
+        why, status = f"{error.code}: {error.detail}", 502
+    except ProviderRefusedError as error:
+        line, why, status = _unproved(), f"{error.code}: {error.detail}", 403
+    return refused(request, parts, line, why, status, framed_by=framed_by)
 
 
 async def _launched(
@@ -129,6 +154,8 @@ async def _launched(
         raise ProviderRefusedError(f"the platform answered {form['error'][:60]!r}")
     platform = registry.named(login.platform)
     launch = await registry.verify(platform, required(form, "id_token"), login.nonce)
+    if isinstance(launch, Linking):
+        raise UnusableLaunchError(KIND, "launch: deep linking that was asked for at another address")
     target = platform.target(launch.target, parts.public_url)
     place = None if target is None else place_of(request, parts, target)
     is_open = place is not None and platform.opens(place.book)
@@ -188,15 +215,3 @@ def _unknown() -> str:
 
 def _unproved() -> str:
     return say("Your course's platform did not confirm who you are. Open the link in your course once more.")
-
-
-def _refused(request: web.Request, parts: Parts, line: str, why: str, status: int = 403) -> web.Response:
-    request[ASKED].reason = f"lti: {why}"
-    values = {
-        "title": say("You were not signed in"),
-        "lines": [line],
-        "origin": None,
-        "book": None,
-        "request_id": request[ASKED].id,
-    }
-    return parts.renderer.page("message.html", values, status=status)

@@ -44,12 +44,14 @@ class Renderer:
         status: int = 200,
         in_flow: bool = True,
         framed_by: Sequence[str] = (),
+        form_to: str | None = None,
     ) -> web.Response:
         """The page with its headers.
 
         in_flow: pages between a book and its code keep `window.opener`, so they say nothing of COOP;
         the others isolate themselves (HTML Standard 7.1.3).
-        framed_by: origins that may show it in a frame of theirs.
+        framed_by: origins that may show it in a frame of theirs. form_to: the one site, as CSP writes it,
+        that a form of it may go to; None: this one.
         """
         nonce = base64.b64encode(self.token(18)).decode()
         text = self.environment.get_template(template).render(
@@ -63,7 +65,7 @@ class Renderer:
                 **(values or {}),
             }
         )
-        headers = {"Content-Security-Policy": _policy(nonce, framed_by), **PAGE_HEADERS}
+        headers = {"Content-Security-Policy": _policy(nonce, framed_by, form_to), **PAGE_HEADERS}
         if framed_by:
             del headers["X-Frame-Options"]  # it knows no names of others
         if not in_flow:
@@ -78,11 +80,11 @@ PAGE_HEADERS = {
 }
 
 
-def _policy(nonce: str, framed_by: Sequence[str]) -> str:
-    ancestors = " ".join(framed_by) or "'none'"
+def _policy(nonce: str, framed_by: Sequence[str], form_to: str | None) -> str:
+    ancestors, forms = " ".join(framed_by) or "'none'", form_to or "'self'"
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"connect-src 'self'; form-action {forms}; base-uri 'none'; "
         f"frame-ancestors {ancestors}"
     )
 

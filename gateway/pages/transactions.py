@@ -52,16 +52,23 @@ class Transactions:
     async def begin(self, record: Record, request: web.Request) -> Begun:
         """Keep `record` for ten minutes, for this browser only.
 
+        Raises TooManyRequestsError.
+        """
+        await self.admit(request)
+        secret = self.secret()
+        bound = msgspec.structs.replace(record, browser=hashed(secret))
+        transaction = await self.grants.begin(bound)
+        return Begun(transaction, login_line(_cookie_id(transaction), secret))
+
+    async def admit(self, request: web.Request) -> None:
+        """Count a beginning.
+
         Raises TooManyRequestsError: whoever has no session yet could otherwise fill Redis from here.
         """
         client, sign_ins = request[ASKED].client, self.per_address
         if client is not None:
             begun = Rate(sign_ins.amount * TRANSACTIONS, sign_ins.window)
             await self.grants.limit("pages", network(client), begun)
-        secret = self.secret()
-        bound = msgspec.structs.replace(record, browser=hashed(secret))
-        transaction = await self.grants.begin(bound)
-        return Begun(transaction, login_line(_cookie_id(transaction), secret))
 
     async def peek(self, kind: type[Record], transaction: str, request: web.Request) -> Record:
         """The record, left where it is.
