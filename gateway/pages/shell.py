@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway import first_party
 from gateway.cookies import SIGN_IN, WAY, expired_line, parse, sign_in_line, way_line
 from gateway.first_party import Said
+from gateway.sealing import hashed
 from gateway.sessions import LiveSignIn, Sessions
 
 _LIVE = "live"
@@ -79,11 +80,23 @@ async def has_dead_cookie(request: web.Request) -> bool:
     return session.identity is not None and _LIVE not in session
 
 
+async def on_own_device(request: web.Request, person: str) -> bool:
+    """Whether this very person said here before that the device is theirs, and is signed in still."""
+    session = await aiohttp_session.get_session(request)
+    before = cast("LiveSignIn | None", session.get(_LIVE))
+    return before is not None and before.record.person == person and before.record.own_device
+
+
 async def replace_session(request: web.Request, live: LiveSignIn) -> None:
     """From this answer on the browser holds `live`."""
     session = await aiohttp_session.new_session(request)
     session[_LIVE] = live
     request[_NEW] = live
+
+
+async def held_here(request: web.Request) -> str:
+    """Hash of the id that the browser holds, alive or dead; of the empty text where it holds none."""
+    return hashed(await old_cookie(request) or "")
 
 
 async def old_cookie(request: web.Request) -> str | None:

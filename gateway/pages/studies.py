@@ -7,7 +7,7 @@ from aiohttp import web
 from gateway.errors import InvalidGrantError, InvalidRequestError
 from gateway.forms import read_form, required
 from gateway.pages.authorize import Handler, require_own_page
-from gateway.pages.flow import Parts
+from gateway.pages.flow import Parts, sign_in_page, ways_in
 from gateway.pages.language import say
 from gateway.pages.sections import CHANGED, STALE
 from gateway.pages.shell import signed_in
@@ -32,7 +32,10 @@ async def studies_for(parts: Parts, person: str) -> list[Study]:
 def studies_handler(parts: Parts) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         live = await signed_in(request, parts.public_url)
-        return _to_account() if live is None else await _page(request, parts, live)
+        if live is None:
+            ways = ways_in(parts, None)
+            return sign_in_page(request, parts, ways, origin=None, transaction="", trouble=None, back=PAGE)
+        return await _page(request, parts, live)
 
     return handle
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.site import Site, gateway_yaml, write_keys
+from gateway.origins import parse_origin
 from tests.browser.book_server import ROOT, BookServer
 from tests.browser.certificates import Certificates
 from tests.browser.names import (
@@ -30,6 +31,7 @@ from tests.browser.names import (
     PROVIDER,
     SCHOOL,
     SHELF,
+    STUDIED,
     TRUSTED,
 )
 from tests.ports import free_port, free_ports
@@ -49,6 +51,7 @@ groups:
     origins:
       - "{trusted}"
       - "{also}"
+      - "{studied}"
       - {{origin: "{shelf}", books: {{/cs1/: ada-cs1, /logic/: ada-logic}}}}
   by-the-other-provider:
     policy: book
@@ -89,12 +92,27 @@ ISOLATED = """\
     label: Isolated
 """
 
+STUDIES = """\
+studies:
+  errors:
+    title: Error messages
+    irb: STUDY1
+    basis: consent
+    level: 3
+    books: [{book}]
+    text: {{file: study.md}}
+    from: "2020-01-01"
+    to: "2099-12-31"
+"""
+
 LIVE = """\
   live:
     urls: ["{url}"]
     websocket: true
     identity: {{subject: pairwise}}
-    routes: [{{path: /live/, strip: true}}]
+    routes:
+      - {{path: /live/, strip: true}}
+      - {{path: /live/strong/, strip: true, step_up: {{acr: [mfa]}}}}
   lab:
     urls: ["{url}"]
     host: "{lab}"
@@ -272,12 +290,16 @@ def _write_configuration(
     files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
     written = gateway_yaml(site, folder)
     lab = site.public_url.removeprefix("https://").replace(GATEWAY, LAB)
+    (folder / "study.md").write_text("We look at errors.", encoding="utf-8")
+    studied = parse_origin(books.origin(STUDIED))
+    assert studied is not None
     changes = {
         "\ntls: none\n": f"\ntls: {files}\noutbound: {{ca: {_file(certificates.authority)}}}\n",
         "{env: BROWSER_REDIS}}": "{env: BROWSER_REDIS}, deadline: 5s}",  # a busy machine is no fault
         "\nsign_in: {guests: true}\n": (
             "\nsign_in: {guests: true, class_cards: true, passkeys: true}\nclasses: {create: anyone}\n"
         ),
+        "\nversion: 1\n": f"\nversion: 1\n{STUDIES.format(book=studied.default_book)}",
         "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
         "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live, lab=lab)}",
     }
@@ -296,6 +318,7 @@ def _write_configuration(
         "open_asked": OPEN_ASKED,
         "keyed": KEYED,
         "school": SCHOOL,
+        "studied": STUDIED,
     }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})
     (folder / "origins.yaml").write_text(text, encoding="utf-8")

@@ -14,7 +14,20 @@ SHELF = "shelf.test"  # an origin of two books
 OPEN = "open.test"  # takes guests
 SCHOOL = "school.test"  # takes class cards
 OPEN_ASKED = "open-asked.test"  # takes guests, and must ask before a person's work is kept
+STUDIED = "studied.test"  # research asks its readers
 KEYED = "keyed.test"  # takes passkeys
 SIBLING = f"notes.{TRUSTED}"  # the same site, another origin
-BOOKS = (TRUSTED, ASKED, ALSO_TRUSTED, BY_ISOLATED_PROVIDER, DENIED, SHELF, OPEN, OPEN_ASKED, KEYED, SCHOOL)
+BOOKS = (
+    TRUSTED,
+    ASKED,
+    ALSO_TRUSTED,
+    BY_ISOLATED_PROVIDER,
+    DENIED,
+    SHELF,
+    OPEN,
+    OPEN_ASKED,
+    KEYED,
+    SCHOOL,
+    STUDIED,
+)
 NAMES = (GATEWAY, PROVIDER, LMS, LAB, SIBLING, *BOOKS)

@@ -15,6 +15,9 @@ const own = process.argv[3] === undefined ? null : JSON.parse(process.argv[3]);
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
 const policy = interactionPolicy.base();
 policy.add(new interactionPolicy.Prompt({ name: 'select_account', requestable: true }), 0);
+const wanted = (params) => params.acr_values?.split(' ')[0];
+policy.get('login').checks.add(new interactionPolicy.Check('stronger', 'another way is asked for', 'login_required', ({ oidc }) =>
+  wanted(oidc.params) !== undefined && oidc.session.acr !== wanted(oidc.params)));
 
 const server = own === null ? createServer() : createTlsServer({ cert: readFileSync(own.certificate), key: readFileSync(own.key) });
 await new Promise((resolve) => server.listen(0, own?.address ?? '127.0.0.1', resolve));
@@ -33,6 +36,7 @@ const provider = new Provider(issuer, {
   rotateRefreshToken: true, // each is good once, and whoever comes with a used one ends the whole grant
   // its own would refuse every address of this machine, where the tests are
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+  acrValues: ['mfa'],
   pkce: { required: () => true },
   claims: {
     openid: ['sub'],
@@ -67,7 +71,7 @@ const PAGE = `<!doctype html><html lang="en"><title>Independent provider</title>
 <button id="continue">Continue</button> <button name="cancel" value="1">Cancel</button></form></html>`;
 
 async function interact(request, response) {
-  await provider.interactionDetails(request, response); // throws where no interaction waits
+  const { params } = await provider.interactionDetails(request, response); // throws where no interaction waits
   if (request.method !== 'POST') {
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(PAGE);
     return;
@@ -77,7 +81,7 @@ async function interact(request, response) {
   const form = new URLSearchParams(body);
   const result = form.has('cancel')
     ? { error: 'access_denied', error_description: 'the person said no' }
-    : { login: { accountId: form.get('name'), remember: true }, select_account: {}, consent: {} };
+    : { login: { accountId: form.get('name'), remember: true, acr: wanted(params) }, select_account: {}, consent: {} };
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
 }
 

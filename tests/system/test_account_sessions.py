@@ -4,11 +4,13 @@ import html
 import re
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from gateway.cookies import SIGN_IN
 from tests.system.house import CONSENT, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
 
@@ -222,3 +224,16 @@ async def test_a_page_of_who_was_signed_in_before_does_nothing(house: House) -> 
         assert "Somebody has signed in here" in words(got)
         assert "This browser" in words(got)
         assert "data-way" not in (await account(phone)).text, "still signed in"
+
+
+async def test_a_device_of_ones_own_stays_it_for_its_person_alone(house: House) -> None:
+    """Whoever proves once more who they are, as a service may want, says so once."""
+    async with house.reader() as ada:
+        await ada.sign_in_here(own_device="1")
+        for person, lasts in (("ada", True), ("ben", False), ("ada", False)):
+            ada.at_provider = partial(house.liar.authorize, subject=person)
+            got = await ada.through_provider(
+                await ada.navigate("/auth/login?provider=campus", site="same-origin")
+            )
+            (line,) = (each for each in got.every("Set-Cookie") if each.startswith(SIGN_IN))
+            assert ("max-age" in line.lower()) is lasts, person

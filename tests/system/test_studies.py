@@ -110,4 +110,8 @@ async def test_a_form_counts_once_and_is_the_sessions_own(lab: House) -> None:
         await ada.through_provider(await ada.navigate("/auth/login?provider=campus", site="same-origin"))
         assert (await say(ada, other, "yes")).status == 403
         async with lab.reader() as nobody:
-            assert (await nobody.navigate(PAGE, site="none")).one("Location") == "/auth/account"
+            form = {"transaction": page.transaction, "act": "yes:errors:x"}
+            assert (await nobody.navigate(PAGE, form=form)).one("Location") == "/auth/account"
+            asked = await nobody.navigate(PAGE, site="none")
+            led = await nobody.through_provider(await nobody.choose(asked, "campus"))
+            assert led.one("Location") == PAGE, "after the sign-in"
