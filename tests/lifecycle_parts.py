@@ -41,6 +41,8 @@ class Backends:
     backends: tuple[Backend, ...] = (service("storage"), service("notes"))
     away: set[str] = field(default_factory=set)
     hangs: bool = False
+    hanging: set[str] = field(default_factory=set)
+    tried: list[str] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[object]] | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     told: list[Order] = field(default_factory=list)
@@ -48,10 +50,11 @@ class Backends:
 
     async def tell(self, order: Order) -> None:
         self.asked.set()
+        self.tried.append(order.backend)
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
-        if self.hangs:
+        if self.hangs or order.backend in self.hanging:
             await asyncio.Event().wait()
         if order.backend in self.away:
             raise BackendBrokenError("away")

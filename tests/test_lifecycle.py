@@ -139,3 +139,31 @@ class TestReturnCodes:
         (tmp_path / "d.db").mkdir()
         with pytest.raises(DirectoryUnavailableError):
             await place.directory.guests.find_guest("2222-2222-2222", BOOK)
+
+
+async def test_a_backend_that_hangs_keeps_no_other_from_being_told(place: Place) -> None:
+    """Whatever waits for it: each try takes as long as it may."""
+    place.backends.away = {"storage", "notes"}
+    for number in range(5):
+        await place.merge(f"guest-{number}", f"ada-{number}")
+    place.backends.away, place.backends.hanging = set(), {"storage"}
+    place.clock.now += 3600
+    telling = asyncio.create_task(place.lifecycle().tell_due())
+    try:
+        async with asyncio.timeout(20):
+            # ruff: ignore[async-busy-wait]  # telling tells nobody how far it is
+            while len(place.backends.told) < 5:
+                await asyncio.sleep(0.01)
+    finally:
+        telling.cancel()
+    assert {order.backend for order in place.backends.told} == {"notes"}
+
+
+async def test_a_backend_that_does_not_answer_is_asked_once_at_a_time(place: Place) -> None:
+    place.backends.away = {"storage", "notes"}
+    for number in range(5):
+        await place.merge(f"guest-{number}", f"ada-{number}")
+    place.backends.tried.clear()
+    place.clock.now += 3600
+    await place.lifecycle().tell_due()
+    assert sorted(place.backends.tried) == ["notes", "storage"]

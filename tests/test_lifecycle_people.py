@@ -209,8 +209,8 @@ class TestDelete:
 
     async def test_a_merge_that_is_being_told_is_told_to_nobody_else(self, place: Place) -> None:
         """Of two orders that were read together the second was overtaken while the first was told."""
-        place.backends.away = {"storage", "notes"}
-        ada, eve = await with_work(place, "ada"), await with_work(place, "eve", "b")
+        place.backends.backends, place.backends.away = (service("storage"),), {"storage"}
+        ada, eve = await with_work(place, "ada"), await with_work(place, "eve", "b", "c")
         await place.lifecycle().merge(eve, ada)
         place.backends.away.clear()
         place.clock.now += FIRST_PAUSE + 5

@@ -207,13 +207,24 @@ class Orders:
 
     # -- telling
 
-    async def due(self, decision: str | None = None) -> list[Order]:
-        """What is to be tried now, the longest waiting first; of one decision: all that is not told yet."""
+    async def behind(self) -> list[str]:
+        """The backends for which something is to be tried now."""
+        query = select(orders.c.backend).where(orders.c.due <= int(self._clock())).distinct()
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def due(self, decision: str | None = None, backend: str | None = None) -> list[Order]:
+        """What is to be tried now, the longest waiting first; of one decision: all that is not told yet.
+
+        backend: for which; None: for all.
+        """
         chosen = (
             orders.c.due <= int(self._clock())
             if decision is None
             else and_(orders.c.decision == decision, orders.c.due.is_not(None))
         )
+        if backend is not None:
+            chosen = and_(chosen, orders.c.backend == backend)
         query = (
             select(orders, decisions.c.purpose, decisions.c.survivor)
             .join(decisions, decisions.c.id == orders.c.decision)

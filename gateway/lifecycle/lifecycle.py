@@ -167,12 +167,18 @@ class Lifecycle:
             await asyncio.sleep(EVERY)
 
     async def tell_due(self) -> None:
-        """Tries what is due, once."""
+        """Tries what is due, once. What a backend that hangs is to be told keeps no other waiting."""
         try:
-            for order in await self._orders.due():
-                await self._try(order)
+            behind = await self._orders.behind()
+            await asyncio.gather(*(self._tell_backend(name) for name in behind))
         except DirectoryUnavailableError as error:
             self._log.warning("lifecycle", fault=error.code, detail=error.detail)
+
+    async def _tell_backend(self, name: str) -> None:
+        """As far as it answers: who does not would be asked for each order, as long as each may take."""
+        for order in await self._orders.due(backend=name):
+            if not await self._try(order):
+                return
 
     async def sweep(self) -> None:
         """Deletes people whose time is over, and forgets receipts whose time is."""
