@@ -49,7 +49,7 @@ export const STYLE = `
     background: var(--surface); color: var(--on-surface);
   }
   .study { display: flex; flex-wrap: wrap; align-items: center; gap: .25em .75em; margin-block-start: .25em; }
-  .study :is(a, button) { border-color: transparent; padding-inline: .25em; font-size: .9375em; }
+  .study :is(a, button) { border-color: transparent; padding-inline: 0; font-size: .9375em; text-decoration: underline; text-underline-offset: .15em; }
   .box.alert { border-inline-start: .3em solid var(--bad); }
   .menu {
     position: absolute; z-index: 2147483000; inset-block-start: calc(100% + .25em); inset-inline-start: 0;
