@@ -17,11 +17,14 @@ from gateway.config.site import Site, gateway_yaml, write_keys
 from gateway.origins import parse_origin
 from tests.browser.book_server import ROOT, BookServer
 from tests.browser.certificates import Certificates
+from tests.browser.course import CourseServer
 from tests.browser.names import (
     ADDRESS,
     ALSO_TRUSTED,
     ASKED,
     BY_ISOLATED_PROVIDER,
+    COURSE,
+    COURSE_ASKED,
     DENIED,
     GATEWAY,
     KEYED,
@@ -65,6 +68,10 @@ groups:
     policy: book
     sign_in: [campus, class_card]
     origins: ["{school}"]
+  in-a-course:
+    policy: book
+    sign_in: [campus, lti]
+    origins: ["{course}", {{origin: "{course_asked}", trust: consent}}]
   with-passkeys:
     policy: book
     sign_in: [campus, passkey]
@@ -128,6 +135,7 @@ class House:
     gateway: str
     books: BookServer
     at_home: BookServer
+    course: CourseServer
     folder: Path
     programs: Mapping[str, "Program"]
 
@@ -228,10 +236,11 @@ async def whole_house(folder: Path, certificates: Certificates) -> AsyncGenerato
         with ExitStack() as stack:
             books = stack.enter_context(BookServer.serving(gateway, certificates.context()))
             at_home = stack.enter_context(BookServer.serving(gateway))
+            course = stack.enter_context(CourseServer.serving(gateway, certificates.context()))
             redis = RedisServer(folder).start()
             stack.callback(redis.stop)
-            programs = _start(stack, folder, certificates, port, campus, isolated, redis, books)
-            yield House(gateway, books, at_home, folder, programs)
+            programs = _start(stack, folder, certificates, port, campus, isolated, redis, books, course)
+            yield House(gateway, books, at_home, course, folder, programs)
 
 
 def _start(
@@ -243,6 +252,7 @@ def _start(
     isolated: IndependentProvider,
     redis: RedisServer,
     books: BookServer,
+    course: CourseServer,
 ) -> dict[str, Program]:
     private, storage, analytics, live = free_ports(4)
     gateway = f"https://{GATEWAY}:{port}"
@@ -261,7 +271,8 @@ def _start(
         storage=f"http://127.0.0.1:{storage}",
         analytics=f"http://127.0.0.1:{analytics}",
     )
-    _write_configuration(folder, site, certificates, books, isolated.issuer, f"http://127.0.0.1:{live}")
+    live_url = f"http://127.0.0.1:{live}"
+    _write_configuration(folder, site, certificates, books, isolated.issuer, live_url, course)
     env = {"BROWSER_REDIS": redis.url, "BROWSER_SECRET": provider.client_secret}
     run = ["gateway", "run", "--config", str(folder / "gateway.yaml")]
     stack.enter_context(process(folder, "gateway", run, f"http://127.0.0.1:{private}/health/ready", env))
@@ -284,7 +295,13 @@ def _start(
 
 
 def _write_configuration(
-    folder: Path, site: Site, certificates: Certificates, books: BookServer, isolated: str, live: str
+    folder: Path,
+    site: Site,
+    certificates: Certificates,
+    books: BookServer,
+    isolated: str,
+    live: str,
+    course: CourseServer,
 ) -> None:
     write_keys(site.state, os.urandom)
     files = f"{{certificate: {_file(certificates.certificate)}, key: {_file(certificates.key)}}}"
@@ -301,7 +318,7 @@ def _write_configuration(
         ),
         "\nversion: 1\n": f"\nversion: 1\n{STUDIES.format(book=studied.default_book)}",
         "\nproviders:\n": f"\nproviders:\n{ISOLATED.format(issuer=isolated)}",
-        "\nbackends:\n": f"\nbackends:\n{LIVE.format(url=live, lab=lab)}",
+        "\nbackends:\n": f"\n{course.block}backends:\n{LIVE.format(url=live, lab=lab)}",
     }
     for before, after in changes.items():
         assert before in written
@@ -318,6 +335,8 @@ def _write_configuration(
         "open_asked": OPEN_ASKED,
         "keyed": KEYED,
         "school": SCHOOL,
+        "course": COURSE,
+        "course_asked": COURSE_ASKED,
         "studied": STUDIED,
     }
     text = ORIGINS.format(**{key: books.origin(name) for key, name in origins.items()})

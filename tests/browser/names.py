@@ -15,6 +15,8 @@ OPEN = "open.test"  # takes guests
 SCHOOL = "school.test"  # takes class cards
 OPEN_ASKED = "open-asked.test"  # takes guests, and must ask before a person's work is kept
 STUDIED = "studied.test"  # research asks its readers
+COURSE = "course-book.test"  # takes launches from a course
+COURSE_ASKED = "course-asked.test"  # takes launches, and must ask before a person's work is kept
 KEYED = "keyed.test"  # takes passkeys
 SIBLING = f"notes.{TRUSTED}"  # the same site, another origin
 BOOKS = (
@@ -29,5 +31,7 @@ BOOKS = (
     KEYED,
     SCHOOL,
     STUDIED,
+    COURSE,
+    COURSE_ASKED,
 )
 NAMES = (GATEWAY, PROVIDER, LMS, LAB, SIBLING, *BOOKS)
