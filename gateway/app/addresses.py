@@ -14,13 +14,14 @@ from gateway.directory.ids import pairwise
 from gateway.errors import MethodNotAllowedError
 from gateway.expectation import expect_handler
 from gateway.lifecycle import Lifecycle
-from gateway.lti import Registry
+from gateway.lti import Gradebook, Registry, Rosters, ToolKey
 from gateway.origins import Policy
 from gateway.pages.account import account_form_handler, account_handler
 from gateway.pages.assets import assets_handler
 from gateway.pages.authorize import authorize_handler, consent_handler
 from gateway.pages.classes.card_sign_in import card_form_handler, card_handler
 from gateway.pages.classes.cards import sheet_handler
+from gateway.pages.classes.course import course_handler
 from gateway.pages.classes.joining import join_form_handler, join_handler
 from gateway.pages.classes.poster import poster_handler
 from gateway.pages.classes.room import room_form_handler, room_handler
@@ -36,6 +37,7 @@ from gateway.pages.keys.tokens import tokens_form_handler, tokens_handler
 from gateway.pages.linking import link_form_handler, link_handler
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.lti import lti_launch_handler, lti_login_handler
+from gateway.pages.lti_pick import links_form_handler
 from gateway.pages.own_data import data_form_handler, data_handler, receipt_handler
 from gateway.pages.render import Renderer
 from gateway.pages.shell import SignInStorage
@@ -52,6 +54,7 @@ from gateway.protocol.provider_logout import (
     back_channel_handler,
     front_channel_handler,
 )
+from gateway.protocol.scores import score_handler
 from gateway.protocol.session import (
     logout_handler,
     return_code_handler,
@@ -82,6 +85,7 @@ def page_parts(
     tokens: ProviderTokens,
     applications: Mapping[str, Policy],
     lifecycle: Lifecycle,
+    rosters: Rosters,
 ) -> PageParts:
     def secret() -> str:
         return encoded(core.token(32))
@@ -108,6 +112,7 @@ def page_parts(
         script_backends=sorted(
             backend.name for backend in core.settings.routes.backends.values() if backend.personal_tokens
         ),
+        rosters=rosters,
     )
 
 
@@ -179,12 +184,14 @@ def _add_own_data(pages: web.Application, parts: PageParts) -> None:
     )
 
 
-def add_courses(pages: web.Application, parts: PageParts, courses: Registry) -> None:
-    """Launches from learning platforms."""
+def add_courses(pages: web.Application, parts: PageParts, courses: Registry, tool: ToolKey | None) -> None:
+    """Launches from learning platforms, and links for them."""
     begins = lti_login_handler(parts, courses)
     routes = [("GET", begins), ("POST", begins)]
     _add(pages, [(method, "/lti/login", handler) for method, handler in routes])
-    _add(pages, [("POST", "/lti/launch", lti_launch_handler(parts, courses))])
+    _add(pages, [("POST", "/lti/launch", lti_launch_handler(parts, courses, tool))])
+    if tool is not None:
+        _add(pages, [("POST", "/lti/links", links_form_handler(parts, courses, tool))])
 
 
 def _add_classes(pages: web.Application, parts: PageParts) -> None:
@@ -196,6 +203,7 @@ def _add_classes(pages: web.Application, parts: PageParts) -> None:
             ("GET", "/classes/of/{id}", room_handler(parts)),
             ("POST", "/classes/of/{id}", room_form_handler(parts)),
             ("GET", "/classes/of/{id}/poster", poster_handler(parts)),
+            ("GET", "/classes/of/{id}/course", course_handler(parts)),
             ("GET", "/classes/join", join_handler(parts)),
             ("GET", "/classes/join/{code}", join_handler(parts)),
             ("POST", "/classes/join/{code}", join_form_handler(parts)),
@@ -236,7 +244,9 @@ def _add_cards(pages: web.Application, parts: PageParts) -> None:
     )
 
 
-def add_protocol(app: web.Application, core: Core, lifecycle: Lifecycle, tokens: ProviderTokens) -> None:
+def add_protocol(
+    app: web.Application, core: Core, lifecycle: Lifecycle, tokens: ProviderTokens, gradebook: Gradebook
+) -> None:
     left_too = (block.id for block in core.settings.providers if block.logout_at_provider)
     parts = ProtocolParts(
         public_url=core.settings.public_url,
@@ -264,6 +274,7 @@ def add_protocol(app: web.Application, core: Core, lifecycle: Lifecycle, tokens:
         "/auth/logout": ("POST", logout_handler(parts)),
         "/auth/ws-ticket": ("POST", ticket_handler(parts)),
         "/auth/guest-code": ("POST", return_code_handler(parts)),
+        "/auth/lti/score": ("POST", score_handler(parts, gradebook)),
     }
     for path, (method, handler) in endpoints.items():
         # GET of the sign-out is a page; without the refusals the pages below /auth/ would answer 404

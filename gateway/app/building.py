@@ -18,6 +18,7 @@ from gateway.app.addresses import (
     page_parts,
 )
 from gateway.app.core import Core, beside, open_core, subject_for
+from gateway.app.courses import Courses, open_courses
 from gateway.app.data_path import add_proxy
 from gateway.app.hosts import make_applications
 from gateway.app.shown import show_parts
@@ -26,7 +27,6 @@ from gateway.config.settings import Settings
 from gateway.config.watch import Origins
 from gateway.health import private_app
 from gateway.lifecycle import Lifecycle, Telling
-from gateway.lti import Registry
 from gateway.metric_files import MetricFiles
 from gateway.metrics import Metrics
 from gateway.middleware import ENTRANCE, Entrance, Refusals, cross_origin, errors, facts, host, on_prepare
@@ -36,7 +36,6 @@ from gateway.pages.ways import Way, card_way, lti_way, passkey_way, provider_way
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import Provider, open_session
 from gateway.providers import build as build_providers
-from gateway.providers.transport import Transport
 from gateway.proxy.fast import Fast
 from gateway.proxy.plain import Forwarding
 from gateway.proxy.upstream import Upstreams
@@ -89,7 +88,8 @@ async def build(
         stack.push_async_callback(upstreams.close)
         lifecycle = make_lifecycle(core, upstreams, applications)
         await stack.enter_async_context(beside(lifecycle.run()))
-        add_protocol(app, core, lifecycle, tokens)
+        await stack.enter_async_context(beside(courses.gradebook.run()))
+        add_protocol(app, core, lifecycle, tokens, courses.gradebook)
         add_provider_logout(app, core, providers)
         add_documents(app, core)
         app.add_subapp("/auth/", _pages(core, ways, renderer, tokens, applications, lifecycle, courses))
@@ -118,12 +118,12 @@ def _ways(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str,
     return ways
 
 
-async def _providers(stack: AsyncExitStack, core: Core) -> tuple[Mapping[str, Provider], Registry]:
+async def _providers(stack: AsyncExitStack, core: Core) -> tuple[Mapping[str, Provider], Courses]:
     """Who says who somebody is: providers by id, and the platforms of courses."""
     outbound, settings = core.settings.outbound, core.settings
     session = await stack.enter_async_context(open_session(outbound.proxy, outbound.ca))
     providers = build_providers(settings.providers, session, core.clock, core.token)
-    return providers, Registry(settings.platforms, Transport(session), core.clock)
+    return providers, open_courses(core, session)
 
 
 async def _metric_files(stack: AsyncExitStack, core: Core) -> MetricFiles | None:
@@ -142,11 +142,11 @@ def _pages(
     tokens: ProviderTokens,
     applications: Applications,
     lifecycle: Lifecycle,
-    courses: Registry,
+    courses: Courses,
 ) -> web.Application:
-    parts = page_parts(core, ways, renderer, tokens, applications.policies, lifecycle)
+    parts = page_parts(core, ways, renderer, tokens, applications.policies, lifecycle, courses.rosters)
     pages = add_pages(parts, core)
-    add_courses(pages, parts, courses)
+    add_courses(pages, parts, courses.registry, courses.tool)
     return pages
 
 

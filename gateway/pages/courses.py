@@ -6,7 +6,7 @@ from gateway.lti import Launch
 from gateway.lti.scores import page_of
 from gateway.lti_platforms import Platform
 from gateway.pages.flow import Parts
-from gateway.pages.language import say
+from gateway.pages.language import Language, Languages, say, spoken
 from gateway.records import Continuation, Launched
 
 
@@ -44,3 +44,9 @@ async def _note_line_item(
         return
     item = LineItem(person, origin, page, known.issuer, known.subject, launch.line_item)
     await parts.directory.line_items.note(item)
+
+
+def self_reported(languages: Languages, code: str) -> str:
+    """What a gradebook is told of a score that nobody but the book vouches for, in the course's language."""
+    with spoken(Language(code, languages.messages[code])):
+        return say("Self-reported by the book")

@@ -33,6 +33,7 @@ from gateway.grant_rules import is_loopback
 from gateway.grants import Grants
 from gateway.lifecycle import Lifecycle
 from gateway.limits import CODES, LOGINS, SILENT_CODES, SignInLimits
+from gateway.lti import Rosters
 from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.language import say
 from gateway.pages.render import Renderer
@@ -75,6 +76,7 @@ class Parts:
     roles: tuple[RoleRule, ...]
     passkeys: RelyingParty | None  # None: this site has none
     script_backends: Sequence[str]  # that take personal tokens
+    rosters: Rosters
 
     def callback(self, provider: str) -> str:
         return f"{self.public_url}/auth/callback/{provider}"

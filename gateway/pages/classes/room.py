@@ -83,6 +83,7 @@ def _page(parts: Parts) -> Page:
             "qr": join_code(link),
             "me": live.record.person,
             "teachers": [member for member in members if member.role is Role.TEACHER],
+            "is_listed": _is_listed(parts, one),
             "takes_cards": takes_cards(request, parts, one),
             "cards": await parts.directory.cards.list_of(one.id),
             "students": [
@@ -92,6 +93,11 @@ def _page(parts: Parts) -> Page:
         return await form_page(request, parts, live, "room.html", values, said)
 
     return page
+
+
+def _is_listed(parts: Parts, one: Class) -> bool:
+    """Whether its platform can be asked who is in the course."""
+    return one.platform is not None and one.memberships is not None and parts.rosters.can_ask(one.platform)
 
 
 def _act(parts: Parts) -> Act:
