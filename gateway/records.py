@@ -197,6 +197,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link: str | None = None  # the person who wants this as another way in
     max_age: int | None = None  # as in the authorization
     acr_values: tuple[str, ...] = ()
+    held: str | None = None  # hash of the id that the browser held; None: it is to get a session of its own
 
 
 class KeptTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -275,6 +276,7 @@ class Continuation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[str, ...] = ()  # as in the sign-in session
     proved: bool = True  # as in the sign-in session
     launch: Launched | None = None
+    held: str | None = None  # as in the login
 
 
 class Ceremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -57,8 +57,8 @@ async def begin_session(request: web.Request, parts: Parts, arrival: Arrival) ->
 async def _of_another_tab(request: web.Request, parts: Parts, arrival: Arrival) -> LiveSignIn | None:
     """A session that began here since this login did, by the same word of the same provider.
 
-    Another one would end it, with all that the other tab signed in to. Its id is newer than this login: nobody
-    can have known it before (session fixation), and it is no weaker a proof.
+    Another one would end it, with all that the other tab signed in to. Its id is newer than this login:
+    nobody can have known it before (session fixation), and it is no weaker a proof.
     """
     live = await signed_in(request, parts.public_url)
     if live is None or arrival.held in {None, await held_here(request)}:

@@ -37,7 +37,7 @@ from gateway.lti import Rosters
 from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.language import say
 from gateway.pages.render import Renderer
-from gateway.pages.shell import has_dead_cookie, last_way
+from gateway.pages.shell import has_dead_cookie, held_here, last_way
 from gateway.pages.transactions import Transactions
 from gateway.pages.ways import Kind, Way
 from gateway.passkeys import RelyingParty
@@ -318,6 +318,7 @@ async def start_login(
         link=link,
         max_age=0 if fresh else proof.max_age,
         acr_values=proof.acr_values,
+        held=None if fresh or proof != ANY_PROOF else await held_here(request),
     )
     begun = await parts.transactions.begin(record, request)
     url = await way.its_provider().begin(

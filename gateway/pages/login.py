@@ -182,6 +182,7 @@ def _continuation(parts: Parts, way: Way, login: Login, identity: ProviderIdenti
         back=login.back,
         again=login.again,
         link=login.link,
+        held=login.held,
         roles=roles_of(parts.roles, way.id, identity.said),
         acr=identity.acr,
     )
@@ -253,6 +254,7 @@ def continue_handler(parts: Parts) -> Handler:
             tokens=known.tokens,
             roles=known.roles,
             acr=known.acr,
+            held=known.held,
         )
         live = await begin_session(request, parts, arrival)
         if known.launch is not None:
