@@ -36,6 +36,7 @@ from gateway.limits import CODES, LOGINS, SILENT_CODES, SignInLimits
 from gateway.lti import Rosters
 from gateway.origins import Origin, Policy, Trust, parse_origin
 from gateway.pages.language import say
+from gateway.pages.plain_refusal import plain_refusal
 from gateway.pages.render import Renderer
 from gateway.pages.shell import has_dead_cookie, held_here, last_way
 from gateway.pages.transactions import Transactions
@@ -109,7 +110,7 @@ async def proceed(
         case DeliverError(code):
             return deliver(request, parts, asked, {"error": code})
         case RefusePlainly():
-            return plain_refusal(request, parts)
+            return plain_refusal(request, parts.renderer)
         case (
             AskConsent() | AskKeep() | Greet() | Deliver()
         ):  # pragma: no cover  # next_step gives these to visitors only
@@ -382,21 +383,5 @@ def denied_page(request: web.Request, parts: Parts, origin: str) -> web.Response
         "book": origin,
         "contact": (listed and listed.contact) or parts.renderer.contact,
         "request_id": request[ASKED].id,
-    }
-    return parts.renderer.page("message.html", values, status=403)
-
-
-def plain_refusal(request: web.Request, parts: Parts) -> web.Response:
-    """prompt=none from an origin that nobody here approved: the page tells nothing of who is signed in."""
-    request[ASKED].reason = "consent_required: prompt=none"
-    values = {
-        "title": say("Sign in from the book"),
-        "lines": [
-            say("This book may not sign anybody in without a question."),
-            say("Close this window and use the book's own sign-in button."),
-        ],
-        "origin": None,
-        "book": None,
-        "request_id": None,
     }
     return parts.renderer.page("message.html", values, status=403)
