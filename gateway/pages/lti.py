@@ -10,7 +10,7 @@ from gateway.access import LTI
 from gateway.authorize_rules import parameters
 from gateway.classes_rules import BookPlace
 from gateway.client_address import network
-from gateway.errors import ProviderRefusedError, ProviderUnavailableError
+from gateway.errors import ForbiddenError, ProviderRefusedError, ProviderUnavailableError
 from gateway.forms import read_form, required
 from gateway.lti import (
     Initiation,
@@ -55,6 +55,9 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
     """The platform asks us to ask it who somebody is (Security Framework section 5.1.1.1); GET or POST."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+            # any page may have pictures, each of which would begin one and leave a cookie here
+            raise ForbiddenError("an LTI initiation that is no navigation")
         posted = request.method == "POST"
         params = await read_form(request) if posted else parameters(request.query.items())
         asked = read_initiation(params)

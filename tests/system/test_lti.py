@@ -185,6 +185,17 @@ async def test_no_other_page_of_ours_is_framed(course: Course) -> None:
 # --- what is refused
 
 
+@pytest.mark.parametrize(("dest", "mode"), [("image", "no-cors"), ("empty", "cors"), ("script", "no-cors")])
+async def test_no_picture_of_another_page_begins_a_launch(course: Course, dest: str, mode: str) -> None:
+    """Any page could else take away the cookies of a sign-in that is under way, a hundred at a time."""
+    async with course.house.reader() as ada:
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": dest, "Sec-Fetch-Mode": mode}
+        for target in (PAGE, f"{course.house.url}/auth/lti/links"):
+            got = await ada.navigate(f"/auth/lti/login?{urlencode(course.begins(target))}", headers=headers)
+            assert got.status == 403
+            assert not got.every("Set-Cookie")
+
+
 @pytest.mark.parametrize(
     "more",
     [{"iss": "https://evil.example"}, {"client_id": "other"}, {"lti_deployment_id": "3"}],
