@@ -295,6 +295,16 @@ export class Book extends EventTarget {
     this.#added();
   }
 
+  /**
+   * How the reader did on this page, for the gradebook of the course whose link opened it. It is the book's word, and the gradebook is told so.
+   * @param {{score: number, of: number, comment?: string, page?: string}} result page: path and query, where it is of another page
+   * @returns {Promise<{state: import("./session.js").ScoreState} | null>} null: no course grades that page, or nobody is signed in
+   */
+  async reportScore({ score, of, comment = "", page = location.pathname + location.search }) {
+    if (!this.user || this.user.guest) return null;
+    return this.#session.report({ score: String(score), of: String(of), comment, page });
+  }
+
   /** A WebSocket with the reader's session. @param {string} path of the gateway @param {string | string[]} [protocols] the page's own @returns {Promise<WebSocket>} */
   async webSocket(path, protocols = []) {
     const { openWebSocket } = await import("./streams.js");

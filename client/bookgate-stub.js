@@ -61,6 +61,9 @@
     async signOut() {
       return { next: null, rest: null };
     }
+    async reportScore() {
+      return null;
+    }
     async signInSilently() {
       return null;
     }

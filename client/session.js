@@ -3,6 +3,7 @@
 import { generateKey, makeProof } from "./dpop.js";
 import { BookgateError, refusal, unreachable } from "./errors.js";
 
+/** @typedef {"delivered" | "queued" | "refused"} ScoreState */
 /** @typedef {import("./database.js").Database} Database */
 /** @typedef {import("./dpop.js").ProofKey} ProofKey */
 /** @typedef {{sub: string, name?: string | null, guest?: boolean}} User */
@@ -224,6 +225,17 @@ export class Session {
   /** The key was erased: the next use makes another. */
   dropKey() {
     this.#key = null;
+  }
+
+  /** A score of the page that a course opened. @param {Record<string, string>} fields @returns {Promise<{state: ScoreState} | null>} null: no course grades it */
+  async report(fields) {
+    try {
+      const { state } = await this.#postSigned("/auth/lti/score", fields);
+      return { state };
+    } catch (error) {
+      if (error instanceof BookgateError && error.code === "not_graded") return null;
+      throw error;
+    }
   }
 
   /** A ticket for a WebSocket in token mode; null: the cookie does it. @param {string} path without query @returns {Promise<string | null>} */
