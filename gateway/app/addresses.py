@@ -44,6 +44,7 @@ from gateway.pages.shell import SignInStorage
 from gateway.pages.studies import studies_form_handler, studies_handler
 from gateway.pages.transactions import Transactions, forget_surplus
 from gateway.pages.ways import Way
+from gateway.pages.windows import for_windows
 from gateway.passkeys import RelyingParty
 from gateway.protocol.client_library import client_handler, entry_handler, read_library
 from gateway.protocol.confirm import confirm_handler
@@ -138,7 +139,8 @@ def _add(app: web.Application, routes: Iterable[tuple[str, str, Handler]]) -> No
 
 def add_pages(parts: PageParts, core: Core) -> web.Application:
     """What people see, with aiohttp-session as its shell; nothing else of the gateway uses that."""
-    pages = web.Application(client_max_size=0, middlewares=[parts.renderer.languages.middleware()])
+    spoken = parts.renderer.languages.middleware()
+    pages = web.Application(client_max_size=0, middlewares=[for_windows, spoken])
     storage = SignInStorage(core.sessions, core.clock)
     aiohttp_session.setup(pages, storage)
     pages.on_response_prepare.append(storage.write_cookie)

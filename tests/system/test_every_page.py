@@ -90,6 +90,22 @@ async def test_a_page_is_framed_and_kept_and_read_by_nobody(everything: House, p
             assert not re.search(r"<(?:script|style)(?! nonce)|\son\w+=|javascript:|\sstyle=", got.text)
 
 
+@pytest.mark.parametrize("path", [path for path in PAGES if not path.startswith("/auth/lti/")])
+async def test_a_page_is_no_picture_and_no_frame_of_another_page(everything: House, path: str) -> None:
+    """It would begin something and leave a cookie: a hundred such end a sign-in that is under way."""
+    async with everything.reader() as ada:
+        for dest, mode in (
+            ("image", "no-cors"),
+            ("iframe", "navigate"),
+            ("empty", "cors"),
+            ("embed", "navigate"),
+        ):
+            headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": dest, "Sec-Fetch-Mode": mode}
+            got = await ada.navigate(filled(path), headers=headers)
+            assert got.status == 403
+            assert not got.every("Set-Cookie")
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_that_is_asked_for_with_odd_words_says_them_as_words(
     everything: House, path: str
