@@ -68,7 +68,7 @@ def caller_of(live: LiveBook) -> Caller:
     return Caller(
         live.key,
         book.person,
-        book.name,
+        live.name,
         book.provider,
         book.origin,
         book.auth_time,

@@ -36,6 +36,7 @@ CODE_REUSES: Final = Rate(5, 60)  # the first ends what the code was for; more i
 EXCHANGES: Final = Rate(60, 60)  # of codes, for one sign-in session
 REFRESHES: Final = Rate(120, 60)  # of one book session, which has one refresh token
 EXPORTS: Final = Rate(10, 3600)  # of one person: each asks every backend for everything
+CHANGES: Final = Rate(30, 3600)  # of one person's name, or of their answers to studies: each is kept
 SCORES: Final = Rate(30, 60)  # reported of one person: each asks the course's platform
 ROSTERS: Final = Rate(20, 600)  # of courses, asked of their platforms by one teacher
 TICKETS: Final = Rate(120, 60)  # for WebSockets, of one book session

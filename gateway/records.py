@@ -94,6 +94,11 @@ class LiveBook:
     parent: SignIn | None
 
     @property
+    def name(self) -> str | None:
+        """What the person is called now: it may have changed since the book's session began."""
+        return self.record.name if self.parent is None else self.parent.name
+
+    @property
     def ended_by(self) -> tuple[str, ...]:
         """Whatever of these is told as ended ends this session: itself, its parent, the person's slot."""
         parent = () if self.record.parent is None else (self.record.parent,)

@@ -120,6 +120,7 @@ class Sessions(BookSessions):
         self,
         person: str,
         *,
+        name: str | None = None,
         roles: tuple[str, ...] | None = None,
         classes: Mapping[str, tuple[str, str]] | None = None,
         studies: Mapping[str, str] | None = None,
@@ -129,6 +130,8 @@ class Sessions(BookSessions):
         Sessions that ended meanwhile stay ended.
         """
         said: dict[str, object] = {} if roles is None else {"roles": roles}
+        if name is not None:
+            said["name"] = name
         if classes is not None:
             said["classes"] = dict(classes)
         if studies is not None:

@@ -64,6 +64,7 @@ class Audited(StrEnum):
     UNMERGED = "person.unmerged"
     DELETED = "person.deleted"
     EXPORTED = "person.exported"
+    RENAMED = "person.renamed"
     STUDY_ANSWERED = "study.answered"
     CLASS_MADE = "class.made"
     CLASS_JOINED = "class.joined"
@@ -84,6 +85,9 @@ class Audited(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # ruff: ignore[hardcoded-password-string]
     KEYS_ROOT = "keys.root"
     KEYS_ASSERTION = "keys.assertion"
+    LTI_INVITED = "lti.invited"
+    LTI_REGISTERED = "lti.registered"
+    LTI_REMOVED = "lti.removed"
     DIRECTORY_BACKUP = "directory.backup"
     DIRECTORY_RESTORE = "directory.restore"
     ORIGINS = "origins"

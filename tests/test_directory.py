@@ -287,6 +287,37 @@ def test_ids_never_change() -> None:
     assert pseudonym(KEY, "p", "ada-cs1") == "PrXFvbN_Y2yu656ZezSO-g"
 
 
+async def test_a_name_of_ones_own_stays_whatever_the_provider_says(directory: Directory) -> None:
+    person = (await ada(directory)).id
+    await directory.rename(person, "Countess")
+    for told in ("Ada", None):
+        assert (await ada(directory, told)).name == "Countess"
+    await directory.rename(person, None)
+    assert (await ada(directory, None)).name == "Countess", "until something else is told"
+    assert (await ada(directory)).name == "Ada"
+
+
+async def test_every_answer_to_a_study_is_kept_and_the_newest_counts(
+    directory: Directory, clock: Clock
+) -> None:
+    person, answers = (await ada(directory)).id, directory.participation
+    for said in ("v1", "v1", "no", "v2"):
+        await answers.answer(person, "errors", said)
+        assert await answers.of_person(person) == {"errors": said}
+        clock.now += 10
+    rows, _ = await directory.orders.belongings_of(person)
+    first = int(clock.now) - 40
+    kept = [(row["answer"], row["answered"]) for row in rows["participation"]]
+    assert kept == [("v1", first), ("no", first + 20), ("v2", first + 30)], "what was said twice counts once"
+
+
+async def test_a_change_of_mind_within_a_second_counts(directory: Directory) -> None:
+    person = (await ada(directory)).id
+    for said in ("v1", "no"):
+        await directory.participation.answer(person, "errors", said)
+    assert await directory.participation.of_person(person) == {"errors": "no"}
+
+
 async def test_where_children_are_no_name_is_kept(tmp_path: Path, clock: Clock) -> None:
     file = tmp_path / "directory.db"
     opened = await Directory.open(url(file), KEY, clock)

@@ -298,6 +298,6 @@ class TestInactive:
 def test_every_table_that_names_people_says_so() -> None:
     """Those that name nobody are listed: a new table is one or the other."""
     nobody = {
-        "marks", "moved", "origin_entries", "revocations", "signing_keys", "classes",
+        "marks", "moved", "origin_entries", "revocations", "signing_keys", "classes", "lti_platforms",
     }  # fmt: skip
     assert {table.name for table in metadata.sorted_tables if not holding(table)} <= nobody

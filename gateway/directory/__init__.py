@@ -9,6 +9,7 @@ database.py    the engine, migrating, and how SQL's errors become ours
 cards.py       `Cards`: the cards by which people without e-mail come into a class
 classes.py     `Classes`: classes and who is in them
 line_items.py  `LineItems`: gradebooks that pages were launched for, and scores that wait for them
+platforms.py   `Platforms`: learning platforms that registered themselves
 passkeys.py    `Passkeys`: keys that people's devices hold
 personal_tokens.py `PersonalTokens`: by which scripts ask in a person's name
 identities.py  `Identities`: by which identities at providers a person comes in
@@ -35,6 +36,7 @@ from gateway.directory.passkeys import ListedPasskey, NewPasskey, Passkey, Passk
 from gateway.directory.people import Approval, Directory, Person
 from gateway.directory.personal_tokens import ListedToken, PersonalTokens, Wanted
 from gateway.directory.places import Place, Places
+from gateway.directory.platforms import Platforms, Registered, Registering
 from gateway.directory.revocations import NotedAct, Revocations
 
 __all__ = [
@@ -67,7 +69,10 @@ __all__ = [
     "PersonalTokens",
     "Place",
     "Places",
+    "Platforms",
     "Receipt",
+    "Registered",
+    "Registering",
     "Revocations",
     "StoredKey",
     "Waiting",

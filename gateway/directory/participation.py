@@ -1,8 +1,9 @@
-"""What people answered to studies: the newest answer to each."""
+"""What people answered to studies: every answer with its time; the newest to each counts."""
 
 from collections.abc import Callable
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.directory import belongings
 from gateway.directory.database import Database
@@ -23,15 +24,24 @@ class Participation:
             person=person, study=study, answer=answer, answered=now
         )
         changed = row.on_conflict_do_update(
-            index_elements=[participation.c.person, participation.c.study],
-            set_={"answer": answer, "answered": now},
+            index_elements=list(participation.primary_key.columns), set_={"answer": answer}
         )
         async with self._database.writing() as connection:
-            if await belongings.is_known(connection, person):  # else deleted a moment ago
+            if not await belongings.is_known(connection, person):
+                return  # deleted a moment ago
+            if (await _newest(connection, person)).get(study) != answer:
                 await connection.execute(changed)
 
     async def of_person(self, person: str) -> dict[str, str]:
-        """The answers, by study."""
-        query = select(participation.c.study, participation.c.answer).where(participation.c.person == person)
+        """The newest answers, by study."""
         async with self._database.reading() as connection:
-            return {row.study: row.answer for row in await connection.execute(query)}
+            return await _newest(connection, person)
+
+
+async def _newest(connection: AsyncConnection, person: str) -> dict[str, str]:
+    query = (
+        select(participation.c.study, participation.c.answer)
+        .where(participation.c.person == person)
+        .order_by(participation.c.answered)
+    )
+    return {row.study: row.answer for row in await connection.execute(query)}

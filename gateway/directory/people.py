@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import starmap
 from typing import Self
 
-from sqlalchemy import ColumnElement, and_, delete, func, null, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, null, select, update
 
 from gateway.directory import belongings, ids
 from gateway.directory.cards import Cards
@@ -22,6 +22,7 @@ from gateway.directory.participation import Participation
 from gateway.directory.passkeys import Passkeys
 from gateway.directory.personal_tokens import PersonalTokens
 from gateway.directory.places import Places
+from gateway.directory.platforms import Platforms
 from gateway.directory.revocations import Revocations
 from gateway.directory.schema import approvals, identities, people
 from gateway.errors import DeletionPendingError
@@ -68,6 +69,7 @@ class Directory:
         self.classes = Classes(database, clock, secrets.token_bytes)
         self.cards = Cards(database, people_key, clock, secrets.token_bytes)
         self.line_items = LineItems(database, clock)
+        self.platforms = Platforms(database, clock, secrets.token_bytes)
         self.passkeys = Passkeys(database, clock)
         self.personal_tokens = PersonalTokens(database, clock, secrets.token_bytes)
         self.key_ring = KeyRing(database)
@@ -95,7 +97,10 @@ class Directory:
         return ids.person_id(self._people_key, "urn:bookgate:unlinked", secrets.token_hex(16))
 
     async def sign_in(self, issuer: str, subject: str, name: str | None, provider: str) -> Person:
-        """The person behind an identity, made if new; a name that is no longer told is kept."""
+        """The person behind an identity, made if new.
+
+        A name that is no longer told is kept, and one that they chose themselves is not touched.
+        """
         now = int(self._clock())
         derived = ids.person_id(self._people_key, issuer, subject)
         identity = (
@@ -121,12 +126,24 @@ class Directory:
                 raise DeletionPendingError("a backend is yet to be told", retry_after=RETRY_AFTER)
             told = name if self._keeps_names else None
             row = self._database.insert(people).values(id=person, name=told, created=now, seen=now)
-            known = func.coalesce(row.excluded.name, people.c.name) if self._keeps_names else null()
+            told_now = func.coalesce(row.excluded.name, people.c.name)
+            own = case((people.c.named.is_(None), told_now), else_=people.c.name)
+            known = own if self._keeps_names else null()
             kept = row.on_conflict_do_update(
                 index_elements=[people.c.id],
                 set_={"name": known, "seen": now},
             ).returning(people.c.name)
             return Person(person, (await connection.execute(kept)).scalar_one())
+
+    @property
+    def keeps_names(self) -> bool:
+        return self._keeps_names
+
+    async def rename(self, person: str, name: str | None) -> None:
+        """What somebody wants to be called. None: what a provider tells at the next sign-in."""
+        said = {"named": None} if name is None else {"name": name, "named": int(self._clock())}
+        async with self._database.writing() as connection:
+            await connection.execute(update(people).where(people.c.id == person).values(said))
 
     async def person_of(self, issuer: str, subject: str) -> str | None:
         """The id of the person behind an identity; None: nobody has signed in by it."""

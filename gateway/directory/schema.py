@@ -35,6 +35,7 @@ people = Table(
     Column("name", Text),
     Column("created", SECONDS, nullable=False),
     Column("seen", SECONDS, nullable=False),  # the last sign-in
+    Column("named", SECONDS),  # since when the name is their own word; NULL: a provider's
 )
 
 # A person is found by (issuer, subject), never by e-mail (OpenID Connect Core section 5.7).
@@ -133,7 +134,8 @@ moved = Table(
     PrimaryKeyConstraint("decision", "relation", "key"),
 )
 
-# What people answered to studies. `answer`: the version of the text that they agreed to, or `no`.
+# What people answered to studies, each answer: the newest counts, the others show who had agreed to what
+# when. `answer`: the version of the text that they agreed to, or `no`.
 participation = Table(
     "participation",
     metadata,
@@ -141,7 +143,7 @@ participation = Table(
     Column("study", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Column("answered", SECONDS, nullable=False),
-    PrimaryKeyConstraint("person", "study"),
+    PrimaryKeyConstraint("person", "study", "answered"),
 )
 
 signing_keys = Table(
@@ -244,6 +246,24 @@ class_cards = Table(
     Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), index=True, info={"moves": True}),
     Column("printed", SECONDS, nullable=False),
     PrimaryKeyConstraint("class_id", "number"),
+)
+
+# Learning platforms that registered themselves (LTI Dynamic Registration), and those that are invited to:
+# `invitation` is the hash of a secret that counts until `ends`, once.
+lti_platforms = Table(
+    "lti_platforms",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("books", Text),  # that it may open, a line each
+    Column("scores", Boolean, nullable=False),  # whether books may report scores to it
+    Column("invitation", Text, unique=True),
+    Column("ends", SECONDS),
+    Column("client_id", Text),
+    Column("deployments", Text),  # a line each
+    Column("authorization_endpoint", Text),
+    Column("token_endpoint", Text),
+    Column("jwks_uri", Text),
 )
 
 # Where scores of a page go that somebody launched for a gradebook (LTI Assignment and Grade Services), by the

@@ -4,6 +4,7 @@ from gateway.pages.account_books import approved_books, withdraw
 from gateway.pages.account_classes import classes_of
 from gateway.pages.account_data import data_of
 from gateway.pages.account_keys import passkeys_of, remove_passkey, tokens_of
+from gateway.pages.account_name import name_of, rename
 from gateway.pages.account_sessions import (
     end_one,
     end_others,
@@ -20,6 +21,7 @@ from gateway.pages.language import mark
 from gateway.pages.sections import Section
 
 SECTIONS: tuple[Section, ...] = (
+    Section("name", mark("Your name"), name_of, {"name": rename}),
     Section("browser", mark("This browser"), this_browser, {"device": save_device, "sign-out": sign_out}),
     Section(
         "books", mark("Books that you allowed to save your work"), approved_books, {"withdraw": withdraw}

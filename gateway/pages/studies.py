@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.errors import InvalidGrantError, InvalidRequestError
 from gateway.forms import read_form, required
+from gateway.limits import CHANGES
 from gateway.pages.authorize import Handler, require_own_page
 from gateway.pages.flow import Parts, sign_in_page, ways_in
 from gateway.pages.language import say
@@ -109,6 +110,7 @@ async def _answer(request: web.Request, parts: Parts, live: LiveSignIn, act: str
         raise InvalidRequestError("act is not one of the page's")
     if version != study.version:
         return await _page(request, parts, live, trouble=say("The text has changed. Please read it again."))
+    await parts.grants.limit("studies", person, CHANGES)
     answer = version if said == "yes" else NO
     await parts.directory.participation.answer(person, study.id, answer)
     answers = await parts.directory.participation.of_person(person)

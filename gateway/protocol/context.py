@@ -159,6 +159,6 @@ def user(live: LiveBook, parts: Parts) -> dict[str, object]:
     record = live.record
     return {
         "sub": parts.pairwise(record.person, record.origin),
-        "name": record.name,
+        "name": live.name,
         "guest": record.is_guest,
     }

@@ -45,8 +45,7 @@ async def test_an_old_proof_is_asked_for_once_more_and_then_counts(house: House)
         assert asked_of(house, sent)["max_age"] == ["60"]
         house.liar.claims = {"auth_time": int(time.time()) - 5}
         page = await ada.through_provider(sent)
-        assert 'name="transaction"' in page.text, "it greets, and asks for nothing more"
-        assert "code" in (await ada.answer(page, "go")).message
+        assert "code" in page.message, "it asks for nothing more: the device is theirs as it was"
 
 
 async def test_a_provider_that_did_not_ask_again_signs_nobody_in(house: House) -> None:
@@ -68,7 +67,7 @@ async def test_another_way_of_proof(house: House) -> None:
         house.liar.claims = {"acr": "phr"}
         await ada.through_provider(sent)
         greeted = await ada.ask(Flow(TRUSTED), acr_values="phr")
-        assert "code" in (await ada.answer(greeted, "go")).message, "the session remembers how it was proved"
+        assert "code" in greeted.message, "the session remembers how it was proved"
         assert asked_of(house, await ada.ask(Flow(TRUSTED), acr_values="urn:mfa"))
 
 
