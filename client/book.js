@@ -120,10 +120,7 @@ export class Book extends EventTarget {
     return this;
   }
 
-  /**
-   * A page of the gateway sent a reader here who has just signed in there, by a class's link or card or from a course: no
-   * click is needed, and whoever was signed in here before is asked about no more.
-   */
+  /** The gateway sent a reader here who has just signed in there: no click is needed, and nobody is asked about whoever was here before. */
   #launch() {
     if (location.hash !== LAUNCHED || window.top !== window) return;
     history.replaceState(history.state, "", location.href.split(LAUNCHED)[0]);
@@ -295,14 +292,9 @@ export class Book extends EventTarget {
     this.#added();
   }
 
-  /**
-   * How the reader did on this page, for the gradebook of the course whose link opened it. It is the book's word, and the gradebook is told so.
-   * @param {{score: number, of: number, comment?: string, page?: string}} result page: path and query, where it is of another page
-   * @returns {Promise<{state: import("./session.js").ScoreState} | null>} null: no course grades that page, or nobody is signed in
-   */
-  async reportScore({ score, of, comment = "", page = location.pathname + location.search }) {
-    if (!this.user || this.user.guest) return null;
-    return this.#session.report({ score: String(score), of: String(of), comment, page });
+  /** How the reader did, for the course whose link opened the page. @param {import("./session.js").Result} result */
+  reportScore(result) {
+    return this.#session.report(result);
   }
 
   /** A WebSocket with the reader's session. @param {string} path of the gateway @param {string | string[]} [protocols] the page's own @returns {Promise<WebSocket>} */

@@ -3,7 +3,7 @@
 import { generateKey, makeProof } from "./dpop.js";
 import { BookgateError, refusal, unreachable } from "./errors.js";
 
-/** @typedef {"delivered" | "queued" | "refused"} ScoreState */
+/** @typedef {{score: number, of: number, comment?: string, page?: string}} Result page: path and query, where it is not the page of now */
 /** @typedef {import("./database.js").Database} Database */
 /** @typedef {import("./dpop.js").ProofKey} ProofKey */
 /** @typedef {{sub: string, name?: string | null, guest?: boolean}} User */
@@ -227,10 +227,14 @@ export class Session {
     this.#key = null;
   }
 
-  /** A score of the page that a course opened. @param {Record<string, string>} fields @returns {Promise<{state: ScoreState} | null>} null: no course grades it */
-  async report(fields) {
+  /**
+   * A score of a page that a course opened. It is the book's word, and the course's gradebook is told so.
+   * @param {Result} result @returns {Promise<{state: "delivered" | "queued" | "refused"} | null>} null: no course grades the page, or nobody is signed in
+   */
+  async report({ score, of, comment = "", page = location.pathname + location.search }) {
+    if (!this.user || this.user.guest) return null;
     try {
-      const { state } = await this.#postSigned("/auth/lti/score", fields);
+      const { state } = await this.#postSigned("/auth/lti/score", { score: String(score), of: String(of), comment, page });
       return { state };
     } catch (error) {
       if (error instanceof BookgateError && error.code === "not_graded") return null;
