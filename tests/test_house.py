@@ -93,6 +93,7 @@ PURE = (
     "lti.members",
     "lti.scores",
     "lti.services",
+    "lti.registration",
     "origins",
     "pages.accept_language",
     "pages.account_view",

@@ -38,6 +38,7 @@ from gateway.pages.linking import link_form_handler, link_handler
 from gateway.pages.login import callback_handler, continue_handler, login_handler
 from gateway.pages.lti import lti_launch_handler, lti_login_handler
 from gateway.pages.lti_pick import links_form_handler
+from gateway.pages.lti_register import register_form_handler, register_handler
 from gateway.pages.own_data import data_form_handler, data_handler, receipt_handler
 from gateway.pages.render import Renderer
 from gateway.pages.shell import SignInStorage
@@ -65,6 +66,7 @@ from gateway.protocol.session import (
 from gateway.protocol.token import Handler, token_handler
 from gateway.provider_tokens import ProviderTokens
 from gateway.providers import Provider
+from gateway.providers.transport import Transport
 from gateway.sealing import encoded
 
 VERSION = version("bookgate")
@@ -186,14 +188,28 @@ def _add_own_data(pages: web.Application, parts: PageParts) -> None:
     )
 
 
-def add_courses(pages: web.Application, parts: PageParts, courses: Registry, tool: ToolKey | None) -> None:
-    """Launches from learning platforms, and links for them."""
+def add_courses(
+    pages: web.Application,
+    parts: PageParts,
+    courses: Registry,
+    tool: ToolKey | None,
+    transport: Transport,
+) -> None:
+    """Launches from learning platforms; with a key to sign by, links for them and registrations too."""
     begins = lti_login_handler(parts, courses)
     routes = [("GET", begins), ("POST", begins)]
     _add(pages, [(method, "/lti/login", handler) for method, handler in routes])
     _add(pages, [("POST", "/lti/launch", lti_launch_handler(parts, courses, tool))])
     if tool is not None:
-        _add(pages, [("POST", "/lti/links", links_form_handler(parts, courses, tool))])
+        name = parts.renderer.look.name
+        _add(
+            pages,
+            [
+                ("POST", "/lti/links", links_form_handler(parts, courses, tool)),
+                ("GET", "/lti/register", register_handler(parts)),
+                ("POST", "/lti/register", register_form_handler(parts, transport, name)),
+            ],
+        )
 
 
 def _add_classes(pages: web.Application, parts: PageParts) -> None:

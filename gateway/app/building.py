@@ -123,7 +123,7 @@ async def _providers(stack: AsyncExitStack, core: Core) -> tuple[Mapping[str, Pr
     outbound, settings = core.settings.outbound, core.settings
     session = await stack.enter_async_context(open_session(outbound.proxy, outbound.ca))
     providers = build_providers(settings.providers, session, core.clock, core.token)
-    return providers, open_courses(core, session)
+    return providers, await open_courses(core, session)
 
 
 async def _metric_files(stack: AsyncExitStack, core: Core) -> MetricFiles | None:
@@ -146,7 +146,7 @@ def _pages(
 ) -> web.Application:
     parts = page_parts(core, ways, renderer, tokens, applications.policies, lifecycle, courses.rosters)
     pages = add_pages(parts, core)
-    add_courses(pages, parts, courses.registry, courses.tool)
+    add_courses(pages, parts, courses.registry, courses.tool, courses.transport)
     return pages
 
 

@@ -16,18 +16,20 @@ from gateway.providers.transport import Transport
 class Courses:
     """tool: None: this site has no key for platforms."""
 
+    transport: Transport
     registry: Registry
     tool: ToolKey | None
     rosters: Rosters
     gradebook: Gradebook
 
 
-def open_courses(core: Core, session: aiohttp.ClientSession) -> Courses:
-    """Nobody is asked anything yet."""
+async def open_courses(core: Core, session: aiohttp.ClientSession) -> Courses:
+    """No platform is asked anything yet."""
     transport, keys = Transport(session), core.settings.keys.lti
-    registry = Registry(core.settings.platforms, transport, core.clock)
+    registry = Registry(core.settings.platforms, transport, core.clock, core.directory.platforms.all)
+    await registry.look()
     tool = None if keys is None else ToolKey(keys)
     services = PlatformServices(transport, tool, core.clock, core.token)
     words = partial(self_reported, read_languages(tuple(NAMES)))
     gradebook = Gradebook(core.directory.line_items, registry, services, words, core.clock, core.log)
-    return Courses(registry, tool, Rosters(registry, services), gradebook)
+    return Courses(transport, registry, tool, Rosters(registry, services), gradebook)

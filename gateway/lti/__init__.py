@@ -5,6 +5,7 @@ launch.py     what an initiation asks and what a launch says: pure
 services.py   what a launch says of the platform's services, and how tokens for them are asked for: pure
 members.py    who is in a course, as its platform says: pure
 scores.py     what a book reports, and what a platform is told of it: pure
+registration.py   a platform registers this site by itself: pure
 registry.py   `Registry`: the platforms, their keys, whose launch may be believed
 tool_key.py   `ToolKey`: what this site signs for platforms
 platform_services.py `PlatformServices`: asks and tells platforms, with tokens

@@ -61,7 +61,7 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
         posted = request.method == "POST"
         params = await read_form(request) if posted else parameters(request.query.items())
         asked = read_initiation(params)
-        platform = registry.find(asked)
+        platform = await registry.find(asked)
         if platform is None:
             return refused(request, parts, _unknown(), f"platform {asked.issuer[:100]!r}")
         if asked.target == f"{parts.public_url}{LINKS}":
@@ -124,7 +124,7 @@ def lti_launch_handler(parts: Parts, registry: Registry, tool: ToolKey | None) -
         state = required(form, "state")
         picking = await parts.grants.take(LtiPicking, state)
         if picking is not None:
-            frames = registry.named(picking.platform).frames
+            frames = (await registry.named(picking.platform)).frames
             return await _told(request, parts, picked(request, parts, registry, picking, form, tool), frames)
         login = await parts.transactions.take(LtiLogin, state, request)
         response = await _told(request, parts, _launched(request, parts, registry, login, form))
@@ -155,7 +155,7 @@ async def _launched(
 ) -> web.Response:
     if "error" in form:
         raise ProviderRefusedError(f"the platform answered {form['error'][:60]!r}")
-    platform = registry.named(login.platform)
+    platform = await registry.named(login.platform)
     launch = await registry.verify(platform, required(form, "id_token"), login.nonce)
     if isinstance(launch, Linking):
         raise UnusableLaunchError(KIND, "launch: deep linking that was asked for at another address")

@@ -55,7 +55,7 @@ async def picked(
     """
     if "error" in form:
         raise ProviderRefusedError(f"the platform answered {form['error'][:60]!r}")
-    platform = registry.named(picking.platform)
+    platform = await registry.named(picking.platform)
     linking = await registry.verify(platform, required(form, "id_token"), picking.nonce)
     if not isinstance(linking, Linking):
         raise ProviderRefusedError("deep linking: a launch came instead")
@@ -76,7 +76,7 @@ def links_form_handler(parts: Parts, registry: Registry, tool: ToolKey) -> Handl
         pick = await parts.grants.peek(LtiPick, transaction)
         if pick is None:
             raise InvalidGrantError("no page is being picked")
-        platform = registry.named(pick.platform)
+        platform = await registry.named(pick.platform)
         address, title = form.get("address", "").strip(), " ".join(form.get("title", "").split())[:TITLE]
         trouble = _trouble(request, parts, platform, address)
         if trouble is not None:
