@@ -36,10 +36,14 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Whom a route takes: by one of these roles, and by one of these ways in; None: by any."""
+    """Whom a route takes: by one of these roles, and by one of these ways in; None: by any.
+
+    in_class: only who is in a class of the book.
+    """
 
     roles: frozenset[str] | None
     providers: frozenset[str] | None
+    in_class: bool = False
 
 
 @dataclass(frozen=True, slots=True)

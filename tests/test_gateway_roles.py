@@ -66,12 +66,16 @@ def test_whom_a_route_takes(site: Path) -> None:
 def test_ways_in_that_are_no_providers(site: Path) -> None:
     (found,) = parse(route("allow: {providers: [lti, passkey, class_card]}"), site).routes.routes
     assert found.allow == Allowed(None, frozenset({"lti", "passkey", "class_card"}))
+    (found,) = parse(route("allow: {in_class: true}"), site).routes.routes
+    assert found.allow == Allowed(None, None, in_class=True)
 
 
 @pytest.mark.parametrize(
     ("more", "code"),
     [
         pytest.param("allow: {}", "nobody-allowed", id="nobody"),
+        pytest.param("allow: {in_class: false}", "nobody-allowed", id="in a class or not"),
+        pytest.param("allow: {in_class: cs1}", "not-a-boolean", id="in a class by name"),
         pytest.param("allow: {roles: []}", "nobody-allowed", id="no role"),
         pytest.param("allow: {roles: [Teacher]}", "bad-role", id="upper case"),
         pytest.param("allow: {providers: [x]}", "unknown-provider", id="unknown"),

@@ -21,6 +21,9 @@ def asking(
 
 TEACHERS = Allowed(frozenset({"teacher", "author"}), None)
 BY_CAMPUS = Allowed(None, frozenset({"campus"}))
+IN_CLASS = Allowed(None, None, in_class=True)
+IN_BOOK = (("c1", "student", "books.example.edu"),)
+ELSEWHERE = (("c1", "student", "other"),)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,9 @@ BY_CAMPUS = Allowed(None, frozenset({"campus"}))
         pytest.param(TEACHERS, replace(ADA, roles=("teacher@books.example.edu",)), True, id="of this book"),
         pytest.param(TEACHERS, replace(ADA, roles=("teacher@other",)), False, id="of another book"),
         pytest.param(TEACHERS, ADA, False, id="none"),
+        pytest.param(IN_CLASS, replace(ADA, classes=IN_BOOK), True, id="in a class of this book"),
+        pytest.param(IN_CLASS, replace(ADA, classes=ELSEWHERE), False, id="in a class of another book"),
+        pytest.param(IN_CLASS, ADA, False, id="in no class"),
         pytest.param(BY_CAMPUS, ADA, True, id="by that provider"),
         pytest.param(BY_CAMPUS, replace(ADA, provider="google"), False, id="by another"),
         pytest.param(

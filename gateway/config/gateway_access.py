@@ -3,7 +3,7 @@
 from gateway.access import CLASS_CARD, LTI, PASSKEY
 from gateway.config.faults import Faults
 from gateway.config.gateway_readers import block
-from gateway.config.nodes import NAME, Block, did_you_mean, list_of, matching, seconds, text
+from gateway.config.nodes import NAME, Block, boolean, did_you_mean, list_of, matching, seconds, text
 from gateway.config.settings import ProviderSettings
 from gateway.routes import Allowed, SignInNeed, StepUp
 
@@ -15,7 +15,7 @@ def read_allow(keys: Block, faults: Faults, providers: tuple[ProviderSettings, .
     node = keys.node("allow")
     if node is None:
         return None
-    allow = block(node, faults, "allow", keys=("roles", "providers"))
+    allow = block(node, faults, "allow", keys=("roles", "providers", "in_class"))
     roles, named = allow.find("roles", list_of(_role)), allow.find("providers", list_of(text))
     known = [*(one.id for one in providers), LTI, PASSKEY, CLASS_CARD]
     for name in named or ():
@@ -23,10 +23,14 @@ def read_allow(keys: Block, faults: Faults, providers: tuple[ProviderSettings, .
             remedy = f"{did_you_mean(name, known)} Write names of `providers`, lti, passkey or class_card."
             line, message = allow.line_of("providers"), f"There is no provider `{name}`."
             faults.add(line, "unknown-provider", message, remedy)
-    if not roles and not named:
+    in_class = allow.find("in_class", boolean) or False
+    if not roles and not named and not in_class:
         message = "allow says nobody."
-        faults.add(node.line, "nobody-allowed", message, "Write `roles: [..]`, `providers: [..]` or both.")
-    return Allowed(None if roles is None else frozenset(roles), None if named is None else frozenset(named))
+        remedy = "Write `roles: [..]`, `providers: [..]`, `in_class: true` or several of them."
+        faults.add(node.line, "nobody-allowed", message, remedy)
+    return Allowed(
+        None if roles is None else frozenset(roles), None if named is None else frozenset(named), in_class
+    )
 
 
 def read_step_up(keys: Block, faults: Faults) -> StepUp | None:

@@ -31,7 +31,7 @@ async def rename(request: web.Request, parts: Parts, live: LiveSignIn, submitted
     await parts.directory.rename(person, name)
     request[AUDIT].note(Audited.RENAMED, who=person)
     if name is None:
-        return Stay(live, done=say("From your next sign-in on you are called what your way in says."))
+        return Stay(live, done=say("From your next sign-in on the name from there is used."))
     await parts.sessions.restate(person, name=name)
     renamed = replace(live, record=msgspec.structs.replace(live.record, name=name))
     return Stay(renamed, done=say("Saved. Books call you so when they next look."))

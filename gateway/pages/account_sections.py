@@ -21,8 +21,8 @@ from gateway.pages.language import mark
 from gateway.pages.sections import Section
 
 SECTIONS: tuple[Section, ...] = (
-    Section("name", mark("Your name"), name_of, {"name": rename}),
     Section("browser", mark("This browser"), this_browser, {"device": save_device, "sign-out": sign_out}),
+    Section("name", mark("Your name"), name_of, {"name": rename}),
     Section(
         "books", mark("Books that you allowed to save your work"), approved_books, {"withdraw": withdraw}
     ),

@@ -29,7 +29,7 @@ from gateway.personal_tokens import PersonalToken
 from gateway.proxy.head import METHODS, Head, check_websocket, passed, rewrite, served_hosts
 from gateway.proxy.path import segments
 from gateway.proxy.request_bytes import framing_line, header_lines
-from gateway.roles import roles_in
+from gateway.roles import classes_in, roles_in
 from gateway.routes import Address, Backend, Route, RouteTable, SignInNeed
 
 Headers = tuple[tuple[str, str], ...]
@@ -151,6 +151,8 @@ def permit(matched: Matched, caller: Caller | None, now: float) -> None:
             raise NotAllowedError(f"not for who came by {caller.provider}")
         if allow.roles is not None and allow.roles.isdisjoint(roles_in(caller.roles, matched.book)):
             raise NotAllowedError("without a role that is allowed")
+        if allow.in_class and not classes_in(caller.classes, matched.book):
+            raise NotAllowedError("in no class of the book")
     if step_up is not None:
         is_old = step_up.max_age is not None and (
             not caller.proved or now - caller.auth_time > step_up.max_age

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.house import MIRROR, TRUSTED, House, open_house
-from tests.system.reader import Flow, Reader
+from tests.system.house import MIRROR, ORIGINS, TRUSTED, House, open_house
+from tests.system.reader import Flow, Reader, refused
 from tests.system.test_classes import SHELF, link_of, make, post, shelf
 from tests.system.test_linking import answer, question
 from tests.system.test_whom_routes_take import claims
@@ -18,11 +18,23 @@ roles:
   teacher: [{provider: campus, claim: affiliation, has: faculty, books: [mirror]}]
 """
 
+OURS = """
+  ours:
+    urls: ["STORAGE"]
+    routes: [{path: /ours/, allow: {in_class: true}}]
+"""
+
 
 @pytest.fixture(params=["fast", "plain"])
 async def school(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> AsyncGenerator[House]:
-    opened = open_house(tmp_path, redis_url, more="classes: {create: anyone}\n", data_path=request.param)
-    async with opened as running:
+    async with open_house(
+        tmp_path,
+        redis_url,
+        more="classes: {create: anyone}\n",
+        more_backends=OURS,
+        origins=ORIGINS.replace("analytics, grades]", "analytics, grades, ours]"),
+        data_path=request.param,
+    ) as running:
         yield running
 
 
@@ -51,6 +63,21 @@ async def test_from_the_next_request_on(school: House) -> None:
         assert await told(school, ada) == [{"id": class_id, "role": "teacher"}]
         await post(grace, room, page, act=f"remove:{person}")
         assert await told(school, ada) == []
+
+
+async def test_a_route_for_who_is_in_a_class_of_the_book(school: House) -> None:
+    async with school.reader("grace") as grace, school.reader("ada") as ada:
+        for origin in (TRUSTED, MIRROR):
+            await ada.sign_in(Flow(origin))
+        refused(await ada.fetch(TRUSTED, "GET", "/ours/x"), 403, "not_allowed")
+        room = await make(grace)
+        link = await link_of(grace, room)
+        await post(ada, link, await ada.navigate(link))
+        for _ in range(2):  # decided once, and by what was remembered
+            assert (await ada.fetch(TRUSTED, "GET", "/ours/x")).status == 200
+            refused(await ada.fetch(MIRROR, "GET", "/ours/x"), 403, "not_allowed")
+        await post(grace, room, await grace.navigate(room), act="archive")
+        refused(await ada.fetch(TRUSTED, "GET", "/ours/x"), 403, "not_allowed")
 
 
 async def test_two_accounts_that_became_one_are_in_the_classes_of_both(school: House) -> None:
