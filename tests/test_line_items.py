@@ -79,7 +79,7 @@ async def _place(request: pytest.FixtureRequest, server: Postgres, tmp_path: Pat
     async with lti_services() as services, open_session() as session:
         transport = Transport(session, deadline=1)
         access = ServiceAccess(f"{services.url}/token", "tokens", scores=True)
-        one = Platform("lms", "LMS", ISSUER, "bookgate", frozenset({"1"}), "", "", (), services=access)
+        one = Platform("lms", "LMS", ISSUER, "bookgate", frozenset({"1", "2"}), "", "", (), services=access)
         place = Place(directory, services, clock)
         registry = Registry([one], transport, clock, nobody_registered)
         asking = PlatformServices(transport, TOOL, clock, lambda count: b"r" * count)
@@ -227,6 +227,22 @@ async def test_courses_that_are_over_are_forgotten(place: Place) -> None:
     with pytest.raises(NotGradedError):
         await place.report(ada)
     assert await place.directory.line_items.find(ada, ORIGIN, ["/other"]) is not None
+
+
+async def test_a_platform_that_hangs_keeps_no_other_back(place: Place) -> None:
+    place.services.lies["/items/1/scores"] = lambda _: web.Response(status=500)
+    people = [await place.launched(f"p{number}") for number in range(AT_ONCE + 2)]
+    for person in people:
+        await place.report(person)
+    other = f"{ISSUER}#2"
+    ada = (await place.directory.sign_in(other, "ada", None, "lti")).id
+    item = LineItem(ada, ORIGIN, PAGE, other, "ada", f"{place.services.url}/items/2")
+    await place.directory.line_items.note(item)
+    place.clock.now += 1
+    assert await place.directory.line_items.report(item, 7, 10, "") is not None
+    place.clock.now += 3600
+    await place.gradebook.tell_due()
+    assert place.told == [("ada", 7.0, "2")]
 
 
 async def test_many_that_wait_are_told_some_at_a_time(place: Place) -> None:

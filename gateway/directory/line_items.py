@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from itertools import starmap
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.directory import belongings
 from gateway.directory.database import Database
 from gateway.directory.schema import identities, line_items
 
-AT_ONCE: Final = 20
+AT_ONCE: Final = 20  # of one platform
 LEASE: Final = 20  # seconds in which whoever took a score tells it, before anybody else tries
 LIFE: Final = 400 * 86400  # seconds since the last launch: a course and the time to appeal
 
@@ -97,14 +97,18 @@ class LineItems:
         return Waiting(item, points, maximum, comment, scored, 0)
 
     async def take_due(self) -> list[Waiting]:
-        """Scores to be told now, which nobody else takes for a while; the longest waiting first."""
+        """Scores to be told now, which nobody else takes for a while; of each platform the oldest."""
         now = int(self._clock())
         due = line_items.c.due <= now
         async with self._database.reading() as connection:
             if (await connection.execute(select(line_items.c.due).where(due).limit(1))).one_or_none() is None:
                 return []
+        # each in its own queue: one that hangs keeps no other's scores back
+        place = func.row_number().over(partition_by=line_items.c.platform, order_by=line_items.c.due)
+        queue = select(*_ITEM, *_SCORE, place.label("place")).where(due).subquery()
+        columns = [queue.c[column.name] for column in (*_ITEM, *_SCORE)]
         async with self._database.writing() as connection:
-            query = select(*_ITEM, *_SCORE).where(due).order_by(line_items.c.due).limit(AT_ONCE)
+            query = select(*columns).where(queue.c.place <= AT_ONCE)
             found = [
                 Waiting(LineItem(*row[: len(_ITEM)]), *row[len(_ITEM) :])
                 for row in await connection.execute(query)

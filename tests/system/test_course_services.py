@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.lti_platform import CLAIM, INSTRUCTOR, lti_platform
-from tests.lti_services import MEMBERS, SCORE, LtiServices, lti_services, member
+from tests.lti_services import MEMBERS, SCORE, Lie, LtiServices, lti_services, member
 from tests.system.house import MIRROR, TRUSTED, open_house
 from tests.system.reader import Flow, Got, Reader
 from tests.system.test_lti import PAGE, Course
@@ -19,6 +20,31 @@ from tests.system.tool_keys import write_tool_key
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SCORES = "/items/1/scores"
+
+
+ELSEWHERE = "http://127.0.0.1:9/"
+
+
+def nobody(following: str) -> web.Response:
+    """A page without anybody, and what is said to follow it."""
+    return web.json_response({"members": []}, headers={"Link": f'<{following}>; rel="next"'})
+
+
+def answered(status: int, _: web.Request) -> web.Response:
+    return web.Response(status=status, headers={"Location": ELSEWHERE})
+
+
+LIES: Mapping[str, Lie] = {
+    "fails": lambda _: web.Response(status=500),
+    "no JSON": lambda _: web.Response(text="<html>"),
+    "no object": lambda _: web.json_response([1]),
+    "no list": lambda _: web.json_response({"members": {}}),
+    "redirects": lambda _: web.Response(status=302, headers={"Location": ELSEWHERE}),
+    "a next page that is none": lambda _: nobody("http://[x"),
+    "a next page of another host": lambda _: nobody(ELSEWHERE),
+    "huge": lambda _: web.json_response({"members": ["x" * 300_000]}),
+    "encoded": lambda _: web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}),
+}
 
 
 @dataclass
@@ -127,41 +153,15 @@ class TestRoster:
             assert (await course.roster(grace)).status == 502
             assert len(course.services.asked) == 3, "once more, not for ever"
 
-    @pytest.mark.parametrize(
-        "lie",
-        [
-            pytest.param(lambda _: web.Response(status=500), id="fails"),
-            pytest.param(lambda _: web.Response(text="<html>"), id="no JSON"),
-            pytest.param(lambda _: web.json_response([1]), id="no object"),
-            pytest.param(lambda _: web.json_response({"members": {}}), id="no list"),
-            pytest.param(
-                lambda _: web.Response(status=302, headers={"Location": "http://127.0.0.1:9/"}),
-                id="redirects",
-            ),
-            pytest.param(
-                lambda _: web.json_response({"members": []}, headers={"Link": '<http://[x>; rel="next"'}),
-                id="a next page that is none",
-            ),
-            pytest.param(
-                lambda _: web.json_response(
-                    {"members": []}, headers={"Link": '<http://127.0.0.1:9/>; rel="next"'}
-                ),
-                id="a next page of another host",
-            ),
-            pytest.param(lambda _: web.json_response({"members": ["x" * 300_000]}), id="huge"),
-            pytest.param(
-                lambda _: web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}), id="encoded"
-            ),
-        ],
-    )
-    async def test_a_platform_that_says_what_is_none(self, course: Graded, lie: object) -> None:
+    async def test_a_platform_that_says_what_is_none(self, course: Graded) -> None:
         async with course.house.reader() as grace:
             course.teacher()
             await course.arrives(grace, "grace")
-            course.services.lies["/members"] = lie  # type: ignore[assignment]  # one lambda of many
-            got = await course.roster(grace)
-            assert got.status == 502
-            assert "does not say at the moment who is in the course" in texts(got)
+            for what, lie in LIES.items():
+                course.services.lies["/members"] = lie
+                got = await course.roster(grace)
+                assert got.status == 502, what
+                assert "does not say at the moment who is in the course" in texts(got)
 
     async def test_a_platform_that_pages_for_ever_is_followed_so_far(self, course: Graded) -> None:
         def same(_: web.Request) -> web.Response:
@@ -244,6 +244,28 @@ class TestScores:
             await course.opens(grace, "grace")
             assert (await report(grace)).status == 404
 
+    async def test_a_page_that_believes_in_another_reports_for_nobody(self, course: Graded) -> None:
+        async with course.house.reader() as ada:
+            await course.opens(ada)
+            body = urlencode({"score": "1", "of": "1", "page": "/cs1/"})
+            headers = {**FORM, "X-Bookgate-Person": "somebody-else"}
+            got = await ada.fetch(TRUSTED, "POST", "/auth/lti/score", body, **headers)
+            assert (got.status, got.json["error"]) == (409, "person_changed")
+            assert not course.services.scores
+
+    async def test_a_book_in_token_mode_reports_too(self, course: Graded) -> None:
+        async with course.house.reader() as ada:
+            await course.arrives(ada)
+            flow = Flow(TRUSTED)
+            confirmed = await ada.sign_in(flow, cookies=False)
+            access = str(confirmed.json["access_token"])
+            assert flow.key is not None
+            url = f"{course.house.url}/auth/lti/score"
+            proof = flow.key.proof("POST", url, int(time.time()), access)
+            headers = {"Authorization": f"DPoP {access}", "DPoP": proof}
+            said = {"score": "1", "of": "1", "page": "/cs1/"}
+            assert (await ada.post(flow, "/auth/lti/score", said, **headers)).status == 202
+
     async def test_another_site_reports_nothing(self, course: Graded) -> None:
         async with course.house.reader() as ada:
             await course.opens(ada)
@@ -252,20 +274,11 @@ class TestScores:
             assert got.status == 403
             assert not course.services.scores
 
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            pytest.param({"score": "11"}, id="above the maximum"),
-            pytest.param({"score": "nan"}, id="no number"),
-            pytest.param({"of": "0"}, id="of nothing"),
-            pytest.param({"page": ""}, id="of no page"),
-            pytest.param({"comment": "x" * 501}, id="a long comment"),
-        ],
-    )
-    async def test_what_is_no_score(self, course: Graded, fields: dict[str, str]) -> None:
+    async def test_what_is_no_score(self, course: Graded) -> None:
         async with course.house.reader() as ada:
             await course.opens(ada)
-            assert (await report(ada, **fields)).status == 400
+            for wrong in ({"score": "11"}, {"score": "nan"}, {"of": "0"}, {"page": ""}):
+                assert (await report(ada, **wrong)).status == 400, wrong
 
     async def test_one_person_reports_so_often(self, course: Graded) -> None:
         async with course.house.reader() as ada:
@@ -274,17 +287,13 @@ class TestScores:
             assert statuses.count(202) == 30
             assert statuses[-1] == 429
 
-    @pytest.mark.parametrize(
-        ("status", "state"),
-        [(403, "refused"), (422, "refused"), (503, "queued"), (302, "queued"), (409, "delivered")],
-    )
-    async def test_what_platforms_answer(self, course: Graded, status: int, state: str) -> None:
-        course.services.lies[SCORES] = lambda _: web.Response(
-            status=status, headers={"Location": "http://127.0.0.1:9/"}
-        )
+    async def test_what_platforms_answer(self, course: Graded) -> None:
+        answers = {403: "refused", 422: "refused", 503: "queued", 302: "queued", 409: "delivered"}
         async with course.house.reader() as ada:
             await course.opens(ada)
-            assert (await report(ada)).json["state"] == state
+            for status, state in answers.items():
+                course.services.lies[SCORES] = partial(answered, status)
+                assert (await report(ada)).json["state"] == state, status
 
     async def test_a_platform_that_hangs_holds_the_book_up_no_longer(self, course: Graded) -> None:
         course.services.hanging = {SCORES}
