@@ -1,5 +1,6 @@
 """A learning platform that tells the truth, or whatever a test wants."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
 
 @dataclass
 class LtiPlatform:
-    """claims: over the honest ones; None: left out. alg, kid: of the header."""
+    """claims: over the honest ones; None: left out. header: over the honest one.
+
+    kid: of its key. silence: seconds before it says its keys. padding: bytes that stand beside them.
+    """
 
     issuer: str = ""
     client_id: str = "bookgate"
@@ -26,6 +30,9 @@ class LtiPlatform:
     claims: dict[str, object] = field(default_factory=dict)
     header: dict[str, object] = field(default_factory=dict)
     published: bool = True
+    kid: str = "k1"
+    silence: float = 0.0
+    padding: int = 0
 
     def honest(self, nonce: str, target: str, subject: str) -> dict[str, object]:
         now = int(time())
@@ -49,7 +56,7 @@ class LtiPlatform:
     def token(self, nonce: str, target: str, subject: str = "ada") -> str:
         said = {**self.honest(nonce, target, subject), **self.claims}
         payload = orjson.dumps({name: value for name, value in said.items() if value is not None})
-        header = {"alg": "RS256", "kid": "k1", **self.header}
+        header = {"alg": "RS256", "kid": self.kid, **self.header}
         return jws.serialize_compact(header, payload, self.key, algorithms=["RS256", "RS384"])
 
     def answer(self, location: str, target: str, subject: str = "ada") -> dict[str, str]:
@@ -65,7 +72,9 @@ async def lti_platform() -> AsyncGenerator[LtiPlatform]:
     async def keys(_: web.Request) -> web.Response:
         if not platform.published:
             return web.Response(status=503)
-        return web.json_response({"keys": [{**platform.key.as_dict(private=False), "kid": "k1"}]})
+        await asyncio.sleep(platform.silence)
+        own = {**platform.key.as_dict(private=False), "kid": platform.kid}
+        return web.json_response({"padding": "x" * platform.padding, "keys": [own]})
 
     app = web.Application()
     app.router.add_get("/mod/lti/certs.php", keys)
