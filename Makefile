@@ -51,7 +51,7 @@ test-compiled: $(VENV)/.test $(VENV)/.compiled  ## the data path once more, with
 		tests/system/test_forwarding.py tests/system/test_bodies.py -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 3 $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/browser -n 3 --dist worksteal $(PYTEST_ARGS)
 
 test-real-books: $(VENV)/.test $(VENV)/real-books  ## unmodified Runestone and PreTeXt books, installed from PyPI (not in CI)
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" REAL_BOOKS_TOOLS="$(CURDIR)/$(VENV)/real-books" \

@@ -57,6 +57,15 @@ def setting() -> Setting:
     return Setting.CHROMIUM
 
 
+@pytest.fixture(scope="session")
+def started_before(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, hosts: None) -> Path:
+    """A profile of Firefox that has nobody's choices in it, and has done what a first start does."""
+    folder = tmp_path_factory.mktemp("firefox")
+    firefox = Firefox(folder, certificates.authority, Setting.FIREFOX, block_popups=False)
+    firefox.start().quit()
+    return firefox.profile
+
+
 @pytest.fixture
 def new_reader(
     tmp_path: Path, certificates: Certificates, hosts: None, setting: Setting, request: pytest.FixtureRequest
@@ -86,7 +95,13 @@ def new_reader(
                     preferences=preferences,
                 )
             elif setting.engine is Engine.FIREFOX:
-                browser = Firefox(folder, certificates.authority, setting, block_popups=block_popups)
+                browser = Firefox(
+                    folder,
+                    certificates.authority,
+                    setting,
+                    block_popups=block_popups,
+                    like=request.getfixturevalue("started_before"),
+                )
             else:
                 browser = WebKit(folder, request.getfixturevalue("screen"), setting)
             made = Reader(browser, setting)

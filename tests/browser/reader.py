@@ -54,6 +54,8 @@ GO_ON = "#go"
 DENY = "button[value=deny]"
 NOT_ME = "a[href*='not_you=1']"
 WHO = ".who strong"
+ASKING = f"{PROVIDER_NAME}, {OWN_DEVICE}, {ALLOW}, {KEEP}, {LEAVE}, {GO_ON}, {DENY}, {NOT_ME}"
+POLL = 0.1  # seconds; asked more often, a browser does little else than to answer
 
 IN_BOOK = """
 const done = arguments[arguments.length - 1];
@@ -173,7 +175,7 @@ class Reader:
         return answer["value"]
 
     def wait(self, condition: Callable[[], object], what: str = "") -> None:
-        WebDriverWait(self.driver, SECONDS, poll_frequency=0.1).until(lambda _: condition(), what)
+        WebDriverWait(self.driver, SECONDS, poll_frequency=POLL).until(lambda _: condition(), what)
 
     def shown(self, part: str) -> WebElement:
         """A part of <bookgate-sign-in>."""
@@ -233,7 +235,7 @@ class Reader:
                 self._to_book(book)
                 if until() if until is not None else not self.book("book.signingIn"):
                     return
-            time.sleep(0.05)
+            time.sleep(POLL)
         raise AssertionError(f"the popup stays: {self.driver.current_url}\n{self.driver.page_source}")
 
     def sign_out(self) -> None:
@@ -260,11 +262,13 @@ class Reader:
         while not self.driver.current_url.startswith(book) and time.monotonic() < until:
             with contextlib.suppress(*GONE):
                 self.answer_page(name, own_device=own_device, allow=True)
-            time.sleep(0.05)
+            time.sleep(POLL)
         self.until_signed_in(name)
 
     def answer_page(self, name: str | None, *, own_device: bool, allow: bool, hurried: bool = True) -> None:
         """Do what a person does on this page, if it is one that asks."""
+        if not self._seen(ASKING):
+            return
         if self._seen(PROVIDER_NAME):
             assert name is not None, "the provider asks for a name"
             self._seen(PROVIDER_NAME)[0].send_keys(name)
