@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,13 @@ from aiohttp import web
 from joserfc.jwk import RSAKey
 
 from gateway.client_keys import parse_client_keys
-from gateway.directory import Directory, LineItem
+from gateway.directory import Directory, LineItem, Registered
 from gateway.directory.line_items import AT_ONCE, LEASE, LIFE
 from gateway.directory.orders import Plan
 from gateway.errors import NotGradedError
 from gateway.lti import Gradebook, PlatformServices, Registry, ToolKey
 from gateway.lti.gradebook import FIRST_PAUSE, KEPT, Told
 from gateway.lti.scores import Score
-from gateway.lti_platforms import Platform, ServiceAccess
 from gateway.providers.transport import Transport, open_session
 from gateway.telemetry import make_log
 from tests.databases import Postgres, postgres
@@ -53,8 +52,12 @@ class Place:
     directory: Directory
     services: LtiServices
     clock: Clock
+    registered: list[Registered]
     log: io.StringIO = field(default_factory=io.StringIO)
     gradebook: Gradebook = field(init=False)
+
+    async def all_registered(self) -> list[Registered]:
+        return self.registered
 
     async def launched(self, subject: str = "ada", link: str = "1", page: str = PAGE) -> str:
         person = await self.directory.sign_in(DEPLOYMENT, subject, None, "lti")
@@ -78,19 +81,17 @@ async def _place(request: pytest.FixtureRequest, server: Postgres, tmp_path: Pat
     directory = await Directory.open(url, KEY, clock)
     async with lti_services() as services, open_session() as session:
         transport = Transport(session, deadline=1)
-        access = ServiceAccess(f"{services.url}/token", "tokens", scores=True)
-        one = Platform("lms", "LMS", ISSUER, "bookgate", frozenset({"1", "2"}), "", "", (), services=access)
-        place = Place(directory, services, clock)
-        registry = Registry([one], transport, clock, nobody_registered)
+        token = f"{services.url}/token"
+        one = Registered(
+            "lms", ISSUER, (), True, None, "bookgate", ("1", "2"), f"{ISSUER}/auth", token, f"{ISSUER}/jwks"
+        )
+        place = Place(directory, services, clock, [one])
+        registry = Registry((), transport, clock, place.all_registered)
         asking = PlatformServices(transport, TOOL, clock, lambda count: b"r" * count)
         log = make_log(place.log)
         place.gradebook = Gradebook(directory.line_items, registry, asking, str.upper, clock, log)
         yield place
     await directory.close()
-
-
-async def nobody_registered() -> tuple[()]:
-    return ()
 
 
 async def test_a_score_that_could_not_be_told_is_told_later_and_once(place: Place) -> None:
@@ -183,6 +184,41 @@ async def test_a_launch_once_more_keeps_what_waits(place: Place) -> None:
     place.clock.now += FIRST_PAUSE
     await place.gradebook.tell_due()
     assert place.told == [("ada", 7.0, "1")]
+
+
+async def test_a_platform_that_registered_elsewhere_is_looked_for_before_a_score_is_told(
+    place: Place,
+) -> None:
+    """Another worker took the score; and while nobody can be looked up, no score is lost."""
+    ada = await place.launched()
+    place.services.lies["/items/1/scores"] = lambda _: web.Response(status=500)
+    await place.report(ada)
+    place.services.lies.clear()
+    known, place.registered = place.registered, []
+    with pytest.raises(NotGradedError):
+        await place.report(ada)
+    place.clock.now += FIRST_PAUSE
+    await place.gradebook.tell_due()
+    assert place.told == []
+    place.registered = known
+    place.clock.now += 10 * FIRST_PAUSE
+    await place.gradebook.tell_due()
+    assert place.told == [("ada", 7.0, "1")]
+
+
+async def test_a_platform_that_takes_scores_no_more_is_told_none(place: Place) -> None:
+    ada = await place.launched()
+    place.services.lies["/items/1/scores"] = lambda _: web.Response(status=500)
+    await place.report(ada)
+    place.services.lies.clear()
+    (known,) = place.registered
+    place.registered = [replace(known, scores=False)]
+    place.clock.now += FIRST_PAUSE
+    await place.gradebook.tell_due()
+    place.registered = [known]
+    place.clock.now += 10 * FIRST_PAUSE
+    await place.gradebook.tell_due()
+    assert place.told == []
 
 
 async def test_who_became_another_reports_as_who_was_launched(place: Place) -> None:

@@ -61,8 +61,12 @@ class Gradebook:
         Raises NotGradedError: it was launched for no gradebook, or for one that takes no scores of books.
         """
         item = await self._line_items.find(person, origin, score.pages)
-        if item is None or self._taking(item.platform) is None:
+        if item is None:
             raise NotGradedError("no line item")
+        await self._registry.look()
+        platform = self._registry.deployed(item.platform)
+        if platform is None or _taken_by(platform) is None:
+            raise NotGradedError(f"{item.platform} takes no scores")
         waiting = await self._line_items.report(item, score.points, score.maximum, score.comment)
         if waiting is None:
             raise NotGradedError("the line item went a moment ago")
@@ -86,6 +90,8 @@ class Gradebook:
         """What is due, once."""
         try:
             due = await self._line_items.take_due()
+            if due:
+                await self._registry.look()
             await asyncio.gather(*(self._tell(waiting) for waiting in due))
         except DirectoryUnavailableError as error:
             self._log.warning("scores", fault=error.code, detail=error.detail)
@@ -96,17 +102,13 @@ class Gradebook:
         except DirectoryUnavailableError as error:
             self._log.warning("scores", fault=error.code, detail=error.detail)
 
-    def _taking(self, deployment: str) -> tuple[Platform, ServiceAccess] | None:
-        platform = self._registry.deployed(deployment)
-        if platform is None or platform.services is None or not platform.services.scores:
-            return None
-        return platform, platform.services
-
     async def _tell(self, waiting: Waiting) -> Told:
-        taking = self._taking(waiting.to.platform)
-        if taking is None:
-            return await self._refused(waiting, "the platform takes no scores any more")
-        platform, access = taking
+        platform = self._registry.deployed(waiting.to.platform)
+        if platform is None:  # or the directory was away when we looked who is there
+            return await self._later(waiting, f"{waiting.to.platform} is not known")
+        access = _taken_by(platform)
+        if access is None:
+            return await self._refused(waiting, f"{platform.id} takes no scores any more")
         score = Score(waiting.points, waiting.maximum, waiting.comment, ())
         said = self._words(access.language)
         document = score_document(waiting.to.subject, score, said, waiting.scored)
@@ -135,3 +137,9 @@ class Gradebook:
         await self._line_items.finish(waiting)
         self._log.warning("scores", fault="platform_refused", detail=why, tries=waiting.tries + 1)
         return Told.REFUSED
+
+
+def _taken_by(platform: Platform) -> ServiceAccess | None:
+    """How it is told scores; None: it takes none."""
+    access = platform.services
+    return access if access is not None and access.scores else None

@@ -32,8 +32,9 @@ class Rosters:
         self._services = services
         self._deadline = deadline
 
-    def can_ask(self, deployment: str) -> bool:
+    async def can_ask(self, deployment: str) -> bool:
         """Whether the platform of a class may be asked. deployment: its issuer and the deployment."""
+        await self._registry.look()
         platform = self._registry.deployed(deployment)
         return platform is not None and self._services.serves(platform)
 
@@ -42,9 +43,10 @@ class Rosters:
 
         Raises ProviderUnavailableError: the platform does not say, or not in time.
         """
+        await self._registry.look()
         platform = self._registry.deployed(deployment)
         if platform is None:
-            raise ProviderUnavailableError("the platform is not in gateway.yaml any more")
+            raise ProviderUnavailableError("the platform is there no more")
         try:
             async with asyncio.timeout(self._deadline):
                 course, whole = await self._read(platform, memberships)

@@ -83,7 +83,7 @@ def _page(parts: Parts) -> Page:
             "qr": join_code(link),
             "me": live.record.person,
             "teachers": [member for member in members if member.role is Role.TEACHER],
-            "is_listed": _is_listed(parts, one),
+            "is_listed": await _is_listed(parts, one),
             "takes_cards": takes_cards(request, parts, one),
             "cards": await parts.directory.cards.list_of(one.id),
             "students": [
@@ -95,9 +95,11 @@ def _page(parts: Parts) -> Page:
     return page
 
 
-def _is_listed(parts: Parts, one: Class) -> bool:
+async def _is_listed(parts: Parts, one: Class) -> bool:
     """Whether its platform can be asked who is in the course."""
-    return one.platform is not None and one.memberships is not None and parts.rosters.can_ask(one.platform)
+    if one.platform is None or one.memberships is None:
+        return False
+    return await parts.rosters.can_ask(one.platform)
 
 
 def _act(parts: Parts) -> Act:
