@@ -61,6 +61,7 @@ def lti_login_handler(parts: Parts, registry: Registry) -> Handler:
         posted = request.method == "POST"
         params = await read_form(request) if posted else parameters(request.query.items())
         asked = read_initiation(params)
+        await parts.transactions.admit(request)  # the directory is asked, whoever asks
         platform = await registry.find(asked)
         if platform is None:
             return refused(request, parts, _unknown(), f"platform {asked.issuer[:100]!r}")

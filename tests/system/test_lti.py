@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import pytest
 from joserfc.jwk import RSAKey
 
+from gateway.pages import transactions
 from tests.lti_platform import CLAIM, INSTRUCTOR, LtiPlatform, lti_platform
 from tests.system.house import CONSENT, DENIED, MIRROR, TRUSTED, House, open_house
 from tests.system.reader import Flow, Got, Reader
@@ -183,6 +184,16 @@ async def test_no_other_page_of_ours_is_framed(course: Course) -> None:
 
 
 # --- what is refused
+
+
+async def test_who_asks_for_platforms_without_an_end_is_stopped(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is looked up in the directory, and anybody may ask."""
+    monkeypatch.setattr(transactions, "TRANSACTIONS", 0)
+    async with course.house.reader() as ada:
+        got = await course.post(ada, "/auth/lti/login", {**course.begins(), "iss": "https://evil.example"})
+        assert got.status == 429
 
 
 @pytest.mark.parametrize(("dest", "mode"), [("image", "no-cors"), ("empty", "cors"), ("script", "no-cors")])
