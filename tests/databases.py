@@ -8,11 +8,13 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import IO
 
 import asyncpg
 
@@ -79,38 +81,43 @@ class Postgres:
 
 @contextmanager
 def postgres(folder: Path) -> Generator[Postgres]:
-    """A server whose data lies in `folder`, until the block ends."""
-    data, account = folder / "data", _account()
-    user, group = account or (None, None)
+    """A server until the block ends; what it says is in `folder`.
+
+    Its data lie elsewhere: folders of tests are for who runs them, each run makes sure of that anew, and the
+    server is somebody else.
+    """
     folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="postgres-") as place, (folder / "log").open("wb") as log:
+        server = _start(Path(place), folder, log)
+        try:
+            ready = [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port), "-t", "1"]
+            for _ in range(120):
+                if subprocess.run(ready, check=False, timeout=10).returncode == 0:
+                    break
+                assert server.process.poll() is None, (folder / "log").read_text()
+            yield server
+        finally:
+            server.process.send_signal(signal.SIGINT)  # its fast shutdown: connections are cut
+            server.process.wait(60)
+
+
+def _start(place: Path, folder: Path, log: IO[bytes]) -> Postgres:
+    data, account = place / "data", _account()
+    user, group = account or (None, None)
     if account is not None:
-        for place in folder.parents:  # pytest's are for their owner alone, and the server is somebody else
-            if place.stat().st_uid == os.geteuid() and not place.stat().st_mode & 0o001:
-                place.chmod(place.stat().st_mode | 0o011)
-        os.chown(folder, *account)
+        os.chown(place, *account)
     made = [_binary("initdb"), "-D", str(data), "-U", "bookgate", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    subprocess.run(made, check=True, capture_output=True, timeout=120, cwd=folder, user=user, group=group)
-    port, log = free_port(), (folder / "log").open("wb")
+    subprocess.run(made, check=True, capture_output=True, timeout=120, cwd=place, user=user, group=group)
+    port = free_port()
     process = subprocess.Popen(
         [
             *(_binary("postgres"), "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1"),
-            *("-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=50"),
+            *("-c", f"unix_socket_directories={place}", "-c", "fsync=off", "-c", "max_connections=50"),
         ],
         stdout=subprocess.DEVNULL,
         stderr=log,
-        cwd=folder,
+        cwd=place,
         user=user,
         group=group,
     )
-    server = Postgres(folder, port, process)
-    try:
-        ready = [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-        for _ in range(120):
-            if subprocess.run(ready, check=False, timeout=10).returncode == 0:
-                break
-            assert process.poll() is None, (folder / "log").read_text()
-        yield server
-    finally:
-        process.send_signal(signal.SIGINT)  # its fast shutdown: connections are cut
-        process.wait(60)
-        log.close()
+    return Postgres(folder, port, process)
