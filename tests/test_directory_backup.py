@@ -7,11 +7,15 @@ from operator import itemgetter
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from gateway.commands.directory import app
 from gateway.directory import Directory
 from gateway.directory.backup import Backup, BackupRefusedError
+from gateway.directory.database import Database
+from gateway.directory.orders import Plan
+from gateway.directory.schema import people
 from gateway.revocation_rules import EndSignIn
 from tests.databases import Postgres, postgres
 from tests.gateway_texts import MINIMAL, make_site
@@ -139,3 +143,38 @@ async def test_the_commands(tmp_path: Path) -> None:
     assert back.exit_code == 0, back.output
     refused = await call("restore", "new.db")
     assert (refused.exit_code, "Nothing was changed" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_nobody_waits_for_a_backup_which_is_of_one_moment(
+    kind: str, server: Postgres, tmp_path: Path
+) -> None:
+    """Who signs in and who is deleted while it is written changes nothing in it."""
+    url = await make(kind, server, tmp_path / "a.db")
+    ada = await fill(url)
+    before = await lines_of(url)
+    directory, opened = await Directory.open(url, KEY, clock), await Backup.open(url)
+    lines: list[bytes] = []
+    meanwhile: list[asyncio.Task[object]] = []
+
+    async def change() -> None:
+        await directory.sign_in(ISSUER, "bob", "Bob", "campus")
+        await directory.orders.delete("decision", ada, lambda _: Plan((), (), NOW))
+
+    def put(line: bytes) -> None:
+        lines.append(line)
+        if len(lines) == 2:  # the moment has been
+            meanwhile.append(asyncio.create_task(change()))
+
+    await opened.write(put)
+    await asyncio.gather(*meanwhile)
+    assert lines == before
+    database = Database(url)
+    async with database.one_moment(30) as connection:
+        seen = (await connection.execute(select(func.count()).select_from(people))).scalar_one()
+        await directory.sign_in(ISSUER, "eve", "Eve", "campus")  # it waits for nothing
+        again = (await connection.execute(select(func.count()).select_from(people))).scalar_one()
+    assert (seen, again) == (1, 1)
+    await database.close()
+    await opened.close()
+    await directory.close()

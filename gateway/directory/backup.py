@@ -17,7 +17,7 @@ from gateway.directory.schema import metadata
 from gateway.errors import GatewayError
 
 KIND: Final = "bookgate directory"
-_DEADLINE: Final = 3600.0  # seconds, in which nobody else writes
+_DEADLINE: Final = 3600.0  # seconds
 _AT_ONCE: Final = 1000  # rows
 _BYTES: Final = "base64"
 
@@ -51,9 +51,9 @@ class Backup:
         await self._database.close()
 
     async def write(self, put: Callable[[bytes], object]) -> int:
-        """Put all of it as it is at one moment, by lines; how many rows. Writers wait until the end."""
+        """Put all of it as it is at one moment, by lines; how many rows. Nobody waits for it."""
         count = 0
-        async with self._database.writing(_DEADLINE) as connection:
+        async with self._database.one_moment(_DEADLINE) as connection:
             put(orjson.dumps({"kind": KIND, "version": await _version(connection)}) + b"\n")
             for table in metadata.sorted_tables:
                 async with connection.stream(select(table)) as rows:

@@ -79,6 +79,14 @@ class Database:
                 await connection.exec_driver_sql(self._kind.alone)
                 yield connection
 
+    @asynccontextmanager
+    async def one_moment(self, deadline: float) -> AsyncGenerator[AsyncConnection]:
+        """A connection whose reads are all of one moment, however long they take; no writer waits for it."""
+        with _errors():
+            async with asyncio.timeout(deadline), self._engine.begin() as connection:
+                await connection.exec_driver_sql(self._kind.moment)
+                yield connection
+
     async def migrate(self, patience: float = 60) -> None:
         """Bring the tables up to this version's, after any other worker that is doing the same.
 

@@ -26,7 +26,8 @@ class _Connection(Connection):  # type: ignore[misc]  # asyncpg has no types
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """options: of the engine. alone: begins a transaction that nobody else writes beside.
+    """options: of the engine. alone: begins a transaction that nobody else writes beside; moment: one whose
+    reads are all of one moment.
 
     settled: waits for the writers that are at it; None: a reader sees only what they finished.
     last_number: the last that the numbered table gave out, also where that row is gone.
@@ -36,6 +37,7 @@ class Kind:
     options: Mapping[str, object]
     insert: Callable[[Table], Insert]
     alone: str
+    moment: str
     settled: str | None
     last_number: str
     greatest: Callable[..., ColumnElement[int]]
@@ -47,6 +49,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             MappingProxyType({"connect_args": {"timeout": LOCKED}, "pool_timeout": LOCKED}),
             sqlite.insert,
             "BEGIN IMMEDIATE",
+            "BEGIN",
             None,
             "SELECT seq FROM sqlite_sequence WHERE name = 'revocations'",
             func.max,
@@ -68,6 +71,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             # Let go with the transaction, whatever ends it. Several rules look before they write, and numbers
             # are read in the order of their commits: both hold where writers take turns.
             f"SELECT pg_advisory_xact_lock({_WRITERS})",
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
             f"SELECT pg_advisory_xact_lock_shared({_WRITERS})",
             "SELECT last_value FROM revocations_id_seq",
             func.greatest,
