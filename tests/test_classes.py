@@ -144,7 +144,7 @@ async def test_a_class_has_an_end(directory: Directory, seventh: Class, url: str
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         crowd = [{"person": str(number), "class_id": seventh.id} for number in range(MEMBERS - 1)]
-        await connection.execute(text("INSERT INTO people VALUES (:person, NULL, 0, 0)"), crowd)
+        await connection.execute(text("INSERT INTO people (id, created, seen) VALUES (:person, 0, 0)"), crowd)
         row = "INSERT INTO class_members VALUES (:class_id, :person, 'student', NULL, 0)"
         await connection.execute(text(row), crowd)
     await engine.dispose()

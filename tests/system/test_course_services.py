@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.lti_platform import CLAIM, INSTRUCTOR, lti_platform
 from tests.lti_services import MEMBERS, SCORE, Lie, LtiServices, lti_services, member
-from tests.system.house import MIRROR, TRUSTED, open_house
+from tests.system.house import CONSENT, MIRROR, ORIGINS, TRUSTED, open_house
 from tests.system.reader import Flow, Got, Reader
 from tests.system.test_lti import PAGE, Course
 from tests.system.tool_keys import write_tool_key
@@ -84,7 +84,8 @@ async def _course(tmp_path: Path, redis_url: str) -> AsyncIterator[Graded]:
             f" jwks: '{platform.issuer}/mod/lti/certs.php', token: '{services.url}/token',"
             " audience: tokens, grades: self_reported, language: de}}\n"
         )
-        async with open_house(tmp_path, redis_url, more_backends="\n" + text) as house:
+        reads = ORIGINS.replace("book: mirror", "book: mirror, read_only: true")
+        async with open_house(tmp_path, redis_url, more_backends="\n" + text, origins=reads) as house:
             course = Graded(house, platform, services)
             course.student()
             yield course
@@ -108,7 +109,7 @@ class TestRoster:
             course.student()
             await course.arrives(ada)
             text = texts(await course.roster(grace))
-            assert "3 of 4 students have not opened the book" in text
+            assert "have not opened the book from there: 3 of 4" in text
             assert re.findall(r"<li><strong>([^<]+)", text) == ["Ben", "Cleo Ek"]
             assert "1 student whose name the platform does not say" in text
             assert "school.example" not in text
@@ -173,7 +174,7 @@ class TestRoster:
             await course.arrives(grace, "grace")
             course.services.lies["/members"] = same
             text = texts(await course.roster(grace))
-            assert "1 of 1 students" in text
+            assert "from there: 1 of 1" in text
             assert "more people than are read here" in text
             assert sum(path.startswith("/members") for path, _ in course.services.seen) == 20
 
@@ -230,11 +231,19 @@ class TestScores:
         async with course.house.reader() as ada:
             await course.opens(ada)
             assert (await report(ada, page="/cs1/other.html")).json["error"] == "not_graded"
-            await ada.sign_in(Flow(MIRROR))
-            assert (await report(ada, origin=MIRROR)).json["error"] == "not_graded"
+            await ada.sign_in(Flow(CONSENT))
+            assert (await report(ada, origin=CONSENT)).json["error"] == "not_graded"
             course.platform.claims = {}
             await course.opens(ada)
             assert (await report(ada)).json["error"] == "not_graded", "launched anew, without a gradebook"
+            assert not course.services.scores
+
+    async def test_a_book_that_may_only_read_reports_nothing(self, course: Graded) -> None:
+        async with course.house.reader() as ada:
+            page = f"{MIRROR}/cs1/"
+            await course.arrives(ada, target=page)
+            await ada.sign_in(Flow(MIRROR))
+            assert (await report(ada, origin=MIRROR)).status == 403
             assert not course.services.scores
 
     async def test_of_nobody_a_guest_or_a_teacher_no_score_is_taken(self, course: Graded) -> None:
