@@ -25,9 +25,9 @@ def member(subject: str, role: str = LEARNER, **more: object) -> dict[str, objec
 
 @dataclass
 class LtiServices:
-    """asked: forms of token requests. seen: what came to the services. lies: by path, instead of the truth.
+    """asked: forms of token requests. seen: what came to the services. strayed: what was led astray.
 
-    hanging: paths that do not answer before `freed` is set.
+    lies: by path, instead of the truth. hanging: paths that do not answer before `freed` is set.
     """
 
     url: str = ""
@@ -41,6 +41,7 @@ class LtiServices:
     asked: list[dict[str, str]] = field(default_factory=list)
     scores: list[dict[str, object]] = field(default_factory=list)
     seen: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    strayed: list[str] = field(default_factory=list)
     lies: dict[str, Lie] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
     freed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,6 +97,16 @@ class LtiServices:
         self.scores.append({**said, "line_item": request.match_info["item"], "query": request.query_string})
         return web.Response(status=204)
 
+    async def elsewhere(self, request: web.Request) -> web.StreamResponse:
+        """Where nobody of ours should come to; whoever does is answered well."""
+        self.strayed.append(request.path)
+        return web.json_response({"members": []})
+
+
+def elsewhere(request: web.Request) -> str:
+    """An address of another host, which is this server's too."""
+    return f"http://localhost:{request.url.port}/elsewhere"
+
 
 @asynccontextmanager
 async def lti_services() -> AsyncGenerator[LtiServices]:
@@ -104,6 +115,7 @@ async def lti_services() -> AsyncGenerator[LtiServices]:
     app.router.add_post("/token", services.give_token)
     app.router.add_get("/members", services.list_members)
     app.router.add_post("/items/{item}/scores", services.take_score)
+    app.router.add_route("*", "/elsewhere", services.elsewhere)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -213,6 +213,8 @@ async def test_a_platform_that_takes_scores_no_more_is_told_none(place: Place) -
     place.services.lies.clear()
     (known,) = place.registered
     place.registered = [replace(known, scores=False)]
+    with pytest.raises(NotGradedError):
+        await place.report(ada)
     place.clock.now += FIRST_PAUSE
     await place.gradebook.tell_due()
     place.registered = [known]

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.lti_platform import CLAIM, INSTRUCTOR, lti_platform
-from tests.lti_services import MEMBERS, SCORE, Lie, LtiServices, lti_services, member
+from tests.lti_services import MEMBERS, SCORE, Lie, LtiServices, elsewhere, lti_services, member
 from tests.system.house import CONSENT, MIRROR, ORIGINS, TRUSTED, open_house
 from tests.system.reader import Flow, Got, Reader
 from tests.system.test_lti import PAGE, Course
@@ -22,16 +22,13 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SCORES = "/items/1/scores"
 
 
-ELSEWHERE = "http://127.0.0.1:9/"
-
-
 def nobody(following: str) -> web.Response:
     """A page without anybody, and what is said to follow it."""
     return web.json_response({"members": []}, headers={"Link": f'<{following}>; rel="next"'})
 
 
-def answered(status: int, _: web.Request) -> web.Response:
-    return web.Response(status=status, headers={"Location": ELSEWHERE})
+def answered(status: int, asked: web.Request) -> web.Response:
+    return web.Response(status=status, headers={"Location": elsewhere(asked)})
 
 
 LIES: Mapping[str, Lie] = {
@@ -39,9 +36,9 @@ LIES: Mapping[str, Lie] = {
     "no JSON": lambda _: web.Response(text="<html>"),
     "no object": lambda _: web.json_response([1]),
     "no list": lambda _: web.json_response({"members": {}}),
-    "redirects": lambda _: web.Response(status=302, headers={"Location": ELSEWHERE}),
+    "redirects": lambda asked: web.Response(status=302, headers={"Location": elsewhere(asked)}),
     "a next page that is none": lambda _: nobody("http://[x"),
-    "a next page of another host": lambda _: nobody(ELSEWHERE),
+    "a next page of another host": lambda asked: nobody(elsewhere(asked)),
     "huge": lambda _: web.json_response({"members": ["x" * 300_000]}),
     "encoded": lambda _: web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}),
 }
@@ -163,6 +160,7 @@ class TestRoster:
                 got = await course.roster(grace)
                 assert got.status == 502, what
                 assert "does not say at the moment who is in the course" in texts(got)
+            assert not course.services.strayed
 
     async def test_a_platform_that_pages_for_ever_is_followed_so_far(self, course: Graded) -> None:
         def same(_: web.Request) -> web.Response:
@@ -297,12 +295,13 @@ class TestScores:
             assert statuses[-1] == 429
 
     async def test_what_platforms_answer(self, course: Graded) -> None:
-        answers = {403: "refused", 422: "refused", 503: "queued", 302: "queued", 409: "delivered"}
+        answers = {403: "refused", 422: "refused", 503: "queued", 307: "queued", 409: "delivered"}
         async with course.house.reader() as ada:
             await course.opens(ada)
             for status, state in answers.items():
                 course.services.lies[SCORES] = partial(answered, status)
                 assert (await report(ada)).json["state"] == state, status
+            assert not course.services.strayed
 
     async def test_a_platform_that_hangs_holds_the_book_up_no_longer(self, course: Graded) -> None:
         course.services.hanging = {SCORES}
