@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from gateway.classes_rules import BookPlace, Role
 from gateway.directory import Person, ids
 from gateway.directory.belongings import holding
+from gateway.directory.classes import Course
 from gateway.directory.orders import RECEIPT_LIFE, UNDOABLE, Plan
 from gateway.directory.schema import metadata
 from gateway.errors import DeletionPendingError, MergeRefusedError
 from gateway.lifecycle.lifecycle import FIRST_PAUSE
+from gateway.origins import parse_origin
 from gateway.routes import Purpose
 from tests.databases import Postgres, postgres
 from tests.lifecycle_parts import BOOK, Place, open_place, service
@@ -239,6 +242,25 @@ class TestDelete:
         with pytest.raises(MergeRefusedError):
             await place.lifecycle().delete(eve)
         assert (await sign_in(place, "eve")).id == ada
+
+    async def test_a_class_that_nobody_looks_after_takes_nobody_new(self, place: Place) -> None:
+        ada, bob, eve = [(await sign_in(place, name)).id for name in ("ada", "bob", "eve")]
+        origin = parse_origin(BOOK)
+        assert origin is not None
+        rooms, book = place.directory.classes, BookPlace("book", f"{BOOK}/", origin)
+        alone, shared = [await rooms.make(name, book, ada) for name in ("Alone", "Shared")]
+        course = Course("platform", "context", "Course", None)
+        made_there = await rooms.of_platform(course, book, ada, Role.TEACHER)
+        await rooms.enrol(alone.id, eve, Role.STUDENT)
+        await rooms.enrol(shared.id, bob, Role.TEACHER)
+        assert await rooms.taught_alone(ada) == ["Alone"]
+        assert await rooms.taught_alone(eve) == []
+        await place.lifecycle().delete(ada)
+        assert await rooms.find_open(alone.code) is None
+        assert await rooms.find_open(shared.code) is not None
+        assert [member.person for member in await rooms.members(alone.id)] == [eve]
+        assert await rooms.find(made_there) is not None
+        assert alone.id in await rooms.of_person(eve), "it counts on, and their cards open it"
 
     async def test_nothing_of_somebody_who_is_gone_is_noted(self, place: Place) -> None:
         """By a request that was under way."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.classes_rules import CLASSES, MEMBERS, BookPlace, Role, make_code
@@ -148,6 +148,28 @@ class Classes:
         found = [Member(row.person, Role(row.role), row.name, row.joined, row.card) for row in rows]
         return sorted(found, key=_place_in_roster)
 
+    async def taught_alone(self, person: str) -> list[str]:
+        """Names of the classes that have nobody else to look after them."""
+        others = class_members.alias()
+        query = (
+            select(classes.c.name)
+            .join_from(class_members, classes)
+            .where(
+                class_members.c.person == person,
+                class_members.c.role == Role.TEACHER,
+                classes.c.platform.is_(None),
+                classes.c.archived.is_(None),
+                ~exists().where(
+                    others.c.class_id == classes.c.id,
+                    others.c.role == Role.TEACHER,
+                    others.c.person != person,
+                ),
+            )
+            .order_by(classes.c.name, classes.c.id)
+        )
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def came_from(self, one: Class) -> set[str]:
         """By which subjects of its platform people came into a class."""
         query = (
@@ -277,6 +299,18 @@ class Classes:
         async with self._database.reading() as connection:
             row = (await connection.execute(select(*_COLUMNS).where(*where))).one_or_none()
         return None if row is None else Class(*row)
+
+
+async def close_without_teacher(connection: AsyncConnection) -> list[str]:
+    """Nobody joins a class any more that nobody looks after; the ids of those that were open.
+
+    Who is in it stays in it, and comes in by their card: their work is theirs. A course's teachers are its
+    platform's.
+    """
+    teaching = exists().where(class_members.c.class_id == classes.c.id, class_members.c.role == Role.TEACHER)
+    left = (classes.c.platform.is_(None), classes.c.open.is_(True), ~teaching)
+    closed = update(classes).where(*left).values(open=False).returning(classes.c.id)
+    return list((await connection.execute(closed)).scalars())
 
 
 _COLUMNS = tuple(getattr(classes.c, name) for name in Class.__slots__)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.directory import belongings, places
+from gateway.directory.classes import close_without_teacher
 from gateway.directory.database import Database
 from gateway.directory.places import Place
 from gateway.directory.schema import decisions, orders, people, return_codes
@@ -155,6 +156,7 @@ class Orders:
             gone = await _and_losers(connection, person)
             plan = planning(await places.of(connection, gone))
             await belongings.remove(connection, gone)
+            await close_without_teacher(connection)
             await self._note(connection, decision, Purpose.DELETE, None, None)
             await _plan(connection, decision, plan)
         return gone

@@ -46,6 +46,7 @@ async def _page(
     been = await parts.directory.orders.places_of(live.record.person)
     values = {
         "name": live.record.name,
+        "alone": await parts.directory.classes.taught_alone(live.record.person),
         "origins": sorted({place.origin for place in been}),
         "transaction": begun.id,
         "trouble": trouble,
