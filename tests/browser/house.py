@@ -136,6 +136,7 @@ class House:
     books: BookServer
     at_home: BookServer
     course: CourseServer
+    authority: Path
     folder: Path
     programs: Mapping[str, "Program"]
 
@@ -240,7 +241,7 @@ async def whole_house(folder: Path, certificates: Certificates) -> AsyncGenerato
             redis = RedisServer(folder).start()
             stack.callback(redis.stop)
             programs = _start(stack, folder, certificates, port, campus, isolated, redis, books, course)
-            yield House(gateway, books, at_home, course, folder, programs)
+            yield House(gateway, books, at_home, course, certificates.authority, folder, programs)
 
 
 def _start(

@@ -14,6 +14,9 @@ CODE: Final = "K7MP-4XWT"
 LONG_NAME: Final = "Wolfeschlegelsteinhausenbergerdorff Computer Science"
 STUDENTS: Final = ("Mia Ahmed", "Noah", LONG_NAME, None, "zoë")
 NEW: Final = "DELETE FROM classes"
+INSERT: Final = """
+INSERT INTO classes (id, name, book, address, code, open, created, archived) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 def _furnish(visitor: Visitor, role: str | None, *students: str | None, archived: bool = False) -> None:
@@ -31,16 +34,16 @@ def _furnish(visitor: Visitor, role: str | None, *students: str | None, archived
             True,
             0,
             archived or None,
-            None,
-            None,
         )
-        connection.execute("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        connection.execute(INSERT, values)
         people = [
             ("grace", "Grace Hopper", "teacher"),
             *((f"s{n}", name, "student") for n, name in enumerate(students)),
         ]
         for person, name, _ in people:
-            connection.execute("INSERT OR IGNORE INTO people VALUES (?, ?, 0, 0)", (person, name))
+            connection.execute(
+                "INSERT OR IGNORE INTO people (id, name, created, seen) VALUES (?, ?, 0, 0)", (person, name)
+            )
         if role is not None:
             query = "SELECT id FROM people WHERE name = ?"
             (me,) = connection.execute(query, (READER,)).fetchone()

@@ -8,9 +8,11 @@ from pathlib import Path
 from secrets import token_hex
 
 from tests.browser.book_server import ROOT
+from tests.browser.course import CourseServer
 from tests.browser.house import process
 from tests.ports import free_ports
 from tests.redis_server import RedisServer
+from tests.system.tool_keys import write_tool_key
 
 TRUSTED = "https://books.example.edu"
 ASKED = "https://ada.example.org"
@@ -55,7 +57,21 @@ backends:
     routes: [{{path: /analytics/, strip: true}}]
     identity: {{subject: pseudonym}}
     guests: true
-pages: {{name: Example Books, links: {{privacy: "https://example.edu/privacy"}}}}
+studies:
+  errors:
+    title: Error messages
+    irb: STUDY00012345
+    basis: consent
+    level: 3
+    books: [books.example.edu]
+    text: {{file: study.md}}
+    from: "2020-01-01"
+    to: "2099-12-31"
+{course}pages: {{name: Example Books, links: {{privacy: "https://example.edu/privacy"}}}}
+"""
+STUDY = """\
+Which error messages help people who learn to program? We look at your answers in this book, and at the
+messages that you saw. Nobody who looks at them knows your name.
 """
 ORIGINS = """\
 version: 1
@@ -89,6 +105,7 @@ class House:
     gateway: str
     provider: str
     book: str
+    course: CourseServer
     redis: RedisServer
     ready: str
     directory: Path
@@ -123,8 +140,8 @@ def open_house(folder: Path) -> Generator[House]:
     for name in ("root", "people", "research"):
         (folder / f"{name}.key").write_text(token_hex(32))
     (folder / "state").mkdir()
-    values = {**ports, "gateway": gateway, "provider": provider}
-    (folder / "gateway.yaml").write_text(GATEWAY.format(**values))
+    write_tool_key(folder)
+    (folder / "study.md").write_text(STUDY)
     origins = {
         "trusted": TRUSTED,
         "no_way_in": NO_WAY_IN,
@@ -136,12 +153,15 @@ def open_house(folder: Path) -> Generator[House]:
     origins |= {"international": INTERNATIONAL, "denied": DENIED, "book": book}
     (folder / "origins.yaml").write_text(ORIGINS.format(**origins))
     with ExitStack() as stack:
+        course = stack.enter_context(CourseServer.serving(gateway))
+        values = {**ports, "gateway": gateway, "provider": provider, "course": course.block}
+        (folder / "gateway.yaml").write_text(GATEWAY.format(**values))
         redis = RedisServer(folder).start()
         stack.callback(redis.stop)
         run = ["gateway", "run", "--config", str(folder / "gateway.yaml")]
         stack.enter_context(process(folder, "gateway", run, ready, {"PICTURES_REDIS": redis.url}))
         _start_neighbours(stack, folder, ports)
-        yield House(gateway, provider, book, redis, ready, folder / "state" / "directory.sqlite3")
+        yield House(gateway, provider, book, course, redis, ready, folder / "state" / "directory.sqlite3")
 
 
 def _start_neighbours(stack: ExitStack, folder: Path, ports: dict[str, int]) -> None:

@@ -9,6 +9,7 @@ from selenium.common.exceptions import WebDriverException
 
 from tests.pictures.book_states import BOOK, PROVIDER
 from tests.pictures.class_states import CLASSES
+from tests.pictures.course_states import COURSES
 from tests.pictures.data_states import DATA_STATES
 from tests.pictures.element import PICTURES
 from tests.pictures.house import open_house
@@ -29,6 +30,7 @@ GROUPS: Final[Mapping[str, Sequence[State]]] = {
     "Ways in": WAYS,
     "Tokens for scripts": TOKENS,
     "Classes": CLASSES,
+    "Courses of a learning platform": COURSES,
     "The doctor's page": DOCTOR,
     "The demo book": BOOK,
     "The development provider": PROVIDER,
