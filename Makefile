@@ -19,7 +19,7 @@ help:  ## this list
 
 setup: $(VENV)/.test  ## everything that check and test need: Debian packages, .venv, Node packages
 
-compiled: $(VENV)/.compiled  ## the compiled parsers of heads, bookgate[fast], built into .venv (BOOKGATE_PURE=1: not used)
+compiled: $(VENV)/.compiled  ## the data path compiled, bookgate[fast], built into .venv (BOOKGATE_PURE=1: not used)
 
 demo: $(VENV)/.run  ## the whole of it on this machine, with a demo book; Ctrl-C ends it
 	@exec $(BIN)/bookgate dev --book examples/book
@@ -46,7 +46,7 @@ test: $(VENV)/.test  ## every test but those in browsers and in books from elsew
 test-again: $(VENV)/.test  ## what failed last, one after the other
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
-test-compiled: $(VENV)/.test $(VENV)/.compiled  ## the data path once more, with the compiled parsers
+test-compiled: $(VENV)/.test $(VENV)/.compiled  ## the data path once more, compiled
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/test_parsers.py tests/test_canonical.py tests/data_path \
 		tests/system/test_forwarding.py tests/system/test_bodies.py -n 3 --dist loadfile $(PYTEST_ARGS)
 
@@ -117,9 +117,9 @@ $(VENV)/.test: $(VENV)/.run requirements-test.txt $(wildcard tests/*/package.jso
 	@scripts/node-packages ci
 	@touch $@
 
-$(VENV)/.compiled: $(VENV)/.run $(wildcard compiled/*.p* compiled/*.t*)
+$(VENV)/.compiled: $(VENV)/.run $(wildcard compiled/*.p* compiled/*.t*) $(shell cat compiled/modules.txt)
 	@PYTHON="$(PYTHON)" scripts/system-packages compiled
-	@echo 'Building the compiled parsers into $(VENV)'
+	@echo 'Compiling the data path into $(VENV)'
 	@$(PIP) -r compiled/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall ./compiled
 	@touch $@

@@ -1,5 +1,6 @@
 """Bookgate's gateway, in reading order.
 
+compiled           modules that bookgate[fast] has compiled, in place of their sources
 errors             every refusal, with status and stable code
 origins            an origin and its policy
 routes             backends and the paths that lead to them
@@ -78,3 +79,7 @@ server/            the parent and its workers, listeners, the embedded Redis
 commands/          the command `bookgate`
 development/       `bookgate dev`: everything on one machine
 """
+
+from gateway.compiled import use
+
+use()  # ruff: ignore[non-empty-init-module]

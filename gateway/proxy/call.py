@@ -12,7 +12,7 @@ from gateway.proxy.chunked import LAST, ChunkedError, chunk
 from gateway.proxy.connection import BUFFER, Connection
 from gateway.proxy.owner import Owner
 from gateway.proxy.parsers import read_answer
-from gateway.proxy.receiver import Receiver
+from gateway.proxy.receiver import Nobody, Receiver, no_head
 from gateway.routes import Address
 
 HEAD: Final = 1 << 15  # bytes of an answer's head
@@ -20,6 +20,7 @@ TRIES: Final = 2
 _INTERIM: Final = 16  # answers before the answer
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110 section 9.2.2
 
+_NOBODY: Final = Nobody()
 _WAITING, _CONNECTING, _ASKED, _ANSWERING, _OVER = range(5)
 
 
@@ -379,7 +380,7 @@ class Call:
     def _finish(self, well: bool | None, *, keeps: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument]
         state, self._state = self._state, _OVER
         # whoever receives holds the call: what is over would stay until somebody looks for circles
-        del self._receiver, self._head
+        self._receiver, self._head = _NOBODY, no_head
         if state == _WAITING:
             self._owner.leave_queue(self)
             return

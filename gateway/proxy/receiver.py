@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.proxy.answer_head import AnswerHead
+from gateway.routes import Address
 
 
 class Receiver(Protocol):
@@ -29,3 +30,19 @@ class Receiver(Protocol):
 
     def switched(self, head: AnswerHead, transport: asyncio.Transport, rest: bytes) -> None:
         """101 to a call with `switches`: the connection is the receiver's. rest: what came after the head."""
+
+
+class Nobody:
+    """For whom the answer to a call is that is over."""
+
+    def answer_head(self, head: AnswerHead, data: bytes, ended: bool) -> None: ...  # ruff: ignore[boolean-type-hint-positional-argument]
+    def answer_data(self, data: bytes, ended: bool) -> None: ...  # ruff: ignore[boolean-type-hint-positional-argument]
+    def answer_failed(self, error: GatewayError) -> None: ...
+    def upload_paused(self) -> None: ...
+    def upload_resumed(self) -> None: ...
+    def switched(self, head: AnswerHead, transport: asyncio.Transport, rest: bytes) -> None: ...
+
+
+def no_head(_: Address) -> bytes:
+    """Of nobody's request."""
+    return b""
