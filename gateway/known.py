@@ -5,8 +5,7 @@ all requests need is in one object, and nothing that it names has to be looked i
 """
 
 import sys
-
-import msgspec
+from typing import NamedTuple
 
 from gateway.identity import Caller
 from gateway.origins import Limits, Policy
@@ -16,7 +15,7 @@ from gateway.token_bucket import Bucket
 Header = tuple[str, str]
 
 
-class Known(msgspec.Struct, eq=False):
+class Known:
     """A book session that was found alive, and what was made of it since.
 
     person_hash: what a log line says instead of the person. sign_in: that it is of; a guest's has none.
@@ -26,35 +25,35 @@ class Known(msgspec.Struct, eq=False):
     bucket, limits: the person's budget at the origin, and by which limits; None: it is to be found.
     """
 
-    live: LiveBook
-    caller: Caller
-    person_hash: str
-    lines: dict[tuple[str, str | None, str], "Line"] = msgspec.field(default_factory=dict)
-    sign_in: LiveSignIn | None = None
-    admitted: Policy | None = None
-    until: float = float("-inf")
-    ends: int = 0
-    origin: str = ""
-    is_guest: bool = False
-    line_key: tuple[str, str | None, str] | None = None
-    line_ring: object = None
-    line: str = ""
-    bucket: Bucket | None = None
-    limits: Limits | None = None
+    __slots__ = (
+        "admitted", "bucket", "caller", "ends", "is_guest", "limits", "line", "line_key", "line_ring",
+        "lines", "live", "origin", "person_hash", "sign_in", "until",
+    )  # fmt: skip
+
+    def __init__(self, live: LiveBook, caller: Caller, person_hash: str) -> None:
+        self.live = live
+        self.caller = caller
+        self.person_hash = person_hash
+        self.lines: dict[tuple[str, str | None, str], Line] = {}
+        self.admitted: Policy | None = None
+        self.until = float("-inf")
+        self.ends = live.record.ends
+        self.origin = sys.intern(live.record.origin)
+        self.is_guest = caller.is_guest
+        self.line_key: tuple[str, str | None, str] | None = None
+        self.line_ring: object = None
+        self.line = ""
+        self.bucket: Bucket | None = None
+        self.limits: Limits | None = None
+        above, key = live.parent, live.record.parent
+        self.sign_in = None if above is None or key is None else LiveSignIn(None, key, above)
 
     @property
     def person(self) -> str:
         return self.caller.person
 
-    def __post_init__(self) -> None:
-        self.ends, self.is_guest = self.live.record.ends, self.caller.is_guest
-        self.origin = sys.intern(self.live.record.origin)
-        above, key = self.live.parent, self.live.record.parent
-        if above is not None and key is not None:
-            self.sign_in = LiveSignIn(None, key, above)
 
-
-class Line(msgspec.Struct, frozen=True, eq=False):
+class Line(NamedTuple):
     """An identity header. made: Unix seconds. ring: the signing keys of then. text: the whole line."""
 
     made: float

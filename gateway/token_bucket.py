@@ -3,10 +3,9 @@
 A full one is nothing that anybody has to keep.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-
-import msgspec
 
 from gateway.origins import Rate
 
@@ -15,7 +14,8 @@ PART: Final = 1 / 32  # of a bucket, that a worker uses before it tells the othe
 _FUZZ: Final = 1e-6  # seconds, that sums of floats may be off
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Terms:
     """Of all buckets of a rate. burst: seconds from empty to full. one: what a request, or a byte, takes.
 
     room: seconds that may be lacking for one more. tell: seconds that the other workers need not know of.

@@ -163,7 +163,9 @@ def known(person: str = "ada", origin: str = BOOK) -> Known:
 def ended(found: Known) -> Known:
     """The same, whose time is over since it was let in."""
     record = msgspec.structs.replace(found.live.record, ends=NOW)
-    return Known(replace(found.live, record=record), found.caller, "hash", admitted=TRUSTED)
+    known = Known(replace(found.live, record=record), found.caller, "hash")
+    known.admitted = TRUSTED
+    return known
 
 
 def verdict(origin: str, policy: Policy | None) -> Verdict:

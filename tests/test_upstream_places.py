@@ -12,6 +12,7 @@ import pytest
 
 from gateway.errors import BackendBusyError, BackendTimeoutError
 from gateway.proxy.connection import BUFFER
+from gateway.proxy.upstream_websocket import place
 from gateway.routes import InFlight, Timeouts
 from tests.system.data_path import backend
 from tests.system.recording_backend import OK, Connection, RecordingBackend, saying
@@ -97,7 +98,7 @@ async def test_a_long_stream_leaves_its_place(patient: Asking, recorder: Recordi
 
 
 async def test_a_place_for_what_is_no_call(patient: Asking, recorder: RecordingBackend) -> None:
-    async with patient.upstream.place() as first, patient.upstream.place():
+    async with place(patient.upstream) as first, place(patient.upstream):
         told = patient.begin()
         waiting = asyncio.create_task(_stay(patient))
         await asyncio.sleep(0.05)
@@ -109,7 +110,7 @@ async def test_a_place_for_what_is_no_call(patient: Asking, recorder: RecordingB
 
 
 async def _stay(made: Asking) -> None:
-    async with made.upstream.place():
+    async with place(made.upstream):
         await asyncio.sleep(PATIENCE)
 
 

@@ -29,6 +29,7 @@ reply      an answer for who awaits it
 sockets    WebSockets to a backend
 request_bytes  the head of a request to a backend
 upstream   a backend: all of these together
+upstream_websocket  a WebSocket to one, on the plain path
 wiring     what the data path is given, and the steps that both kinds of requests share
 passage    a request on the plain path: decided, recognised, counted, and what its backend is told
 whole      an answer that is here as a whole, written in one piece

@@ -4,10 +4,9 @@
 nor is anything of a session, a path or a length: those are asked of each request.
 """
 
+from dataclasses import dataclass
 from sys import intern
 from typing import Final
-
-import msgspec
 
 from gateway.cookies import book_name
 from gateway.cors import Verdict
@@ -25,7 +24,8 @@ _DAY: Final = 86400  # seconds
 Key = tuple[str, str, tuple[str | None, ...]]
 
 
-class Plan(msgspec.Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
     """A kind of requests that an origin may make of a route.
 
     cookie: how the line begins that names a session. identity: what the line that tells who asks is for.

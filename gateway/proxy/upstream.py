@@ -3,13 +3,10 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from aiohttp import ClientWebSocketResponse
-
-from gateway.errors import BackendBusyError, GatewayError
+from gateway.errors import BackendBusyError
 from gateway.proxy import balance
 from gateway.proxy.bulkhead import Bulkhead
 from gateway.proxy.call import Call
@@ -20,47 +17,12 @@ from gateway.proxy.pool import Pool
 from gateway.proxy.receiver import Receiver
 from gateway.proxy.reply import Reply
 from gateway.proxy.request_bytes import request_bytes
-from gateway.proxy.sockets import Headers, Sockets, UnreachableError
+from gateway.proxy.sockets import Headers, Sockets
 from gateway.routes import Address, Backend, BackendTls, HealthRule, RouteTable
 from gateway.telemetry import Log
 
 EVERY: Final = 0.25  # seconds between two looks at all deadlines
 _CLOSING: Final = 20  # turns of the loop in which connections that were cut off come to their end
-
-
-class Place:
-    """A place at the bulkhead for what is no call; left once."""
-
-    def __init__(self, bulkhead: Bulkhead) -> None:
-        self._bulkhead = bulkhead
-        self._waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._held = False
-
-    async def enter(self, now: float) -> None:
-        """Raises BackendBusyError."""
-        if self._bulkhead.enter(self, now, uploads=False):
-            self._held = True
-            return
-        try:
-            await self._waiting
-        except asyncio.CancelledError:
-            self._bulkhead.give_up(self)
-            self.leave()
-            raise
-
-    def let_in(self) -> None:
-        self._held = True
-        if not self._waiting.done():
-            self._waiting.set_result(None)
-
-    def turned_away(self, error: GatewayError) -> None:
-        if not self._waiting.done():
-            self._waiting.set_exception(error)
-
-    def leave(self) -> None:
-        if self._held:
-            self._held = False
-            self._bulkhead.leave(uploads=False)
 
 
 class Upstream:
@@ -88,7 +50,7 @@ class Upstream:
             for address in backend.addresses
         ]
         self.standings = [pool.standing for pool in self._pools]
-        self._sockets = [
+        self.sockets = [
             Sockets(address, context if address.tls else None, backend.timeouts)
             for address in backend.addresses
         ]
@@ -118,8 +80,7 @@ class Upstream:
         """
         call = Call(self, receiver, head, method, has_body, chunked, switches)
         self._calls.add(call)
-        if self._sweeping is None:
-            self._sweep_soon()
+        self.stay_awake()
         bulkhead = self.bulkhead
         if bulkhead.inside < bulkhead.most and not has_body:
             bulkhead.inside += 1
@@ -139,38 +100,31 @@ class Upstream:
         """With the `Host` that the backend is to be told, where that is not its URL's."""
         return headers if self._host is None else (("Host", self._host), *headers)
 
-    @asynccontextmanager
-    async def websocket(
-        self, target: str, headers: Headers, protocols: tuple[str, ...]
-    ) -> AsyncGenerator[ClientWebSocketResponse]:
-        """Raises what `Sockets.open` raises; where nobody is there another URL is tried, once."""
-        index = self._choose()
-        async with AsyncExitStack() as stack:
-            try:
-                socket = await stack.enter_async_context(self._socket(index, target, headers, protocols))
-            except UnreachableError:
-                self._failed(index)
-                if self.urls == 1:
-                    raise
-                index = self._choose(index)
-                socket = await stack.enter_async_context(self._socket(index, target, headers, protocols))
-            yield socket
+    def choose(self, tried: int = -1) -> int:
+        """Which URL is asked next. tried: the one that was asked before."""
+        self._turn = (self._turn + 1) % self.urls
+        return balance.choose(self.standings, self._turn, self.clock(), tried)
 
-    @asynccontextmanager
-    async def place(self) -> AsyncGenerator[Place]:
-        """A place at the bulkhead for what is no call. Raises BackendBusyError."""
-        place = Place(self.bulkhead)
+    def failed(self, index: int) -> None:
+        """This URL did not do what it was asked."""
+        standing, now = self.standings[index], self.clock()
+        if balance.failed(standing, now) and self.urls > 1:
+            self._log.warning(
+                "backend",
+                backend=self.backend.name,
+                url=index,
+                state="left alone",
+                seconds=standing.until - now,
+            )
+
+    def stay_awake(self) -> None:
+        """Somebody asks, or waits for a place: what takes too long is looked for."""
         if self._sweeping is None:
             self._sweep_soon()
-        await place.enter(self.clock())
-        try:
-            yield place
-        finally:
-            place.leave()
 
     async def close(self) -> None:
         """Ends every connection, also those that are at work."""
-        for sockets in self._sockets:
+        for sockets in self.sockets:
             await sockets.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -186,7 +140,7 @@ class Upstream:
     # --- of its calls
 
     def start(self, call: Call) -> None:
-        pool = self._pools[0] if self.urls == 1 else self._pools[self._choose(call.tried)]
+        pool = self._pools[0] if self.urls == 1 else self._pools[self.choose(call.tried)]
         pool.standing.outstanding += 1
         pool.serve(call)
 
@@ -194,7 +148,7 @@ class Upstream:
         standing = self.standings[index]
         standing.outstanding -= 1
         if well is False:
-            self._failed(index)
+            self.failed(index)
         elif well and (standing.failures or standing.pauses):
             balance.answered(standing)
 
@@ -227,32 +181,6 @@ class Upstream:
         self.bulkhead.leave(uploads=uploads)
 
     # --- inside
-
-    def _choose(self, tried: int = -1) -> int:
-        self._turn = (self._turn + 1) % self.urls
-        return balance.choose(self.standings, self._turn, self.clock(), tried)
-
-    @asynccontextmanager
-    async def _socket(
-        self, index: int, target: str, headers: Headers, protocols: tuple[str, ...]
-    ) -> AsyncGenerator[ClientWebSocketResponse]:
-        self.standings[index].outstanding += 1
-        try:
-            async with self._sockets[index].open(target, headers, protocols) as socket:
-                yield socket
-        finally:
-            self.standings[index].outstanding -= 1
-
-    def _failed(self, index: int) -> None:
-        standing, now = self.standings[index], self.clock()
-        if balance.failed(standing, now) and self.urls > 1:
-            self._log.warning(
-                "backend",
-                backend=self.backend.name,
-                url=index,
-                state="left alone",
-                seconds=standing.until - now,
-            )
 
     def _check(self, pool: Pool, rule: HealthRule) -> HealthCheck:
         target = self.backend.base.removesuffix("/") + rule.path

@@ -12,6 +12,7 @@ from gateway.access import SUBPROTOCOL
 from gateway.proxy.decide import target
 from gateway.proxy.passage import Passage
 from gateway.proxy.sockets import CLOSING, HEARTBEAT, MESSAGE
+from gateway.proxy.upstream_websocket import place, websocket
 from gateway.proxy.wiring import Wiring
 from gateway.request_context import Relayed
 
@@ -47,11 +48,11 @@ async def relay_websocket(wiring: Wiring, passage: Passage) -> web.StreamRespons
     ended = partial(ending.come, SESSION_ENDED, b"the session has ended")
     with wiring.streams.open(passage.live, matched, ended):
         async with (
-            upstream.place() as place,
-            upstream.websocket(target(matched), passage.headers(), theirs) as backend,
+            place(upstream) as seat,
+            websocket(upstream, target(matched), passage.headers(), theirs) as backend,
         ):
             relayed.first_byte = time.perf_counter()
-            place.leave()  # open, it is no request that hangs
+            seat.leave()  # open, it is no request that hangs
             chosen = chosen_protocol(offered, backend.protocol)
             client = web.WebSocketResponse(
                 protocols=() if chosen is None else (chosen,),
