@@ -61,6 +61,7 @@ class RequestLog:
         self._clock = clock
         self._least = least
         self._ended: list[tuple[float, Ended]] = []
+        self._second, self._begins = -1, ""  # how the lines of a second begin
         self._encode = msgspec.json.Encoder().encode
 
     def note(self, ended: Ended) -> None:
@@ -81,9 +82,11 @@ class RequestLog:
             self._log.lines("\n".join(list(starmap(self._line, ended))))
 
     def _line(self, at: float, ended: Ended) -> str:
-        second, rest = divmod(at, 1)
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        begins = f'{{"event":"request","level":"info","timestamp":"{stamp}.{int(rest * 1e6):06d}Z",'
+        second = int(at)
+        if second != self._second:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second, self._begins = second, f'{{"event":"request","level":"info","timestamp":"{stamp}.'
+        begins = f'{self._begins}{int((at - second) * 1e6):06d}Z",'
         try:
             text = self._encode(ended).decode("ascii")
         except UnicodeError:  # also odd bytes of a header: escaped, so that any stream can encode them

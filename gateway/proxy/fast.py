@@ -22,8 +22,7 @@ from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head
 from gateway.proxy.parsers import read_request
 from gateway.proxy.plan import Plan, Plans
-from gateway.proxy.planned import PlannedExchange
-from gateway.proxy.request_bytes import header_text
+from gateway.proxy.planned import PlannedExchange, identity_text
 from gateway.proxy.trace import said_trace
 from gateway.proxy.wiring import facts, identity_lines
 from gateway.reception import Reception
@@ -102,14 +101,14 @@ class Fast:
             return None
         known = None
         if plan.needs_session:
-            value = _only_cookie(plan, head)
+            value = plan.cookie_value(head)
             if value is None or head.lines("x-bookgate-person"):
                 return None
             known = self._sessions.kept(value)
             if known is None:
                 request = Request(client, data, head, plan.verdict, table.generation, began)
                 return Asking(self, request, plan, [partial(self._sessions.ask, value)], nobody=True)
-            if not _fits(plan, known, now):
+            if not plan.fits(known, now):
                 return None
         return self._by_plan(client, head, plan, known, table.generation, began, now)
 
@@ -124,10 +123,8 @@ class Fast:
         now: float,
     ) -> Work:
         """known: who fits; None: the plan needs nobody. now: Unix seconds."""
-        identity, wiring = "", self._wiring
-        if known is not None:
-            same = known.line_key is plan.identity and known.line_ring is wiring.assertions.ring
-            identity = known.line if same else self._identity(plan, head, known, generation, now)
+        wiring = self._wiring
+        identity = "" if known is None else identity_text(wiring, plan, head, known, generation, now)
         wiring.budgets.admit(plan.policy.limits, plan.origin, None, known)
         exchange = PlannedExchange(
             self._shared,
@@ -142,16 +139,6 @@ class Fast:
             began,
         )
         return exchange.begin()
-
-    def _identity(self, plan: Plan, head: Head, known: Known, generation: str, now: float) -> str:
-        """The lines that tell a backend who asks, and kept at hand for the next request."""
-        assertions = self._wiring.assertions
-        line = assertions.line_for(known, plan.backend, plan.book, generation, now).text
-        if plan.backend.headers:
-            forward = Forward(plan.matched(head), known.caller)
-            line = header_text(identity_lines(self._wiring, forward, known, None, generation))
-        known.line_key, known.line_ring, known.line = plan.identity, assertions.ring, line
-        return line
 
     def _begin(self, client: Client, data: bytes, head: Head) -> Work | None:
         """None, or a GatewayError: the plain path's."""
@@ -178,7 +165,7 @@ class Fast:
 
     def _told(self, request: Request, plan: Plan, known: Known | None) -> Work | None:
         head, now = request.head, self._clock()
-        if known is None or not _fits(plan, known, now):
+        if known is None or not plan.fits(known, now):
             return self._identified(request, NeedSession(plan.matched(head)), known)
         if known.sign_in is not None:
             self._wiring.provider_tokens.seen(known.sign_in)
@@ -263,23 +250,4 @@ def _is_plain(head: Head) -> bool:
         head.method != "OPTIONS"
         and (not head.lines("upgrade") or head.is_websocket)
         and surface_of(head.path) is Surface.PROXIED  # which has one spelling: see path.py
-    )
-
-
-def _only_cookie(plan: Plan, head: Head) -> str | None:
-    """The one value that may name the session; None: there is none, or another one beside it."""
-    lines, begins = head.lines("cookie"), plan.cookie
-    if len(lines) == 1 and lines[0].startswith(begins) and ";" not in lines[0]:
-        return lines[0][len(begins) :]  # nearly always
-    values = cookie_values(plan.origin, lines)
-    return values[0] if len(values) == 1 else None
-
-
-def _fits(plan: Plan, known: Known, now: float) -> bool:
-    """Whether the session serves what the plan is for and nothing more is to be asked. now: Unix seconds."""
-    return (
-        known.admitted is plan.policy
-        and not known.is_guest
-        and known.origin == plan.origin
-        and now < known.ends
     )

@@ -23,7 +23,9 @@ from gateway.proxy.decide import (
     signed_out,
     takes_script,
 )
-from gateway.proxy.head import parse
+from gateway.proxy.head import Head, parse
+from gateway.proxy.plan import Plan, Plans
+from gateway.proxy.planned import identity_text
 from gateway.proxy.streams import Alive
 from gateway.proxy.trace import said_trace
 from gateway.proxy.wiring import Headers, Wiring, facts, identity_lines, script_lines
@@ -41,13 +43,27 @@ class Passage:
     live: the session it is made in; None: nobody's.
     """
 
-    __slots__ = ("_identity", "_wiring", "asked", "forward", "live", "relayed", "request")
+    __slots__ = (
+        "_identity",
+        "_lines",
+        "_plan",
+        "_plans",
+        "_wiring",
+        "asked",
+        "forward",
+        "live",
+        "relayed",
+        "request",
+    )
 
     forward: Forward
     relayed: Relayed
 
-    def __init__(self, wiring: Wiring, request: web.Request, asked: Asked) -> None:
+    def __init__(self, wiring: Wiring, plans: Plans, request: web.Request, asked: Asked) -> None:
         self._wiring = wiring
+        self._plans = plans
+        self._plan: Plan | None = None  # by which it goes
+        self._lines = ""  # of its identity, then
         self._identity: Headers = ()
         self.request = request
         self.asked = asked
@@ -65,7 +81,40 @@ class Passage:
             hosts=wiring.site.hosts,
             max_bytes=wiring.max_head,
         )
+        if not self._goes_by_plan(head):
+            await self._decide(head)
+        trace = said_trace(head.lines("traceparent")) or wiring.traces.make()
+        self.relayed = asked.relayed = Relayed(trace, time.perf_counter())
+        return self.forward.matched
+
+    def _goes_by_plan(self, head: Head) -> bool:
+        """Whether its like was decided before and its session, where it needs one, is at hand."""
+        wiring, asked, known = self._wiring, self.asked, None
+        now = wiring.clock()
+        plan = self._plans.find(head, asked.policies, now)
+        if plan is None or (head.length or 0) > plan.backend.max_body:
+            return False
+        if plan.needs_session:
+            if head.lines("x-bookgate-person") or head.lines("sec-websocket-protocol"):
+                return False
+            known = wiring.authenticator.at_hand(plan.origin, plan.policy, head.lines("cookie"))
+            if known is None or not plan.fits(known, now) or plan.cookie_value(head) is None:
+                return False
+        matched = plan.matched(head)
+        asked.embed, asked.route = plan.route.embed, plan.route.backend
+        self._plan, self.forward = plan, Forward(matched, None if known is None else known.caller)
+        self._count(matched, known)
+        if known is not None:
+            self.live, asked.person = known.live, known.person_hash
+            if known.sign_in is not None:
+                wiring.provider_tokens.seen(known.sign_in)
+            self._lines = identity_text(wiring, plan, head, known, asked.policies.generation, now)
+        return True
+
+    async def _decide(self, head: Head) -> None:
+        wiring, asked = self._wiring, self.asked
         step = decide(head, asked.verdict, wiring.site)
+        self._plans.keep(step, asked.verdict, asked.policies)
         matched = step.matched
         asked.embed, asked.route = matched.route.embed, matched.route.backend
         if not isinstance(step, NeedSession):
@@ -75,9 +124,6 @@ class Passage:
             self._admit_script(step, token)
         else:
             await self._admit_anybody(step)
-        trace = said_trace(head.lines("traceparent")) or wiring.traces.make()
-        self.relayed = asked.relayed = Relayed(trace, time.perf_counter())
-        return self.forward.matched
 
     @property
     def matched(self) -> Matched:
@@ -96,6 +142,11 @@ class Passage:
 
     def head_for(self, address: Address) -> bytes:
         """The whole head for one of the backend's URLs."""
+        if self._plan is not None:
+            head, asked, trace = self.forward.matched.head, self.asked, self.relayed.trace
+            return self._plan.request_head(
+                head, address.authority, asked.client, asked.id, trace, self._lines
+            )
         return request_head(
             self.forward.matched,
             self._wiring.site,
@@ -174,9 +225,8 @@ class Passage:
     def _count(self, matched: Matched, known: Known | None) -> None:
         """Takes the request out of its origin's and person's budgets."""
         if matched.policy is not None and matched.origin is not None:
-            person = None if known is None else known.caller.person
             try:
-                self._wiring.budgets.admit(matched.policy.limits, matched.origin, person)
+                self._wiring.budgets.admit(matched.policy.limits, matched.origin, None, known)
             except TooManyRequestsError:
                 self._wiring.budgets.refusals += 1  # here alone: the fast path hands them over
                 raise

@@ -11,6 +11,7 @@ from gateway.proxy.answer import Answer, answer
 from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.body import Upload
 from gateway.proxy.passage import Passage
+from gateway.proxy.plan import Plans
 from gateway.proxy.reply import Reply
 from gateway.proxy.streamed import Streamed
 from gateway.proxy.websocket import relay_websocket
@@ -25,9 +26,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def forwarding(wiring: Wiring) -> Forwarding:
     """Answers what is for a backend; refusals are raised."""
     heads = AnswerBytes(secure=wiring.site.scheme == "https", clock=time.time)
+    plans = Plans(wiring.site)
 
     def forward(request: web.Request, asked: Asked) -> Awaitable[web.StreamResponse]:
-        work = _forward(wiring, Passage(wiring, request, asked), heads)
+        work = _forward(wiring, Passage(wiring, plans, request, asked), heads)
         return _expected(request, work) if "Expect" in request.headers else work
 
     return forward

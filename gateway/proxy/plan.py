@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Final
 
+from gateway.access import cookie_values
 from gateway.cookies import book_name
 from gateway.cors import Verdict
+from gateway.known import Known
 from gateway.origins import Policy, PolicyTable
 from gateway.proxy.decide import INTERNAL, Forward, Matched, NeedSession, Site, host_for
 from gateway.proxy.fields import UNLIKE
@@ -51,6 +53,23 @@ class Plan:
 
     def matched(self, head: Head) -> Matched:
         return Matched(head, self.route, self.backend, self.policy, self.origin, self.book)
+
+    def cookie_value(self, head: Head) -> str | None:
+        """The one value that may name the session; None: there is none, or another one beside it."""
+        lines, begins = head.lines("cookie"), self.cookie
+        if len(lines) == 1 and lines[0].startswith(begins) and ";" not in lines[0]:
+            return lines[0][len(begins) :]  # nearly always
+        values = cookie_values(self.origin, lines)
+        return values[0] if len(values) == 1 else None
+
+    def fits(self, known: Known, now: float) -> bool:
+        """Whether the session serves what this is for and nothing more is to be asked. now: Unix seconds."""
+        return (
+            known.admitted is self.policy
+            and not known.is_guest
+            and known.origin == self.origin
+            and now < known.ends
+        )
 
     def request_head(
         self, head: Head, authority: str, client: str | None, request_id: str, trace: str, identity: str
