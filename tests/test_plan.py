@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cookies import book_name, guest_name
 from gateway.cors import Verdict
 from gateway.errors import GatewayError
-from gateway.origins import PolicyTable
+from gateway.known import Known, caller_of
+from gateway.origins import Policy, PolicyTable
 from gateway.proxy.decide import Forward, NeedSession, Site, decide, request_head
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 from gateway.proxy.plan import MOST, Plan, Plans
 from gateway.routes import Address, Backend, RouteTable, SignInNeed
 from gateway.verdicts import Verdicts
-from tests.system.data_path import BOOK, PUBLIC, TABLE, TWO_BOOKS, backend, route
+from tests.system.data_path import BOOK, PUBLIC, TABLE, TWO_BOOKS, backend, live, route
 
 ADDRESS = Address.of("http://10.0.0.5:8001/base/")
 NOW = 1_800_000_000.0
@@ -238,3 +240,51 @@ def test_a_head_that_was_put_together_has_no_kind() -> None:
     plans, made = Plans(SITE), Head("GET", "/storage/a", None, (("origin", BOOK),), None, chunked=False)
     kept(plans, made)
     assert plans.find(made, TABLE.current, NOW) is None
+
+
+# --- whose session
+
+
+def the_plan() -> Plan:
+    """Of what the book asks of its storage."""
+    plans, head = Plans(SITE), head_of()
+    kept(plans, head)
+    found = plans.find(head, TABLE.current, NOW)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        (("NAME=a",), "a"),
+        (("x=y; NAME=a",), "a"),
+        (("x=y", "NAME=a"), "a"),
+        ((), None),
+        (("x=y",), None),
+        (("GUEST=b",), "b"),
+        (("NAME=a; GUEST=b",), None),
+        (("NAME=a", "GUEST=b"), None),
+    ],
+)
+def test_the_one_cookie_that_names_a_session(lines: tuple[str, ...], value: str | None) -> None:
+    own, guest = book_name(BOOK), guest_name(BOOK)
+    said = [("Cookie", line.replace("NAME", own).replace("GUEST", guest)) for line in lines]
+    assert the_plan().cookie_value(head_of(*said)) == value
+
+
+def served(policy: Policy | None = None, origin: str = BOOK, *, guest: bool = False) -> Known:
+    found = live("ada", origin)
+    known = Known(found, replace(caller_of(found), is_guest=guest), "hash")
+    known.admitted = policy
+    return known
+
+
+def test_whom_it_fits() -> None:
+    plan = the_plan()
+    ends = served().ends
+    assert plan.fits(served(plan.policy), ends - 1)
+    assert not plan.fits(served(plan.policy), ends)
+    assert not plan.fits(served(), ends - 1)
+    assert not plan.fits(served(plan.policy, TWO_BOOKS), ends - 1)
+    assert not plan.fits(served(plan.policy, guest=True), ends - 1)

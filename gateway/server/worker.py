@@ -26,6 +26,7 @@ from gateway.middleware import ENTRANCE
 from gateway.proxy.fast import Fast
 from gateway.server.addresses import Addresses
 from gateway.server.log_stream import LogStream
+from gateway.server.loops import loop_factory
 from gateway.server.misfit import misfit
 from gateway.server.orders import (
     Begin,
@@ -55,7 +56,8 @@ class ParserMissingError(Exception):
 def main(descriptor: int, lock: int) -> int:
     """Work until told to leave. descriptor: the line to the parent; lock: of the log stream."""
     threading.Thread(target=_end_with_parent, args=(descriptor,), daemon=True).start()
-    return asyncio.run(_work(socket.socket(fileno=descriptor), LogStream(1, lock)))
+    with asyncio.Runner(loop_factory=loop_factory(os.environ.get("BOOKGATE_PURE", ""))) as runner:
+        return runner.run(_work(socket.socket(fileno=descriptor), LogStream(1, lock)))
 
 
 def _end_with_parent(descriptor: int) -> None:
