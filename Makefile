@@ -47,7 +47,7 @@ test-again: $(VENV)/.test  ## what failed last, one after the other
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 test-compiled: $(VENV)/.test $(VENV)/.compiled  ## the data path once more, compiled
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest tests/test_parsers.py tests/test_canonical.py tests/data_path \
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest -p tests.quick_loop tests/test_parsers.py tests/test_canonical.py tests/data_path \
 		tests/system/test_forwarding.py tests/system/test_bodies.py -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings
