@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 from mypyc.build import mypycify
@@ -11,6 +12,7 @@ HERE = Path(__file__).parent.resolve()
 ROOT = HERE.parent
 MADE = HERE / "build"
 PACKAGE = "bookgate_compiled"
+TOLD_ONLY = frozenset({"egg_info", "dist_info"})  # what this is, without the minutes of making it
 
 
 def sources() -> list[str]:
@@ -51,6 +53,6 @@ setup(
     package_dir={PACKAGE: os.path.relpath(write_package(paths), HERE)},
     ext_modules=[
         Extension("bookgate_fast", ["bookgate_fast.pyx"], extra_compile_args=["-O2"]),
-        *modules(paths),
+        *(modules(paths) if TOLD_ONLY.isdisjoint(sys.argv) else []),
     ],
 )

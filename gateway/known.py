@@ -5,7 +5,6 @@ all requests need is in one object, and nothing that it names has to be looked i
 """
 
 import sys
-from typing import NamedTuple
 
 from gateway.identity import Caller
 from gateway.origins import Limits, Policy
@@ -53,13 +52,16 @@ class Known:
         return self.caller.person
 
 
-class Line(NamedTuple):
+class Line:  # ruff: ignore[class-as-data-structure]  # no other kind may be compiled that holds any object
     """An identity header. made: Unix seconds. ring: the signing keys of then. text: the whole line."""
 
-    made: float
-    ring: object
-    header: Header
-    text: str
+    __slots__ = ("header", "made", "ring", "text")
+
+    def __init__(self, made: float, ring: object, header: Header, text: str) -> None:
+        self.made = made
+        self.ring = ring
+        self.header = header
+        self.text = text
 
 
 def caller_of(live: LiveBook) -> Caller:

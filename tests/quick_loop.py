@@ -1,10 +1,11 @@
 """`pytest -p tests.quick_loop`: all tests on the event loop that workers have with bookgate[fast]."""
 
-import pytest
+import asyncio
+from collections.abc import Callable
+
 import uvloop
 
 
-@pytest.fixture(scope="session")
-def event_loop_policy() -> object:
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Of pytest-asyncio."""
-    return uvloop.EventLoopPolicy()
+    return {"uvloop": uvloop.new_event_loop}
