@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import cast
 
 from tests.data_path.byte_backend import TURNS
 from tests.data_path.referee import FaultError, Message, answers
@@ -65,8 +66,7 @@ class Client(asyncio.Protocol):
         return client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # of another loop it is not one by name
 
     def data_received(self, data: bytes) -> None:
         self.raw += data

@@ -1,11 +1,8 @@
 """Services that mean harm: whom their bytes reach, and what is left of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from threading import Event
 
 import pytest
 
@@ -78,29 +75,21 @@ async def test_what_would_bind_our_host_beyond_an_answer_reaches_no_browser(
     assert not passed & {line.partition(":")[0].lower() for line in BINDING}
 
 
-@contextmanager
-def names_that_nobody_knows() -> Generator[None, None, None]:
-    """A resolver that hangs: all threads that would ask it are busy."""
-    loop, hangs = asyncio.get_running_loop(), Event()
-    with ThreadPoolExecutor(1) as only:
-        only.submit(hangs.wait)
-        loop.set_default_executor(only)
-        try:
-            yield
-        finally:
-            loop.set_default_executor(ThreadPoolExecutor())
-            hangs.set()
+async def hanging(*_: object, **__: object) -> None:
+    """A resolver that hangs; of threads that could be kept busy not every event loop has the same."""
+    await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", [0, 4])
 async def test_a_body_does_not_stop_the_clock_of_connecting(
-    service: ByteBackend, way: str, size: int
+    service: ByteBackend, way: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = f"http://localhost:{service.port}/"
     hasty = replace(backend(named), timeouts=Timeouts(connect=0.3, first_byte=20, idle=20))
     async with data_path(hasty, way=way) as path, asyncio.timeout(10):
         path.sign_in("ada")
-        with names_that_nobody_knows():
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "getaddrinfo", hanging)
             answer = await path.ask("/storage/x", f"Content-Length: {size}", method="POST", body=b"x" * size)
     assert answer.status == 504

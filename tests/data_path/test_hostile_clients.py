@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -34,9 +35,7 @@ async def test_what_a_client_says_before_its_socket_is_open_is_bounded(tmp_path:
         if not connection.received.values("Upgrade"):
             await saying(OK)(connection)
             return
-        transport = connection.writer.transport
-        assert isinstance(transport, asyncio.Transport)
-        transport.pause_reading()
+        cast("asyncio.Transport", connection.writer.transport).pause_reading()
         asked.set()
         await opens.wait()
         await handshake(connection)
