@@ -56,7 +56,7 @@ FIGURES = (
     Figure("... to Apache + mod_auth_openidc at its best", _times("bookgate", "apache-redis-best"), 0.30),
     Figure("... to Envoy, which authenticates nobody", _times("bookgate", "envoy"), 1.0),
     Figure("... to Caddy, which authenticates nobody", _times("bookgate", "caddy"), 1.0),
-    Figure("CPU of a request, compiled head, to nginx", _times("bookgate-compiled", "nginx"), 2.0, 1.5),
+    Figure("CPU of a request, compiled, to nginx", _times("bookgate-compiled", "nginx"), 2.0, 1.5),
     Figure("CPU of a request, Redis each time, to nginx", _times("bookgate-uncached", "nginx"), 3.5, 3.0),
     Figure("CPU of a request, plain path, to nginx", _times("bookgate-plain", "nginx"), 8.0, 5.0),
     Figure("added latency at one connection (p50), to nginx", _added, 1.5, 1.3),

@@ -30,7 +30,7 @@ _SITE = Path(__file__).parent / "site"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How it is run. compiled: with the compiled head. deaf: told of no change, it asks Redis each time."""
+    """How it is run. compiled: as bookgate[fast] does. deaf: told of no change, it asks Redis each time."""
 
     data_path: str = "fast"
     workers: int = 1

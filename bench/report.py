@@ -20,7 +20,7 @@ NAMES: Final = {
     "apache-redis-best": "Apache + mod_auth_openidc, Redis, best setting",
     "apache-memory": "Apache + mod_auth_openidc, sessions in its memory",
     "bookgate": "Bookgate, pure Python",
-    "bookgate-compiled": "Bookgate, compiled head",
+    "bookgate-compiled": "Bookgate, compiled",
     "bookgate-uncached": "Bookgate, Redis each time",
     "bookgate-plain": "Bookgate, `data_path: plain`",
 }

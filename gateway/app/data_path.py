@@ -21,16 +21,15 @@ from gateway.personal_tokens import PersonalToken
 from gateway.provider_tokens import ProviderTokens
 from gateway.proxy.answer_bytes import AnswerBytes
 from gateway.proxy.decide import Matched, Site, caller_by, may_go_on, takes_script
-from gateway.proxy.exchange import Exchange, Shared
+from gateway.proxy.exchange import Shared
 from gateway.proxy.fast import Fast
+from gateway.proxy.noting import Notes
 from gateway.proxy.plain import Forwarding, forwarding, proxy_handler
 from gateway.proxy.streams import StillAlive, Streams
-from gateway.proxy.trace import trace_id
 from gateway.proxy.unknown_tokens import UnknownTokens
 from gateway.proxy.upstream import Upstreams
 from gateway.proxy.wiring import Scripts, Wiring
 from gateway.records import LiveBook
-from gateway.request_log import Ended, milliseconds
 from gateway.store.buckets import Buckets
 from gateway.surfaces import PROXIED_PATHS
 
@@ -105,29 +104,6 @@ def _still_alive(core: Core, applications: Mapping[str, Policy]) -> StillAlive:
 
 
 def make_fast(core: Core, wiring: Wiring) -> Fast:
-    requests = core.requests
-
-    def note(exchange: Exchange, status: int, why: str | None) -> None:
-        matched, began, first = exchange.matched, exchange.began, exchange.first_byte
-        requests.note(
-            Ended(
-                exchange.request_id,
-                matched.head.method,
-                matched.route.backend,
-                exchange.verdict.origin,
-                status,
-                why,
-                milliseconds(time.perf_counter() - began),
-                None if first is None else milliseconds(first - began),
-                None if first is None else milliseconds(first - exchange.asked),
-                exchange.bytes_in,
-                exchange.bytes_out,
-                exchange.person,
-                exchange.url,
-                trace_id(exchange.trace),
-            )
-        )
-
     secure = core.settings.public_url.startswith("https://")
-    shared = Shared(wiring, note, AnswerBytes(secure=secure, clock=time.time), core.log)
+    shared = Shared(wiring, Notes(core.requests), AnswerBytes(secure=secure, clock=time.time), core.log)
     return Fast(shared, core.quick, core.authenticator, core.reception, core.clock)

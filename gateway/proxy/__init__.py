@@ -41,6 +41,7 @@ fast       the fast path: decided and forwarded on the spot, or handed over
 asking     a request whose session is asked for first
 exchange   one request on it: callbacks, no task
 planned    one whose like was decided before
+noting     one that has ended, as its line in the log tells it
 websocket  the same for WebSockets
 fast_websocket  WebSockets on the fast path: bytes, followed frame by frame
 """
