@@ -1,5 +1,6 @@
 """Several ways in to one account: both proved, one click; taking one away; two accounts that become one."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator
@@ -142,6 +143,35 @@ async def test_two_accounts_become_one_and_two_again(house: House) -> None:
         assert (await act(ada, f"unmerge:{merge}")).status == 200
         assert await who(house, grace) == other
         assert await who(house, ada) == mine
+
+
+async def test_merged_twice_they_are_merged_once(house: House) -> None:
+    """Two tabs with the same question, answered at once: one merge, which is undone as one."""
+    async with house.reader("ada") as ada, house.reader("grace") as grace:
+        mine, other = await who(house, ada), await who(house, grace)
+        pages = [await question(house, ada, "grace") for _ in range(2)]
+        answers = await asyncio.gather(*(answer(ada, page, "merge") for page in pages))
+        assert {got.status for got in answers} <= {303, 400}
+        assert 303 in {got.status for got in answers}
+        assert await who(house, grace) == mine
+        (merge,) = re.findall(r'value="unmerge:([^"]+)"', (await account(ada)).text)
+        assert (await act(ada, f"unmerge:{merge}")).status == 200
+        assert (await who(house, grace), await who(house, ada)) == (other, mine)
+
+
+async def test_each_merges_the_other_at_once(house: House) -> None:
+    """Whoever comes first is who they both are; nobody is lost in a circle."""
+    async with house.reader("ada") as ada, house.reader("grace") as grace:
+        both = {await who(house, ada), await who(house, grace)}
+        pages = await question(house, ada, "grace"), await question(house, grace, "ada")
+        answers = await asyncio.gather(answer(ada, pages[0], "merge"), answer(grace, pages[1], "merge"))
+        assert sum(got.status == 303 and got.one("Location") == ACCOUNT for got in answers) >= 1
+        one = await who(house, ada)
+        assert one in both
+        assert await who(house, grace) == one
+        for reader in (ada, grace):
+            page = await question(house, reader, "grace" if reader is ada else "ada")
+            assert "Make two accounts one?" not in page.text
 
 
 async def test_a_way_that_was_taken_away_leads_to_somebody_new(house: House) -> None:
