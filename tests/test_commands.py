@@ -48,9 +48,9 @@ def test_a_new_site_is_sound_and_its_keys_are_secret(site: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{CONFIG}: sound (3 routes to 2 backends)" in done.stdout
     keys = sorted((site / ".bookgate" / "keys").iterdir())
-    assert [path.name for path in keys] == ["people", "research", "root"]
+    assert [path.name for path in keys] == ["lti", "people", "research", "root"]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
-    assert len({path.read_text() for path in keys}) == 3
+    assert len({path.read_text() for path in keys}) == 4
 
 
 def test_init_says_what_it_is_told_and_overwrites_nothing(site: Path) -> None:
