@@ -34,6 +34,7 @@ PAGE = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>A course</title>
 <h1>This week's chapter</h1>
 {content}

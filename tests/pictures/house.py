@@ -70,8 +70,9 @@ studies:
 {course}pages: {{name: Example Books, links: {{privacy: "https://example.edu/privacy"}}}}
 """
 STUDY = """\
-Which error messages help people who learn to program? We look at your answers in this book, and at the
-messages that you saw. Nobody who looks at them knows your name.
+Which error messages help people who learn to program?
+
+We look at your answers in this book, and at the messages that you saw. Nobody who looks knows your name.
 """
 ORIGINS = """\
 version: 1
