@@ -130,6 +130,22 @@ def test_made_once_and_back_by_one_touch(house: House, device: Reader) -> None:
     assert device.clicks == 0
 
 
+def test_where_no_device_is_remembered_it_is_one_click(house: House, device: Reader) -> None:
+    """A key that came along from another device, or cookies that were cleared: the page of all ways in."""
+    sign_in_for_the_first_time(device, house, "Sam")
+    prove(device, "Sam")
+    click(device, MAKE)
+    back_in_the_book(device, house, "Sam")
+    device.cdp("Network.clearBrowserCookies")
+    device.open(house.book(KEYED))
+    begin(device, house)
+    device.wait(lambda: device.driver.find_elements(By.CSS_SELECTOR, "a[data-way=passkey]"), "ways")
+    device.clicks = 0
+    click(device, "a[data-way=passkey]")
+    back_in_the_book(device, house, "Sam")
+    assert device.clicks == 1
+
+
 def test_who_does_not_want_one_is_in_the_book_and_not_asked_again(house: House, device: Reader) -> None:
     sign_in_for_the_first_time(device, house, "Quinn")
     click(device, "button[value=later]")
