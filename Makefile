@@ -11,6 +11,8 @@ PURE_TESTS := $(addsuffix .py,$(addprefix tests/test_,accept_language access acc
 	decide decide_scripts deep_linking devices dpop doctor_rules errors fields first_party frames grant_rules head identity issuers logout_token lti_launch lti_members lti_scores lti_services lti_registration origins pace permit personal_tokens plan records redis_address request_bytes request_head refusals revocation_rules roles routes sealing session_ids studies_rules surfaces token_rules trace verdicts))
 
 .DEFAULT_GOAL := help
+# What `make compiled` left in .venv is tested by `make test-compiled`; all others look into the sources.
+coverage test test-again test-browsers: export BOOKGATE_PURE = 1
 .PHONY: help setup compiled check coverage format test test-again test-compiled test-browsers test-real-books test-guides pictures demo restarts floods reliability bench \
 	fuzz leaks soak bench-sign-in bench-sessions clean
 
@@ -47,7 +49,7 @@ test-again: $(VENV)/.test  ## what failed last, one after the other
 	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 test-compiled: $(VENV)/.test $(VENV)/.compiled  ## the data path once more, compiled
-	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" $(BIN)/python -m pytest -p tests.quick_loop tests/test_parsers.py tests/test_canonical.py tests/data_path \
+	PATH="$(CURDIR)/$(BIN):$(NODE_BIN):$$PATH" BOOKGATE_PURE=0 $(BIN)/python -m pytest -p tests.quick_loop tests/test_parsers.py tests/test_canonical.py tests/data_path \
 		tests/system/test_forwarding.py tests/system/test_bodies.py -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-browsers: $(VENV)/.test  ## the tests in real browsers: Chromium, Firefox and WebKitGTK in seven settings

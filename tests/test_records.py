@@ -25,3 +25,9 @@ def test_a_book_session_ends_with_itself_its_parent_or_the_person() -> None:
     guest = msgspec.structs.replace(book, parent=None)
     assert guest.is_guest
     assert LiveBook(None, "slot.book", guest, None).ended_by == ("slot.book", "slot")
+
+
+def test_when_somebody_is_known_to_have_proved_who_they_are() -> None:
+    known = SignIn("ada", None, "campus", 7, 0, True, 1, 100)
+    assert known.proved_at == 7
+    assert msgspec.structs.replace(known, proved=False).proved_at is None, "they came back then, no more"
