@@ -58,5 +58,7 @@ class Chromium:
         return webdriver.Chrome(options=options, service=Service(binary, env=env))
 
     def to_front(self, driver: WebDriver) -> None:
-        """A headless popup has no focus by itself."""
-        driver.execute("executeCdpCommand", {"cmd": "Page.bringToFront", "params": {}})
+        """A headless popup has no focus by itself, and beside a second tab not by being in front either."""
+        focused = {"cmd": "Emulation.setFocusEmulationEnabled", "params": {"enabled": True}}
+        for command in ({"cmd": "Page.bringToFront", "params": {}}, focused):
+            driver.execute("executeCdpCommand", command)
