@@ -19,6 +19,7 @@ FOR_PROGRAMS = {
     "session_exists",
     "expectation_failed",
     "too_many_guests",
+    "not_graded",
 }
 
 
