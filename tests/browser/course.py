@@ -113,6 +113,13 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/jwks":
             key = self.server.platform.key.as_dict(private=False)
             self._answer(json.dumps({"keys": [{**key, "kid": "k1"}]}), "application/json")
+        elif path == "/configuration":
+            issuer = self.server.platform.issuer
+            names = ("registration_endpoint", "authorization_endpoint", "token_endpoint")
+            said = {name: f"{issuer}/{name}" for name in names}
+            self._answer(
+                json.dumps({"issuer": issuer, "jwks_uri": f"{issuer}/jwks", **said}), "application/json"
+            )
         elif path == "/course":
             self._answer(PAGE.format(content=self._course(asked)))
         elif path == "/authorize":
@@ -121,8 +128,12 @@ class Handler(BaseHTTPRequestHandler):
             self._answer("no such page", status=404)
 
     def do_POST(self) -> None:
-        """What was picked comes back, in the frame."""
-        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        """What was picked comes back, in the frame; or the gateway registers."""
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path == "/registration_endpoint":
+            self._answer(json.dumps({"client_id": "registered"}), "application/json", status=201)
+            return
+        form = dict(parse_qsl(body))
         self.server.picked.append(form["JWT"])
         self._answer(PAGE.format(content='<p id="picked">The link is in the course.</p>'))
 
