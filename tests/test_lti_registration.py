@@ -51,6 +51,7 @@ def test_what_a_platform_says() -> None:
         pytest.param({"registration_endpoint": None}, id="nowhere to register"),
         pytest.param({"token_endpoint": "http://lms.example.edu/token"}, id="in the clear"),
         pytest.param({"jwks_uri": "file:///etc/passwd"}, id="a file"),
+        pytest.param({"registration_endpoint": "https://10.0.0.5/register"}, id="a neighbour"),
     ],
 )
 def test_what_may_not_be_believed(more: dict[str, object]) -> None:
@@ -75,6 +76,7 @@ def test_what_this_site_says_of_itself() -> None:
         pytest.param({"deployment_id": 7}, "7", id="a number"),
         pytest.param({"deployment_id": True}, None, id="no number"),
         pytest.param({}, None, id="later"),
+        pytest.param({"deployment_id": "7\n8"}, None, id="two"),
         pytest.param("x", None, id="nothing that is read"),
     ],
 )
@@ -88,6 +90,8 @@ def test_what_was_registered(tool: object, deployment: str | None) -> None:
         pytest.param(400, "c", id="refused"),
         pytest.param(200, None, id="no id"),
         pytest.param(200, "", id="an empty one"),
+        pytest.param(200, "c\x1b[2J", id="what a terminal obeys"),
+        pytest.param(200, "c\nd", id="two lines"),
     ],
 )
 def test_what_registered_nothing(status: int, client_id: object) -> None:

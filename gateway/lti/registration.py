@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
 from gateway.errors import ProviderRefusedError
@@ -48,6 +48,8 @@ def read_configuration(document: Mapping[str, object], issuer: str) -> Configura
     for name, address in zip(names, found, strict=True):
         if not acceptable(address, issuer):
             raise ProviderRefusedError(f"registration: {name} {address!r:.100}")
+    if not is_configuration_of(str(found[0]), issuer):  # what it answers is for whoever was invited
+        raise ProviderRefusedError(f"registration: to another site, {found[0]!r:.100}")
     return Configuration(*(str(address) for address in found))
 
 
@@ -78,11 +80,16 @@ def read_answer(status: int, body: Mapping[str, object]) -> Accepted:
     Raises ProviderRefusedError: it registered nothing.
     """
     client_id, said = body.get("client_id"), body.get(_TOOL)
-    if status not in {200, 201} or not isinstance(client_id, str) or not is_identifier(client_id):
+    if status not in {200, 201} or not _is_plain(client_id):
         raise ProviderRefusedError(f"registration: {status}, client_id {client_id!r:.60}")
     deployment = said.get("deployment_id") if isinstance(said, dict) else None
     named = str(deployment) if isinstance(deployment, str | int) and not isinstance(deployment, bool) else ""
-    return Accepted(client_id, named if is_identifier(named) else None)
+    return Accepted(client_id, named if _is_plain(named) else None)
+
+
+def _is_plain(value: object) -> TypeGuard[str]:
+    """An identifier without control characters: people read it in their terminals, and it is one line."""
+    return is_identifier(value) and isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def site_of(url: str) -> str:

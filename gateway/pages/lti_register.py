@@ -121,4 +121,5 @@ def _not_invited(request: web.Request, parts: Parts) -> web.Response:
 
 def _elsewhere(request: web.Request, parts: Parts, issuer: str, given: Mapping[str, str]) -> web.Response:
     line = say("This invitation is for %(site)s, and another site came with it.", site=issuer)
-    return refused(request, parts, line, f"registration: from {given['openid_configuration'][:100]!r}")
+    why = f"registration: from {given['openid_configuration'][:100]!r}"
+    return refused(request, parts, line, why, framed_by=(site_of(issuer),))

@@ -102,6 +102,7 @@ class Reader:
     def __init__(self, browser: Browser, setting: Setting) -> None:
         self.setting = setting
         self.clicks = 0
+        self.answered: list[str] = []  # what was pressed on pages, and where
         self.clicks_at_provider = 0
         self.keeps_guest_work = True
         self._browser = browser
@@ -277,6 +278,7 @@ class Reader:
             return
         if name is not None and self._seen(NOT_ME) and self._seen(WHO)[0].get_property("textContent") != name:
             self.clicks += 1
+            self.answered.append(f"not {self._seen(WHO)[0].get_property('textContent')}")
             self._seen(NOT_ME)[0].click()
             return
         tick = self._seen(OWN_DEVICE)
@@ -289,6 +291,7 @@ class Reader:
         buttons = [button for button in self._seen(", ".join(wanted)) if button.is_enabled()]
         if buttons and buttons[0] != self._pressed:  # a slow page stays for a moment
             self._pressed = buttons[0]
+            self.answered.append(f"{buttons[0].get_attribute('id')} at {self.driver.title}")
             buttons[0].click()
             self.clicks += 1
 

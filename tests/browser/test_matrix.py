@@ -60,7 +60,7 @@ def test_clicks(house: House, reader: Reader, ada: str) -> None:
         return reader.clicks
 
     trusted, asked = house.book(TRUSTED, PAGE), house.book(ASKED, PAGE)
-    assert clicks_of_sign_in(trusted, ada) == 1, "a trusted book, the first time"
+    assert clicks_of_sign_in(trusted, ada) == 1, f"a trusted book, the first time: {reader.answered}"
     assert reader.clicks_at_provider == 1
     assert clicks_of_sign_in(asked) == 2, "a book that must ask, the first time"
     assert clicks_of_sign_in(house.book(ALSO_TRUSTED, PAGE)) == 1, "a second book"

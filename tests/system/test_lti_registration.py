@@ -172,6 +172,7 @@ async def test_no_other_site_is_asked_anything(site: Site) -> None:
         invitation = await site.invitation()
         got = await opens(admin, site.opened_there(invitation, f"{site.house.private}/metrics"))
         assert (got.status, "another site came with it" in got.text) == (403, True)
+        assert f"frame-ancestors {site.platform.issuer}" in (got.one("Content-Security-Policy") or "")
         form = dict(parse_qsl(urlsplit(site.opened_there(invitation, "http://127.0.0.1:1/x")).query))
         assert (await admin.navigate("/auth/lti/register", form=form)).status == 403
         headers = {"Origin": site.platform.issuer, "Sec-Fetch-Site": "cross-site"}
@@ -202,6 +203,7 @@ async def test_a_platform_that_lies_or_refuses_changes_nothing(
         site.registrar.answer = {"client_id": "c-77"}
         got = await connects(admin, page)
         assert (got.status, "deployment id" in got.text) == (200, True), "and it can be tried again"
+        assert "lti.close" not in got.text, "what is to be read stays"
         assert (await site.cli("add-deployment", "campus-lms", "1:abc"))[0] == 0
         assert (await site.cli("add-deployment", "nobody", "1"))[0] == 1
         target = f"{TRUSTED}/cs1/"
