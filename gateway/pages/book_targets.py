@@ -31,11 +31,12 @@ def refused(
     status: int = 403,
     *,
     framed_by: Sequence[str] = (),
+    title: str | None = None,
 ) -> web.Response:
     """A page that says so. line: for people; why: for the log. framed_by: where a frame shows it."""
     request[ASKED].reason = f"lti: {why}"
     values = {
-        "title": say("You were not signed in"),
+        "title": title or say("You were not signed in"),
         "lines": [line],
         "origin": None,
         "book": None,

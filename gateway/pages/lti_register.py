@@ -73,7 +73,7 @@ def register_form_handler(parts: Parts, transport: Transport, name: str) -> Hand
         except (ProviderRefusedError, ProviderUnavailableError) as error:
             line = say("The platform did not register this service: nothing was changed here. Try again.")
             why = f"{error.code}: {error.detail}"
-            return refused(request, parts, line, why, 502, framed_by=frames)
+            return refused(request, parts, line, why, 502, framed_by=frames, title=_title())
         if not await parts.directory.platforms.register(given["invitation"], _row(said, accepted)):
             return _not_invited(request, parts)
         request[AUDIT].note(Audited.LTI_REGISTERED, platform=platform, issuer=issuer)
@@ -116,10 +116,14 @@ def _given(params: Mapping[str, str]) -> Mapping[str, str]:
 
 def _not_invited(request: web.Request, parts: Parts) -> web.Response:
     line = say("This invitation was used, is older than a day, or was taken back. Ask for a new one.")
-    return refused(request, parts, line, "registration: no invitation")
+    return refused(request, parts, line, "registration: no invitation", title=_title())
 
 
 def _elsewhere(request: web.Request, parts: Parts, issuer: str, given: Mapping[str, str]) -> web.Response:
     line = say("This invitation is for %(site)s, and another site came with it.", site=issuer)
     why = f"registration: from {given['openid_configuration'][:100]!r}"
-    return refused(request, parts, line, why, framed_by=(site_of(issuer),))
+    return refused(request, parts, line, why, framed_by=(site_of(issuer),), title=_title())
+
+
+def _title() -> str:
+    return say("The platform was not connected")

@@ -158,7 +158,9 @@ async def test_it_may_open_only_the_books_of_its_invitation(site: Site) -> None:
 async def test_an_invitation_counts_once(site: Site) -> None:
     async with site.house.reader() as admin:
         first, second = await site.invitation(), await site.invitation()
-        assert "Ask for a new one" in (await opens(admin, site.opened_there(first))).text, "taken back"
+        got_back = (await opens(admin, site.opened_there(first))).text
+        assert "The platform was not connected" in got_back
+        assert "Ask for a new one" in got_back, "taken back"
         page = await opens(admin, site.opened_there(second))
         got = await asyncio.gather(connects(admin, page), connects(admin, page))
         assert sorted(one.status for one in got) == [200, 403]
