@@ -70,8 +70,10 @@ def data_form_handler(parts: Parts) -> Handler:
             )
         if (answer := await recent(request, parts, live, PAGE)) is not None:
             return answer
+        # the browser stays on the page while a copy comes: what the page can do then is still to be done
+        of = parts.transactions.peek if form.get("act") == "export" else parts.transactions.take
         try:
-            record = await parts.transactions.take(Form, transaction, request)
+            record = await of(Form, transaction, request)
         except InvalidGrantError as error:
             request[ASKED].reason = f"{error.code}: {error.detail}"
             return await _page(request, parts, live, say(STALE), error.status)
@@ -88,7 +90,7 @@ async def _act(
 ) -> web.StreamResponse:
     match form.get("act"):
         case "export":
-            return await _export(request, parts, live, transaction)
+            return await _export(request, parts, live)
         case "delete" if form.get("sure") == "1":
             response = await _delete(request, parts, live)
         case "delete":
@@ -99,9 +101,7 @@ async def _act(
     return response
 
 
-async def _export(
-    request: web.Request, parts: Parts, live: LiveSignIn, transaction: str
-) -> web.StreamResponse:
+async def _export(request: web.Request, parts: Parts, live: LiveSignIn) -> web.StreamResponse:
     """Streamed: what a backend has may be long, and nothing of it is to lie here."""
     person = live.record.person
     await parts.grants.limit("exports", person, EXPORTS)
@@ -113,7 +113,6 @@ async def _export(
         "Cache-Control": "no-store",
     }
     response = web.StreamResponse(headers=headers)
-    forget(response, transaction)
     await response.prepare(request)
     await exporting.send(response.write)
     await response.write_eof()

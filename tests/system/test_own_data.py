@@ -81,6 +81,17 @@ async def test_everything_is_handed_out(house: House) -> None:
         assert len(answers) == len(asked(house, "export")) == 2
 
 
+async def test_after_a_copy_the_same_page_deletes(house: House) -> None:
+    async with house.reader(person("ada")) as ada:
+        await ada.sign_in(Flow(TRUSTED))
+        shown = await page(ada)
+        for _ in range(2):
+            got = await act(ada, shown, "export")
+            assert got.one("Content-Type") == "application/zip"
+        deleted = await act(ada, shown, "delete", sure="1")
+        assert "Everything of yours is deleted here" in deleted.text
+
+
 async def test_who_does_not_answer_is_named(house: House) -> None:
     house.storage.script, house.analytics.script = saying(BUSY), saying(LINES)
     async with house.reader(person("ada")) as ada:
