@@ -26,7 +26,7 @@ async def ways_of(_: web.Request, parts: Parts, live: LiveSignIn) -> Mapping[str
     shown = [
         {
             "mark": _mark(each),
-            "label": _label(parts, each.provider),
+            "title": _title(parts, each.provider),
             "added": Moment(each.created, now),
             "used": Moment(each.seen, now),
         }
@@ -86,7 +86,7 @@ async def remove_way(
     ]
     await parts.sessions.end_sign_ins(ended)
     return Stay(
-        live, done=say("%(way)s is no way in to this account any more.", way=_label(parts, one.provider))
+        live, done=say("%(way)s is no way in to this account any more.", way=_title(parts, one.provider))
     )
 
 
@@ -108,9 +108,9 @@ def _mark(identity: Identity) -> str:
     return hashed(f"{identity.issuer} {identity.subject}")[:22]
 
 
-def _label(parts: Parts, provider: str) -> str:
+def _title(parts: Parts, provider: str) -> str:
     way = parts.ways.get(provider)
-    return provider if way is None else say(way.label)
+    return provider if way is None else say(way.title)
 
 
 def _addable(parts: Parts) -> list[Way]:

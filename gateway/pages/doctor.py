@@ -61,7 +61,7 @@ def _told(parts: Parts, found: Diagnosis, routes: RouteTable, request_id: str) -
     """The diagnosis in the words of the template."""
     policy = found.policy
     offered = policy.sign_in if policy else None
-    ways = [say(way.label) for way in parts.ways.values() if offered is None or way.id in offered]
+    ways = [say(way.title) for way in parts.ways.values() if offered is None or way.id in offered]
     return {
         "origin": str(found.address.origin),
         "finding": found.finding.value,

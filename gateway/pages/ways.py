@@ -24,11 +24,13 @@ class Way:
     """A way in. id: as origins name it under `sign_in`, and as sessions remember it.
 
     label: what people call it ("Signed in with LABEL"), `mark`ed where it is ours to translate.
+    title: the same where it stands alone: languages with cases have other words there.
     href: our address where it begins; None: it begins elsewhere, as a launch from a course does.
     """
 
     id: str
     label: str
+    title: str
     href: str | None
     kind: Kind
     provider: Provider | None = None
@@ -54,17 +56,17 @@ class Way:
 
 def provider_way(name: str, label: str, provider: Provider) -> Way:
     """name: of the block in gateway.yaml."""
-    return Way(name, label, "/auth/login", Kind.PROVIDER, provider)
+    return Way(name, label, label, "/auth/login", Kind.PROVIDER, provider)
 
 
 def card_way() -> Way:
-    return Way(CLASS_CARD, mark("a class card"), "/auth/classes/card", Kind.CARD)
+    return Way(CLASS_CARD, mark("a class card"), mark("Class card"), "/auth/classes/card", Kind.CARD)
 
 
 def passkey_way() -> Way:
-    return Way(PASSKEY, mark("a passkey"), "/auth/passkey", Kind.PASSKEY)
+    return Way(PASSKEY, mark("a passkey"), mark("Passkey"), "/auth/passkey", Kind.PASSKEY)
 
 
 def lti_way(label: str | None) -> Way:
     """It begins in a course. label: of the only platform; None: there are several."""
-    return Way(LTI, label or mark("your course"), None, Kind.LTI)
+    return Way(LTI, label or mark("your course"), label or mark("A course"), None, Kind.LTI)

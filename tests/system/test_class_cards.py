@@ -83,6 +83,16 @@ async def test_from_a_book_to_the_card_and_back(school: House) -> None:
         assert (await child.fetch(TRUSTED, "GET", "/storage/v1/items/a")).status == 200
 
 
+async def test_the_account_page_names_the_card_as_a_way_in(school: House) -> None:
+    async with school.reader("grace") as grace, school.reader() as child:
+        room = await make(grace)
+        (_, words), _ = await printed(grace, room)
+        await use(child, words)
+        account = await child.navigate("/auth/account?lang=de", site="none")
+        assert "Angemeldet mit einer Klassenkarte" in " ".join(unescape(account.text).split())
+        assert "<h3>Klassenkarte</h3>" in account.text, "not in the middle of a sentence"
+
+
 async def test_the_same_card_is_the_same_person(school: House) -> None:
     async with school.reader("grace") as grace, school.reader() as here, school.reader() as there:
         room = await make(grace)
