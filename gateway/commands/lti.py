@@ -19,7 +19,7 @@ from gateway.telemetry import Audited
 
 app = typer.Typer(help="Learning platforms that register this site themselves.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="What the platform is called here: letters, digits, hyphens.")]
+Name = Annotated[str, typer.Argument(help="What the platform is called here: a-z, 0-9, - and _.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer for programs.")]
 T = TypeVar("T")
 

@@ -41,7 +41,10 @@ def register_handler(parts: Parts) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         await parts.transactions.admit(request)
-        given = _given(parameters(request.query.items()))
+        asked = parameters(request.query.items())
+        if "openid_configuration" not in asked:
+            return _by_itself(request, parts)
+        given = _given(asked)
         found = await parts.directory.platforms.invited(given["invitation"])
         if found is None:
             return _not_invited(request, parts)
@@ -112,6 +115,15 @@ def _given(params: Mapping[str, str]) -> Mapping[str, str]:
     if not all(plain):
         raise InvalidRequestError("a registration that is too long, or no text")
     return given
+
+
+def _by_itself(request: web.Request, parts: Parts) -> web.Response:
+    """Whoever was sent an invitation opens it first of all."""
+    line = say(
+        "This address is for your learning platform: paste it there, where tools are registered. "
+        "Opening it in a browser does nothing, and does not use it up."
+    )
+    return refused(request, parts, line, "registration: opened by itself", 400, title=_title())
 
 
 def _not_invited(request: web.Request, parts: Parts) -> web.Response:

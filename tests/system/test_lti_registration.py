@@ -169,6 +169,15 @@ async def test_an_invitation_counts_once(site: Site) -> None:
         assert (await opens(admin, unknown)).status == 403
 
 
+async def test_an_invitation_that_is_opened_by_itself_says_where_it_belongs(site: Site) -> None:
+    async with site.house.reader() as admin:
+        invitation = await site.invitation()
+        got = await admin.navigate(invitation.removeprefix(site.house.url), site="none")
+        assert (got.status, "The platform was not connected" in got.text) == (400, True)
+        assert "paste it there" in got.text
+        assert (await opens(admin, site.opened_there(invitation))).status == 200, "it is as good as before"
+
+
 async def test_no_other_site_is_asked_anything(site: Site) -> None:
     async with site.house.reader() as admin:
         invitation = await site.invitation()
