@@ -1,6 +1,7 @@
 """Analytics: what happened in books, as far as a person's level lets it be kept.
 
-events       the event schema: which are taken, and what each level keeps of them
+events       the event schema: which are taken
+levels       consent levels: what each keeps of an event
 batches      a request's body as a batch of events
 schema       tables
 statements   every statement, each bound to a pseudonym

@@ -1,35 +1,21 @@
-"""The event schema: which events are taken, and what is kept of one at each consent level.
+"""The event schema: which events are taken, and what each says.
 
-Level 0 keeps nothing. Level 1 (service) keeps what counting needs: that something of a type happened, when,
-on which page, with which item, in which visit and at which attempt. What a person answered, wrote or was
-told, whether it was right and how long it took (`answer`, `correct`, `score`, `dur_ms`, `code_sha`, `delta`,
-`error`, `x`) is checked like the rest and then dropped. Addresses lose query and fragment at every level.
+Every member is checked at every level; what is kept of it is for levels.py to say. Addresses lose query and
+fragment here already.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
+
+import orjson
 
 from backends import moment
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 DAY: Final = 86_400_000
-DEFAULT_LEVEL: Final = 1
-
-
-class Level(IntEnum):
-    """Consent levels as far as they can be reached without a study."""
-
-    NOTHING = 0
-    SERVICE = 1
-
-
-def level(research_cap: int | None) -> Level:
-    """What may be kept of this person: the default, unless the gateway says that less is open."""
-    return Level.NOTHING if research_cap is not None and research_cap < DEFAULT_LEVEL else Level.SERVICE
-
 
 # ProgSnap2's event types, and X- for a book's own.
 TYPE: Final = re.compile(
@@ -43,11 +29,18 @@ PAGE: Final = re.compile(r"[\x21-\x7e]{1,1000}")
 SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 LATEST: Final = 2**53
 LONGEST_TEXT: Final = 65_536
+LARGEST_LINE: Final = 10_000_000
+# "NameError: name 'x' is not defined on line 3": what comes first is the type, as Python and Java spell them.
+ERROR_TYPE: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.$]{0,99})\s*(?::|\Z)")
+ERROR_LINE: Final = re.compile(r"\bline (\d{1,7})\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What level 1 keeps. Times are milliseconds since the epoch; `t` is the client's."""
+    """One event. Times are milliseconds since the epoch; `t` is the client's.
+
+    answer, error, delta, x: as JSON text. error_type, error_line: what `error` says of them.
+    """
 
     id: str
     type: str
@@ -58,6 +51,16 @@ class Event:
     item: str | None
     item_kind: str | None
     attempt: int | None
+    correct: bool | None = None
+    score: float | None = None
+    dur_ms: int | None = None
+    code_sha: str | None = None
+    error_type: str | None = None
+    error_line: int | None = None
+    answer: str | None = None
+    error: str | None = None
+    delta: str | None = None
+    x: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +83,24 @@ def _count(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _time(value: object) -> bool:
     return _milliseconds(value) is not None
 
 
+def _json(value: object) -> str | None:
+    """As JSON; None: it is nested deeper or longer than is kept."""
+    try:
+        text = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return None
+    return text if len(text) <= LONGEST_TEXT else None
+
+
 def _free(value: object) -> bool:
-    return not isinstance(value, str) or len(value) <= LONGEST_TEXT
-
-
-def _anything(_value: object) -> bool:
-    return True
+    return _json(value) is not None
 
 
 REQUIRED: Final = ("id", "type", "t")
@@ -111,9 +119,9 @@ FIELDS: Final[Mapping[str, Check]] = {
     "score": _number,
     "dur_ms": _count,
     "code_sha": _text(SHA),
-    "delta": _anything,
+    "delta": _free,
     "error": _free,
-    "x": lambda value: isinstance(value, dict),
+    "x": lambda value: isinstance(value, dict) and _free(value),
 }
 
 
@@ -139,6 +147,8 @@ def parse(raw: object, place: int, now: int) -> Event | Rejected:
 
 def _event(given: Mapping[str, object], t: int) -> Event:
     page = _string(given, "page")
+    kind, line = failure(given.get("error"))
+    correct, score = given.get("correct"), given.get("score")
     return Event(
         id=str(given["id"]),
         type=str(given["type"]),
@@ -149,7 +159,31 @@ def _event(given: Mapping[str, object], t: int) -> Event:
         item=_string(given, "item"),
         item_kind=_string(given, "item_kind"),
         attempt=_integer(given, "attempt"),
+        correct=correct if isinstance(correct, bool) else None,
+        score=float(score) if isinstance(score, int | float) else None,
+        dur_ms=_integer(given, "dur_ms"),
+        code_sha=_string(given, "code_sha"),
+        error_type=kind,
+        error_line=line,
+        answer=_json(given["answer"]) if "answer" in given else None,
+        error=_json(given["error"]) if "error" in given else None,
+        delta=_json(given["delta"]) if "delta" in given else None,
+        x=_json(given["x"]) if "x" in given else None,
     )
+
+
+def failure(error: object) -> tuple[str | None, int | None]:
+    """Type and line of an error: of its text, or of an object's `type`, `line` and `message`."""
+    if isinstance(error, str):
+        kind, line = ERROR_TYPE.match(error), ERROR_LINE.search(error)
+        return (None if kind is None else kind[1]), (None if line is None else int(line[1]))
+    if not isinstance(error, dict):
+        return None, None
+    said, place = error.get("type"), error.get("line")
+    kind = ERROR_TYPE.fullmatch(said) if isinstance(said, str) else None
+    known = isinstance(place, int) and not isinstance(place, bool) and 0 < place < LARGEST_LINE
+    from_text = failure(error.get("message")) if isinstance(error.get("message"), str) else (None, None)
+    return (from_text[0] if kind is None else kind[1]), (place if known else from_text[1])
 
 
 def _string(given: Mapping[str, object], name: str) -> str | None:

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+)
 
 metadata = MetaData()
 
@@ -20,15 +31,29 @@ events = Table(
     Column("item", String(200), nullable=True),
     Column("item_kind", String(200), nullable=True),
     Column("attempt", BigInteger, nullable=True),
+    Column("correct", Boolean, nullable=True),
+    Column("score", Float, nullable=True),
+    Column("dur_ms", BigInteger, nullable=True),
+    Column("code_sha", String(64), nullable=True),
+    Column("error_type", String(100), nullable=True),
+    Column("error_line", BigInteger, nullable=True),
+    # JSON, as far as the level keeps them.
+    Column("answer", String, nullable=True),
+    Column("error", String, nullable=True),
+    Column("delta", String, nullable=True),
+    Column("x", String, nullable=True),
     Column("received", BigInteger, nullable=False),
     Column("book", String(200), nullable=False),
     Column("classes", String, nullable=False),
     Column("roles", String, nullable=False),
+    # Sent by somebody who teaches, writes or runs the book: in no figure about readers.
+    Column("staff", Boolean, nullable=False),
     Column("level", Integer, nullable=False),
     Column("schema", Integer, nullable=False),
     # Whose it was before merges, the last one first, with spaces between them.
     Column("came_from", String, nullable=True),
     PrimaryKeyConstraint("pseudonym", "id"),
+    Index("events_of_a_book", "book", "t"),
 )
 
 # Whose events are another person's now. `events`: how many there were.

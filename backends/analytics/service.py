@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from backends.allowance import Allowance
 from backends.analytics import merging, statements
 from backends.analytics.batches import Unreadable
-from backends.analytics.events import SCHEMA, Event, Level, Rejected, level, parse
+from backends.analytics.events import SCHEMA, Event, Rejected, parse
+from backends.analytics.levels import Level, kept, level
 from backends.analytics.merging import Moved
 from backends.assertion import Assertion, Internal
 from backends.database import Database
@@ -20,6 +21,7 @@ from backends.problem import PersonDeleted
 
 CODE_OF_UNREADABLE: Final = "invalid_json"
 AT_ONCE: Final = 500
+TEACHER: Final = "teacher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class Analytics:
                 events.append(checked)
             else:
                 rejected.append(checked)
-        kept = level(assertion.research_cap)
-        if kept is Level.NOTHING or not events:
+        at = level(assertion.research_cap)
+        if at is Level.NOTHING or not events:
             return Taken(0, 0, tuple(rejected))
-        rows = [_row(event, assertion, kept, now) for event in events]
+        rows = [_row(kept(event, at), assertion, at, now) for event in events]
 
         def work(connection: Connection) -> int:
             # What was sent as one who became another since is that one's.
@@ -122,6 +124,11 @@ class Analytics:
             yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
 
+def is_staff(assertion: Assertion) -> bool:
+    """Whether this is somebody who teaches, writes or runs the book: no reader of it."""
+    return bool(assertion.roles) or any(one.role == TEACHER for one in assertion.classes)
+
+
 def _some(connection: Connection, names: dict[str, object]) -> list[dict[str, object]]:
     return [dict(row) for row in connection.execute(statements.EVENTS, names).mappings()]
 
@@ -130,7 +137,7 @@ def _add(connection: Connection, rows: Sequence[dict[str, object]]) -> int:
     return sum(connection.execute(statements.ADD_EVENTS, row).rowcount for row in rows)
 
 
-def _row(event: Event, assertion: Assertion, kept: Level, now: int) -> dict[str, object]:
+def _row(event: Event, assertion: Assertion, at: Level, now: int) -> dict[str, object]:
     """The event with what the server adds to it."""
     sent = {f"new_{name}": getattr(event, name) for name in Event.__dataclass_fields__}
     return sent | {
@@ -139,6 +146,7 @@ def _row(event: Event, assertion: Assertion, kept: Level, now: int) -> dict[str,
         "new_book": assertion.book,
         "new_classes": msgspec.json.encode([membership.id for membership in assertion.classes]).decode(),
         "new_roles": msgspec.json.encode(assertion.roles).decode(),
-        "new_level": int(kept),
+        "new_staff": is_staff(assertion),
+        "new_level": int(at),
         "new_schema": SCHEMA,
     }

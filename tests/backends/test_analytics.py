@@ -11,6 +11,9 @@ from tests.backends.issuer import Issuer
 from tests.backends.services import Answer, Reader, Running, analytics
 
 SECRET = "what-Ada-wrote"
+ABOVE_1 = (
+    "correct", "score", "dur_ms", "code_sha", "error_type", "error_line", "answer", "error", "delta", "x",
+)  # fmt: skip
 
 
 def event(**changed: object) -> dict[str, object]:
@@ -94,9 +97,11 @@ async def test_level_1_keeps_what_counting_needs_and_no_more(
         "book": "book-1",
         "classes": '["class-1"]',
         "roles": "[]",
+        "staff": False,
         "level": 1,
-        "schema": 1,
+        "schema": 2,
         "came_from": None,
+        **dict.fromkeys(ABOVE_1),
     }
 
 
@@ -158,15 +163,41 @@ async def test_level_0_keeps_nothing(events: Running, pseudonym: str) -> None:
     assert await rows(events, pseudonym) == []
 
 
-@pytest.mark.parametrize("cap", [pytest.param(None, id="none said"), 1, 4])
-async def test_without_a_study_the_level_is_never_above_1(
-    events: Running, pseudonym: str, cap: int | None
+@pytest.mark.parametrize(
+    ("cap", "level", "kept"),
+    [
+        pytest.param(None, 1, set(), id="none said"),
+        pytest.param(1, 1, set(), id="service"),
+        pytest.param(2, 2, {"correct", "score", "dur_ms"}, id="class"),
+        pytest.param(3, 3, {"correct", "score", "dur_ms", "code_sha"}, id="research"),
+        pytest.param(4, 4, set(ABOVE_1) - {"error_type", "error_line"}, id="everything"),
+        pytest.param(99, 4, set(ABOVE_1) - {"error_type", "error_line"}, id="a level of the future"),
+    ],
+)
+async def test_the_gateways_word_is_the_level_and_what_is_above_it_is_dropped(
+    events: Running, pseudonym: str, cap: int | None, level: int, kept: set[str]
 ) -> None:
     reader = events.reader(sub=pseudonym, research_cap=cap)
     await send(reader, [event()])
     (row,) = await rows(events, pseudonym)
-    assert row["level"] == 1
-    assert SECRET not in str(row)
+    assert row["level"] == level
+    assert {name for name in ABOVE_1 if row[name] is not None} == kept
+    assert (SECRET in str(row)) == (level == 4)
+
+
+@pytest.mark.parametrize(
+    ("claims", "staff"),
+    [
+        ({"roles": []}, False),
+        ({"roles": ["author"]}, True),
+        ({"classes": [{"id": "class-1", "role": "teacher"}]}, True),
+    ],
+)
+async def test_who_teaches_is_no_reader(
+    events: Running, pseudonym: str, *, claims: dict[str, object], staff: bool
+) -> None:
+    await send(events.reader(pseudonym, "book-1", **claims), [event()])
+    assert [bool(row["staff"]) for row in await rows(events, pseudonym)] == [staff]
 
 
 async def test_a_person_can_have_it_all_deleted(events: Running, ada: Reader, pseudonym: str) -> None:

@@ -1,16 +1,20 @@
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.analytics.events import DAY, FIELDS, Event, Level, Rejected, level, parse
+from backends.analytics.events import DAY, FIELDS, Event, Rejected, failure, parse
 
 NOW = 1_795_341_600_000
 GOOD: dict[str, object] = {"id": "01936f5e-7c00-7000-8000-000000000001", "type": "Submit", "t": NOW}
 
-MODULE = (Path(__file__).parents[2] / "backends" / "analytics" / "events.py").read_text(encoding="utf-8")
+
+def nested(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 @pytest.mark.parametrize(
@@ -44,10 +48,15 @@ MODULE = (Path(__file__).parents[2] / "backends" / "analytics" / "events.py").re
         pytest.param({"attempt": "1"}, "invalid_attempt", id="attempt is text"),
         pytest.param({"correct": "T"}, "invalid_correct", id="correct is text"),
         pytest.param({"score": "1"}, "invalid_score", id="score is text"),
+        pytest.param({"score": float("inf")}, "invalid_score", id="score without end"),
         pytest.param({"dur_ms": 1.5}, "invalid_dur_ms", id="duration is a fraction"),
         pytest.param({"code_sha": "zz"}, "invalid_code_sha", id="no hash"),
         pytest.param({"answer": "x" * 65_537}, "invalid_answer", id="answer too long"),
+        pytest.param({"error": "x" * 65_537}, "invalid_error", id="error too long"),
+        pytest.param({"delta": nested(300)}, "invalid_delta", id="delta too deep"),
         pytest.param({"x": []}, "invalid_x", id="x is a list"),
+        pytest.param({"x": {"a": nested(300)}}, "invalid_x", id="x too deep"),
+        pytest.param({"x": {"a": "x" * 65_537}}, "invalid_x", id="x too long"),
         pytest.param({"level": 4}, "unknown_field", id="a level of its own"),
         pytest.param({"pseudonym": "eve"}, "unknown_field", id="a person of its own"),
     ],
@@ -84,15 +93,29 @@ def test_types(kind: str) -> None:
     assert isinstance(parse(GOOD | {"type": kind}, 0, NOW), Event)
 
 
-@pytest.mark.parametrize(("cap", "expected"), [(None, 1), (0, 0), (-1, 0), (1, 1), (4, 1)])
-def test_levels(cap: int | None, expected: int) -> None:
-    assert level(cap) is Level(expected)
-
-
-def test_what_level_1_drops_is_said() -> None:
-    opening = MODULE.split('"""')[1]
-    for name in set(FIELDS) - set(Event.__dataclass_fields__):
-        assert f"`{name}`" in opening
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param("NameError: name 'x' is not defined on line 3", ("NameError", 3), id="Python"),
+        pytest.param(
+            "java.lang.ArithmeticException: / by zero", ("java.lang.ArithmeticException", None), id="Java"
+        ),
+        pytest.param("SyntaxError", ("SyntaxError", None), id="the type alone"),
+        pytest.param("it does not work", (None, None), id="a sentence"),
+        pytest.param("Ada wrote: this", (None, None), id="words before a colon"),
+        pytest.param({"type": "TypeError", "line": 4}, ("TypeError", 4), id="an object"),
+        pytest.param(
+            {"type": "a b", "line": True, "message": "E: line 2"}, ("E", 2), id="an object's message"
+        ),
+        pytest.param({"message": 5}, (None, None), id="an object that says nothing"),
+        pytest.param([1], (None, None), id="a list"),
+    ],
+)
+def test_what_an_error_says_of_itself(error: object, said: tuple[object, object]) -> None:
+    assert failure(error) == said
+    event = parse(GOOD | {"error": error}, 0, NOW)
+    assert isinstance(event, Event)
+    assert (event.error_type, event.error_line) == said
 
 
 VALUES = st.recursive(
