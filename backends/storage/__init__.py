@@ -8,10 +8,15 @@ schema       tables
 statements   every statement, each bound to a person
 room         how much a shelf takes
 reading      reads
+media        which content types items may have
+shown        items and bodies as JSON
+changes      what changed on a shelf, page by page
 writing      writes
 service      what can be done, whoever asks
 caller       whose shelf a request is about, and its Idempotency-Key
 api          the same over HTTP
+sync         what a device says that worked offline
+sync_api     that over HTTP
 runestone    what the calls of Runestone and PreTeXt books mean as items
 runestone_api  those calls over HTTP: /ns
 command      bookgate-storage

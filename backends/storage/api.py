@@ -2,27 +2,20 @@
 
 import base64
 import binascii
-import re
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Final
 
-import msgspec
-import orjson
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from backends import body, moment, query
-from backends.problem import InvalidJson, InvalidParameter, UnsupportedType
-from backends.storage import caller
+from backends.problem import InvalidParameter
+from backends.storage import caller, media, shown
 from backends.storage.conditions import Conditions, Judgement, judge_read, match_fails
 from backends.storage.items import (
     KIB,
     LARGEST,
     InvalidItemId,
-    Item,
     Key,
-    Version,
     parse_course,
     parse_ids,
     parse_kind,
@@ -32,16 +25,13 @@ from backends.storage.items import (
 from backends.storage.outcomes import Deleted, Lost, Outcome, PreconditionFailed, Stored
 from backends.storage.reading import Listing
 from backends.storage.service import Storage
-from backends.storage.writing import Delete, Put
+from backends.storage.writing import Delete, Put, Replay
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 500
 MOST_TOGETHER: Final = 100
 ROOM_TOGETHER: Final = 1024 * KIB
 LATEST: Final = 2**53
-# text/html and its like are text to storage; what a browser makes of them is settled by the answer's headers.
-KEPT_TYPE: Final = re.compile(r"application/json|application/[a-z0-9.-]+\+json|text/[a-z0-9.+-]+")
-JSON_TYPE: Final = re.compile(r"application/(?:json|[a-z0-9.-]+\+json)")
 
 
 class Api:
@@ -75,7 +65,7 @@ class Api:
         )
         found = await self._storage.page(caller.shelf(request), listing)
         following = _following(found[limit - 1].id) if len(found) > limit else None
-        return _json({"items": [_item(item) for item in found[:limit]], "cursor": following})
+        return shown.answer({"items": [shown.item(item) for item in found[:limit]], "cursor": following})
 
     async def together(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"ids", "course"})
@@ -83,11 +73,11 @@ class Api:
         found = await self._storage.together(caller.shelf(request), keys, ROOM_TOGETHER)
         contents, apart = [], found.apart
         for item, content in found.contents:
-            if JSON_TYPE.fullmatch(item.content_type.partition(";")[0].strip().lower()):
+            if media.is_json(item.content_type):
                 contents.append({"id": item.id, "etag": item.etag, "body": content.decode()})
             else:
                 apart.append(item.id)
-        return _json({"contents": contents, "apart": apart})
+        return shown.answer({"contents": contents, "apart": apart})
 
     async def read(self, request: web.Request) -> web.Response:
         key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
@@ -96,7 +86,7 @@ class Api:
         etag = item.etag or ""
         if match_fails(conditions, etag):
             raise PreconditionFailed(members={"etag": etag})
-        headers = {"ETag": etag, "Last-Modified": _http_date(item.updated)}
+        headers = {"ETag": etag, "Last-Modified": shown.http_date(item.updated)}
         if judge_read(conditions, etag) is Judgement.FAILED:
             return web.Response(status=304, headers=headers)
         return web.Response(body=content, headers=headers | {"Content-Type": item.content_type})
@@ -104,23 +94,26 @@ class Api:
     async def write(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"course", "kind", "mode"})
         kind = parse_kind(asked.get("kind"))
+        content_type = request.headers.get("Content-Type", "")
+        media.check_type(content_type)
         put = Put(
             key=_key(request, asked),
             kind=kind,
             mode=parse_mode(asked.get("mode")),
             conditions=_conditions(request.headers),
             client_ts=moment.device_time(request.headers),
-            content_type=_content_type(request),
+            content_type=content_type,
             body=await body.read(request, max(LARGEST.values()) if kind is None else LARGEST[kind]),
         )
-        if JSON_TYPE.fullmatch(body.media_type(request)):
-            _check_json(put.body)
-        return _answer(await self._storage.put(caller.shelf(request), put, caller.replay(request, put.body)))
+        media.check_body(content_type, put.body)
+        replay = Replay.of(caller.idempotency_key(request), put)
+        return _answer(await self._storage.put(caller.shelf(request), put, replay))
 
     async def delete(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"course", "mode"})
         delete = Delete(_key(request, asked), parse_mode(asked.get("mode")), _conditions(request.headers))
-        return _answer(await self._storage.delete(caller.shelf(request), delete, caller.replay(request, b"")))
+        replay = Replay.of(caller.idempotency_key(request), delete)
+        return _answer(await self._storage.delete(caller.shelf(request), delete, replay))
 
     async def versions(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"course", "limit", "cursor"})
@@ -129,7 +122,7 @@ class Api:
         key = _key(request, asked)
         found = await self._storage.versions(caller.shelf(request), key, before, limit + 1)
         following = str(found[limit - 1].revision) if len(found) > limit else None
-        return _json({"versions": [_version(one) for one in found[:limit]], "cursor": following})
+        return shown.answer({"versions": [shown.version(one) for one in found[:limit]], "cursor": following})
 
     async def version(self, request: web.Request) -> web.Response:
         key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
@@ -137,7 +130,7 @@ class Api:
         version, content = await self._storage.version(caller.shelf(request), key, revision)
         headers = {
             "ETag": version.etag,
-            "Last-Modified": _http_date(version.saved),
+            "Last-Modified": shown.http_date(version.saved),
             "Content-Type": version.content_type,
         }
         if judge_read(_conditions(request.headers), version.etag) is Judgement.FAILED:
@@ -146,7 +139,7 @@ class Api:
 
     async def usage(self, request: web.Request) -> web.Response:
         query.parse(request.rel_url.query.items(), ())
-        return _json(await self._storage.usage(caller.shelf(request)))
+        return shown.answer(await self._storage.usage(caller.shelf(request)))
 
 
 def _key(request: web.Request, asked: dict[str, str]) -> Key:
@@ -157,22 +150,6 @@ def _conditions(headers: CIMultiDictProxy[str]) -> Conditions:
     return Conditions.parse(headers.getall("If-Match", []), headers.getall("If-None-Match", []))
 
 
-def _content_type(request: web.Request) -> str:
-    if KEPT_TYPE.fullmatch(body.media_type(request)) is None:
-        raise UnsupportedType("Items are JSON or text.")
-    content_type = request.headers["Content-Type"]
-    if len(content_type) > 200 or not content_type.isascii() or not content_type.isprintable():
-        raise UnsupportedType("A content type has at most 200 printable characters.")
-    return content_type
-
-
-def _check_json(content: bytes) -> None:
-    try:
-        orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise InvalidJson from error
-
-
 def _answer(outcome: Outcome) -> web.Response:
     match outcome:
         case Stored():
@@ -181,42 +158,6 @@ def _answer(outcome: Outcome) -> web.Response:
             return web.Response(status=204)
         case Lost():
             raise PreconditionFailed(members={"etag": outcome.etag, "branch": outcome.branch})
-
-
-def _item(item: Item) -> dict[str, object]:
-    shown = {
-        "id": item.id,
-        "course": item.course,
-        "kind": item.kind,
-        "revision": item.revision,
-        "etag": item.etag,
-        "size": item.size,
-        "content_type": item.content_type,
-        "updated": moment.spell(item.updated),
-    }
-    return shown if item.deleted is None else shown | {"deleted": moment.spell(item.deleted)}
-
-
-def _version(version: Version) -> dict[str, object]:
-    return {
-        "revision": version.revision,
-        "etag": version.etag,
-        "role": version.role,
-        "base": version.base,
-        "size": version.size,
-        "content_type": version.content_type,
-        "saved": moment.spell(version.saved),
-        "client_ts": None if version.client_ts is None else moment.spell(version.client_ts),
-    }
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
-
-
-def _http_date(milliseconds: int) -> str:
-    """RFC 9110 section 5.6.7, in whatever language the machine speaks."""
-    return format_datetime(datetime.fromtimestamp(milliseconds / 1000, UTC), usegmt=True)
 
 
 def _moment(text: str | None) -> int | None:

@@ -21,13 +21,18 @@ def shelf(request: web.Request) -> Shelf:
 
 
 def replay(request: web.Request, content: bytes) -> Replay | None:
-    """The Idempotency-Key, bound to what it was sent with; None: there is none. Raises InvalidHeader."""
+    """The Idempotency-Key, bound to the path and the body; None: there is none. Raises InvalidHeader."""
+    key = idempotency_key(request)
+    head = f"{request.method} {request.rel_url.raw_path_qs} {request.headers.get('Content-Type', '')}\n"
+    return None if key is None else Replay(key, hashlib.sha256(head.encode() + content).hexdigest())
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Raises InvalidHeader."""
     lines = request.headers.getall("Idempotency-Key", [])
     if not lines:
         return None
     key = IDEMPOTENCY_KEY.fullmatch(lines[0])
     if len(lines) > 1 or key is None:
         raise InvalidHeader("Idempotency-Key is one token of at most 200 characters.")
-    # Preconditions are left out: a device that tries again may know a newer entity tag by now.
-    head = f"{request.method} {request.rel_url.raw_path_qs} {request.headers.get('Content-Type', '')}\n"
-    return Replay(key[1], hashlib.sha256(head.encode() + content).hexdigest())
+    return key[1]

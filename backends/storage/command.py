@@ -18,6 +18,7 @@ from backends.storage.api import Api
 from backends.storage.internal_api import InternalApi
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
+from backends.storage.sync_api import SyncApi
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 WRITES: Final = Rate(burst=300, per_second=20)  # of one person: a long outbox at once, then a brisk pace
@@ -70,7 +71,8 @@ async def serving(file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None
     storage = Storage(file, Allowance(WRITES, time.monotonic), time.time)
     sweeper = asyncio.create_task(storage.sweep_regularly())
     try:
-        yield [*Api(storage).routes(), *RunestoneApi(storage).routes(), *InternalApi(storage).routes()]
+        apis = (Api(storage), SyncApi(storage), RunestoneApi(storage), InternalApi(storage))
+        yield [route for api in apis for route in api.routes()]
     finally:
         sweeper.cancel()
         await asyncio.wait([sweeper])

@@ -33,6 +33,7 @@ class Tags:
 class Conditions:
     match: Tags | None = None
     none_match: Tags | None = None
+    revision: int | None = None  # what a sync says instead; 0: nothing is there
 
     @classmethod
     def parse(cls, match: Sequence[str], none_match: Sequence[str]) -> "Conditions":
@@ -41,7 +42,9 @@ class Conditions:
 
     @property
     def base(self) -> int | None:
-        """The revision that the writer began from, as far as If-Match says one."""
+        """The revision that the writer began from, as far as it was said."""
+        if self.revision is not None:
+            return self.revision or None
         revisions = {revision_in(tag) for tag in self.match.strong} if self.match else set()
         return revisions.pop() if len(revisions) == 1 else None
 
@@ -55,6 +58,9 @@ class Judgement(Enum):
 def judge_write(conditions: Conditions, current: str | None, mode: Mode) -> Judgement:
     """`current` is the entity tag of what is there, None when there is nothing."""
     match, none_match = conditions.match, conditions.none_match
+    if conditions.revision is not None:
+        there = 0 if current is None else revision_in(current)
+        return Judgement.GO if there == conditions.revision else Judgement.FAILED
     if match is None and none_match is None:
         return Judgement.REQUIRED if mode is Mode.CHECKED else Judgement.GO
     # Section 13.1.1: strong comparison. Section 13.2.2: If-Match comes first.

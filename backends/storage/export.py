@@ -1,12 +1,11 @@
 """All that a person has in a book, as lines of JSON: an item's head, then its versions with their bodies."""
 
-import base64
 from collections.abc import Iterator
 
 import msgspec
 from sqlalchemy import Connection
 
-from backends.storage import statements
+from backends.storage import shown, statements
 from backends.storage.items import Item, Key, Shelf
 
 
@@ -30,7 +29,7 @@ def lines(connection: Connection, shelf: Shelf, item: Item) -> bytes:
             "role": row.role,
             "saved": row.saved,
             "content_type": row.content_type,
-            **_body(bytes(row.body)),
+            **shown.content(bytes(row.body)),
         }
         for row in rows
     ]
@@ -40,11 +39,3 @@ def lines(connection: Connection, shelf: Shelf, item: Item) -> bytes:
 def _lines(values: list[dict[str, object]]) -> Iterator[bytes]:
     for value in values:
         yield msgspec.json.encode(value) + b"\n"
-
-
-def _body(body: bytes) -> dict[str, object]:
-    """As text where it is any."""
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body_base64": base64.b64encode(body).decode()}

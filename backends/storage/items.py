@@ -39,6 +39,7 @@ class Mode(StrEnum):
     CHECKED = "checked"  # If-Match or If-None-Match decides
     LWW = "lww"  # the last writer wins
     APPEND = "append"  # as lww, and this body is an attempt that is never thinned
+    SYNC = "sync"  # the kind says what becomes of a write that did not know what is there
 
 
 class Role(StrEnum):
@@ -159,6 +160,7 @@ class Item:
     content_type: str
     updated: int
     deleted: int | None
+    changed: int  # which of its shelf's changes was its last one
 
     @property
     def is_live(self) -> bool:

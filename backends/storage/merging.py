@@ -128,9 +128,8 @@ class Merging:
         if mine is None:
             for row in rows:
                 self._copy(key, row, 0, row.role)
-            self._connection.execute(
-                statements.ADD_ITEM, statements.item_row(self._survivor, replace(theirs, updated=self._now))
-            )
+            taken = replace(theirs, updated=self._now, changed=self._room.change())
+            self._connection.execute(statements.ADD_ITEM, statements.item_row(self._survivor, taken))
             return
         self._before.append((key.course, key.id, mine.revision))
         self._join(key, mine, theirs, list(rows))
@@ -150,7 +149,8 @@ class Merging:
         for row in rows:
             loses = row is their_row and content is Content.MINE and differs and row.role == Role.MAIN
             self._copy(key, row, mine.last_revision, Role.BRANCH if loses else row.role)
-        new = replace(mine, last_revision=mine.last_revision + theirs.last_revision)
+        changed = self._room.change()
+        new = replace(mine, last_revision=mine.last_revision + theirs.last_revision, changed=changed)
         if content is Content.THEIRS:
             if mine.is_live and my_row is not None and my_row.role == Role.MAIN:
                 demoted = {"the_revision": mine.revision, "new_role": Role.BRANCH.value}
@@ -159,7 +159,12 @@ class Merging:
                 )
             revision = mine.last_revision + theirs.revision
             new = replace(
-                theirs, revision=revision, last_revision=new.last_revision, updated=self._now, deleted=None
+                theirs,
+                revision=revision,
+                last_revision=new.last_revision,
+                updated=self._now,
+                deleted=None,
+                changed=changed,
             )
         elif content is Content.UNION and my_row is not None and their_row is not None:
             new = self._unite(key, new, my_row, their_row)

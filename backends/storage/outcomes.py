@@ -10,6 +10,7 @@ class Stored(msgspec.Struct, frozen=True, tag=True):
 
     created: bool
     etag: str
+    united: bool = False  # with what was there before; so it is not what was sent
 
 
 class Deleted(msgspec.Struct, frozen=True, tag=True):

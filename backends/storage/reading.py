@@ -61,19 +61,19 @@ class Content:
 
 def find_item(connection: Connection, shelf: Shelf, key: Key) -> Item | None:
     row = connection.execute(statements.ITEM, statements.item_scope(shelf, key)).mappings().one_or_none()
-    return None if row is None else _item(row)
+    return None if row is None else as_item(row)
 
 
 def all_items(connection: Connection, shelf: Shelf) -> list[Item]:
     """Those too that were deleted, or never had content."""
     rows = connection.execute(statements.ALL_ITEMS, statements.scope(shelf)).mappings()
-    return [_item(row) for row in rows]
+    return [as_item(row) for row in rows]
 
 
 def content(connection: Connection, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
     """An item with its body; raises NotFound or Gone."""
     row = connection.execute(statements.CURRENT, statements.item_scope(shelf, key)).mappings().one_or_none()
-    item = None if row is None else _item(row)
+    item = None if row is None else as_item(row)
     if row is None or item is None or item.revision == 0:
         raise NotFound
     if item.deleted is not None:
@@ -95,7 +95,7 @@ def page(connection: Connection, shelf: Shelf, listing: Listing) -> list[Item]:
         "at_most": listing.limit,
     }
     rows = connection.execute(statements.LIST, statements.scope(shelf) | asked).mappings()
-    return [_item(row) for row in rows]
+    return [as_item(row) for row in rows]
 
 
 def together(connection: Connection, shelf: Shelf, keys: list[Key], room: int) -> Together:
@@ -172,7 +172,7 @@ def usage(connection: Connection, shelf: Shelf) -> Usage:
     return Usage(0 if row is None else row.bytes, QUOTA, items, 0 if row is None else row.versions)
 
 
-def _item(row: RowMapping) -> Item:
+def as_item(row: RowMapping) -> Item:
     columns = _columns(row, Item)
     return Item(**columns | {"kind": Kind(columns["kind"])})
 

@@ -1,5 +1,6 @@
-"""How much room a shelf takes, counted with every version that is kept or dropped."""
+"""How much room a shelf takes, counted with every version that is kept or dropped; and its changes."""
 
+import secrets
 from typing import Final
 
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ AT_ONCE: Final = 1000
 
 
 class Room:
-    """One shelf's count, read once in a transaction and written back by `settle`."""
+    """One shelf's counts, read once in a transaction and written back by `settle`."""
 
     def __init__(self, connection: Connection, shelf: Shelf) -> None:
         self._connection = connection
@@ -21,6 +22,8 @@ class Room:
         self._is_new = row is None
         self._bytes = 0 if row is None else int(row.bytes)
         self._versions = 0 if row is None else int(row.versions)
+        self._sequence = 0 if row is None else int(row.sequence)
+        self._horizon = 0 if row is None else int(row.horizon)
 
     def take(self, size: int) -> None:
         """Room for one more version. Old contents make way before a save is refused."""
@@ -41,9 +44,26 @@ class Room:
         self._bytes -= size + versions * OVERHEAD
         self._versions -= versions
 
+    def change(self) -> int:
+        """The number of one more change of this shelf."""
+        self._sequence += 1
+        return self._sequence
+
+    def lose_sight(self, changed: int) -> None:
+        """An item goes without a tombstone: who has not seen this change must read everything anew."""
+        self._horizon = max(self._horizon, changed)
+
     def settle(self) -> None:
-        counts = self._scope | {"new_bytes": self._bytes, "new_versions": self._versions}
-        self._connection.execute(statements.ADD_SHELF if self._is_new else statements.CHANGE_SHELF, counts)
+        counts = self._scope | {
+            "new_bytes": self._bytes,
+            "new_versions": self._versions,
+            "new_sequence": self._sequence,
+            "new_horizon": self._horizon,
+        }
+        if self._is_new:
+            self._connection.execute(statements.ADD_SHELF, counts | {"new_epoch": secrets.token_hex(8)})
+        else:
+            self._connection.execute(statements.CHANGE_SHELF, counts)
         self._is_new = False
 
     def _drop_superseded(self, wanted: int) -> int:

@@ -9,6 +9,7 @@ metadata = MetaData()
 
 # Times are milliseconds since the epoch. `revision` is the current content's; 0: there never was one (only
 # branches of writes that lost). `last_revision` also counts branches and deletions. `deleted`: a tombstone.
+# `changed`: which of the shelf's changes was the last one of this item.
 items = Table(
     "items",
     metadata,
@@ -24,8 +25,10 @@ items = Table(
     Column("content_type", String(200), nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("deleted", BigInteger, nullable=True),
+    Column("changed", BigInteger, nullable=False),
     PrimaryKeyConstraint("person", "book", "course", "id"),
     Index("items_deleted", "deleted"),
+    Index("items_changed", "person", "book", "changed"),
 )
 
 # `base` is the revision that the writer began from, as far as it was said. `client_ts` is when the writer's
@@ -51,7 +54,9 @@ versions = Table(
     PrimaryKeyConstraint("person", "book", "course", "item", "revision"),
 )
 
-# What one person's work in one book takes: bodies of all versions, and OVERHEAD for each.
+# What one person's work in one book takes: bodies of all versions, and OVERHEAD for each. Its changes are
+# numbered: `sequence` is the last one; who does not know of `horizon` missed an item that went without a
+# tombstone. `epoch`: a shelf that begins anew counts anew, and no number of before fits.
 shelves = Table(
     "shelves",
     metadata,
@@ -59,6 +64,9 @@ shelves = Table(
     Column("book", String(200), nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("versions", BigInteger, nullable=False),
+    Column("epoch", String(16), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("horizon", BigInteger, nullable=False),
     PrimaryKeyConstraint("person", "book"),
 )
 

@@ -1,7 +1,7 @@
 """Storage: what can be done with people's work, whoever asks over whatever protocol."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 from backends.allowance import Allowance
 from backends.database import Database
 from backends.endings import Endings
-from backends.problem import PersonDeleted
-from backends.storage import export, merging, reading, statements
+from backends.problem import PersonDeleted, Problem
+from backends.storage import changes, export, merging, reading, statements
+from backends.storage.changes import Changes, Cursor
 from backends.storage.items import DAY, Item, Key, Mode, Shelf, Version
 from backends.storage.merging import Merged, Merging
 from backends.storage.outcomes import Outcome
 from backends.storage.reading import Content, Listing, Together, Usage, all_items
+from backends.storage.sync import Change
 from backends.storage.unmerging import Unmerged, unmerge
 from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
 
@@ -45,6 +47,19 @@ class Storage:
             return writing.delete(seen)
 
         return await self._write(shelf, replay, work)
+
+    async def change(self, shelf: Shelf, made: Sequence[Change]) -> list[Outcome | Problem]:
+        """What came of each, in their order; one that is refused keeps no other from being made."""
+        self._allowance.spend(shelf.person, len(made))
+
+        def work(connection: Connection) -> list[Outcome | Problem]:
+            writing = self._writing(connection, shelf)
+            return [_attempt(connection, writing, change) for change in made]
+
+        return await self._database.write(work)
+
+    async def changes(self, shelf: Shelf, cursor: Cursor | None, limit: int) -> Changes:
+        return await self._database.read(lambda connection: changes.page(connection, shelf, cursor, limit))
 
     async def merge(self, loser: Shelf, survivor: Shelf) -> Merged:
         """The loser's work becomes the survivor's; a second call answers as the first did."""
@@ -132,14 +147,17 @@ class Storage:
     ) -> Outcome:
         self._allowance.spend(shelf.person)
 
-        def write(connection: Connection) -> Outcome:
-            # What was sent as one who became another since is that one's.
-            home = merging.home(connection, shelf)
-            if self._is_over(shelf) or self._is_over(home):
-                raise PersonDeleted
-            return Writing(connection, home, self._now()).once(replay, work)
+        return await self._database.write(
+            lambda connection: self._writing(connection, shelf).once(replay, work)
+        )
 
-        return await self._database.write(write)
+    def _writing(self, connection: Connection, shelf: Shelf) -> Writing:
+        """Where what is sent to this shelf is written. Raises PersonDeleted."""
+        # What was sent as one who became another since is that one's.
+        home = merging.home(connection, shelf)
+        if self._is_over(shelf) or self._is_over(home):
+            raise PersonDeleted
+        return Writing(connection, home, self._now())
 
     def _purge_some(self, connection: Connection) -> int:
         now = self._now()
@@ -148,7 +166,10 @@ class Storage:
             statements.EXPIRED_TOMBSTONES, {"before": now - TOMBSTONES_KEPT, "at_most": AT_ONCE}
         ).all()
         for row in expired:
-            Writing(connection, Shelf(row.person, row.book), now).purge(Key(row.course, row.id))
+            shelf = Shelf(row.person, row.book)
+            item = reading.find_item(connection, shelf, Key(row.course, row.id))
+            if item is not None:
+                Writing(connection, shelf, now).purge(item)
         kept = connection.execute(
             statements.KEPT_LOSERS, {"before": now - LOSERS_KEPT, "at_most": AT_ONCE}
         ).all()
@@ -164,3 +185,15 @@ class Storage:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _attempt(connection: Connection, writing: Writing, change: Change) -> Outcome | Problem:
+    """In a savepoint: a refusal leaves nothing of its change, and all of the others."""
+    write = change.write
+    try:
+        with connection.begin_nested():
+            if isinstance(write, Put):
+                return writing.once(change.replay, lambda writing: writing.put(write))
+            return writing.once(change.replay, lambda writing: writing.delete(write))
+    except Problem as refused:
+        return refused

@@ -42,6 +42,7 @@ def item_row(shelf: Shelf, item: Item) -> dict[str, object]:
         "new_content_type": item.content_type,
         "new_updated": item.updated,
         "new_deleted": item.deleted,
+        "new_changed": item.changed,
     }
     return item_scope(shelf, Key(item.course, item.id)) | new
 
@@ -102,6 +103,13 @@ LIST = (
     .order_by(items.c.id)
     .limit(bindparam("at_most"))
 )
+# What changed on a shelf, in that order, tombstones too.
+CHANGES = (
+    select(items)
+    .where(_own(items), items.c.changed > bindparam("after"), items.c.revision > 0)
+    .order_by(items.c.changed)
+    .limit(bindparam("at_most"))
+)
 # Every item of a course whose id begins with a prefix, with its content.
 CONTENTS = (
     select(items.c.id, items.c.updated, versions.c.body)
@@ -145,9 +153,14 @@ CHANGE_ITEM = (
         content_type=bindparam("new_content_type"),
         updated=bindparam("new_updated"),
         deleted=bindparam("new_deleted"),
+        changed=bindparam("new_changed"),
     )
 )
-COUNT_REVISION = update(items).where(_the_item()).values(last_revision=bindparam("new_last_revision"))
+COUNT_REVISION = (
+    update(items)
+    .where(_the_item())
+    .values(last_revision=bindparam("new_last_revision"), changed=bindparam("new_changed"))
+)
 REMOVE_ITEM = delete(items).where(_the_item())
 
 _WITHOUT_BODY = [column for column in versions.c if column.name != "body"]
@@ -200,7 +213,12 @@ ADD_SHELF = insert(shelves).values(_new(shelves))
 CHANGE_SHELF = (
     update(shelves)
     .where(_own(shelves))
-    .values(bytes=bindparam("new_bytes"), versions=bindparam("new_versions"))
+    .values(
+        bytes=bindparam("new_bytes"),
+        versions=bindparam("new_versions"),
+        sequence=bindparam("new_sequence"),
+        horizon=bindparam("new_horizon"),
+    )
 )
 COUNT_ITEMS = (
     select(func.count())

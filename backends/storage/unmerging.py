@@ -68,6 +68,7 @@ class _Taking:
         mine = [row for row in rows if row.came_from != self._loser]
         if not mine:
             self._connection.execute(statements.REMOVE_ITEM, names)
+            self.room.lose_sight(self.room.change())
         elif item.revision in {row.revision for row in theirs}:
             self._restore(key, item, next((row for row in mine if row.revision == before), mine[0]))
         return True
@@ -85,5 +86,6 @@ class _Taking:
             content_type=chosen.content_type,
             updated=self._now,
             deleted=None,
+            changed=self.room.change(),
         )
         self._connection.execute(statements.CHANGE_ITEM, statements.item_row(self._shelf, was))

@@ -1,5 +1,6 @@
 """Writes, each one unit of work on a connection: all of it happens, or nothing does."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -8,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from backends.problem import NotFound, TooLarge
-from backends.storage import statements, thinning
+from backends.storage import progress, statements, thinning
 from backends.storage.conditions import Conditions, Judgement, judge_write
 from backends.storage.items import DAY, LARGEST, Item, Key, Kind, Mode, Role, Shelf, digest
 from backends.storage.outcomes import (
@@ -34,6 +35,18 @@ class Replay:
 
     key: str
     request: str
+
+    @classmethod
+    def of(cls, key: str | None, change: "Put | Delete") -> "Replay | None":
+        """Of a change, however it comes: one that waited is sent again by itself or in a sync.
+
+        Preconditions are left out: a device that tries again may know a newer revision by now.
+        """
+        if key is None:
+            return None
+        content = (change.content_type, change.body) if isinstance(change, Put) else ("", b"")
+        head = "\n".join((type(change).__name__, change.key.course, change.key.id, content[0], ""))
+        return cls(key, hashlib.sha256(head.encode() + content[1]).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,8 @@ class Writing:
         match judge_write(put.conditions, None if item is None else item.etag, put.mode):
             case Judgement.REQUIRED:
                 raise PreconditionRequired
+            case Judgement.FAILED if put.mode is Mode.SYNC:
+                return self._meet(put, item, kind)
             case Judgement.FAILED:
                 return self._lose(put, item, kind)
             case Judgement.GO:
@@ -98,6 +113,8 @@ class Writing:
 
     def delete(self, delete: Delete) -> Outcome:
         item = find_item(self._connection, self.shelf, delete.key)
+        if delete.mode is Mode.SYNC and (item is None or not item.is_live):
+            return Deleted()
         if item is None or item.revision == 0:
             raise NotFound
         if item.deleted is not None:
@@ -109,21 +126,45 @@ class Writing:
                 return Lost(item.etag, None)
             case Judgement.GO:
                 revision = item.last_revision + 1
+                room = Room(self._connection, self.shelf)
                 tombstone = replace(
-                    item, revision=revision, last_revision=revision, updated=self._now, deleted=self._now
+                    item,
+                    revision=revision,
+                    last_revision=revision,
+                    updated=self._now,
+                    deleted=self._now,
+                    changed=room.change(),
                 )
                 self._connection.execute(statements.CHANGE_ITEM, statements.item_row(self.shelf, tombstone))
+                room.settle()
                 return Deleted()
 
-    def purge(self, key: Key) -> None:
+    def purge(self, item: Item) -> None:
         """Nothing of the item is left."""
-        names = statements.item_scope(self.shelf, key)
+        names = statements.item_scope(self.shelf, Key(item.course, item.id))
         count, size = self._connection.execute(statements.SIZE_OF_VERSIONS, names).one()
         self._connection.execute(statements.REMOVE_VERSIONS, names)
         self._connection.execute(statements.REMOVE_ITEM, names)
         room = Room(self._connection, self.shelf)
         room.give_back(size, count)
+        room.lose_sight(item.changed)
         room.settle()
+
+    def _meet(self, put: Put, item: Item | None, kind: Kind) -> Outcome:
+        """A device wrote without knowing what is there: the kind says what becomes of both."""
+        if kind is Kind.ANSWER:
+            return self._store(put, item, kind)  # the last one stands, and every attempt is kept
+        if kind is not Kind.PROGRESS or item is None or not item.is_live:
+            return self._lose(put, item, kind)
+        names = statements.item_scope(self.shelf, put.key)
+        united = progress.union(
+            bytes(self._connection.execute(statements.CURRENT, names).one().body), put.body
+        )
+        if len(united) > LARGEST[kind]:
+            return self._lose(put, item, kind)
+        if (digest(united), put.content_type) == (item.digest, item.content_type):
+            return Stored(created=False, etag=item.etag or "", united=True)
+        return msgspec.structs.replace(self._store(replace(put, body=united), item, kind), united=True)
 
     def _store(self, put: Put, item: Item | None, kind: Kind) -> Stored:
         revision = 1 if item is None else item.last_revision + 1
@@ -132,7 +173,7 @@ class Writing:
         room = Room(self._connection, self.shelf)
         room.take(len(put.body))
         self._add_version(put, revision, Role.ATTEMPT if is_attempt else Role.MAIN, base)
-        new = self._item(put, kind, revision)
+        new = self._item(put, kind, revision, room.change())
         self._connection.execute(
             statements.ADD_ITEM if item is None else statements.CHANGE_ITEM,
             statements.item_row(self.shelf, new),
@@ -151,7 +192,8 @@ class Writing:
         ):
             # RFC 9110 section 13.1.1: a change that appears to have been made already may be a success.
             # If-None-Match may not (section 13.1.2), but there is nothing to keep either.
-            return Lost(item.etag, None) if put.conditions.match is None else Stored(False, item.etag or "")
+            absent = put.conditions.none_match is not None and put.conditions.match is None
+            return Lost(item.etag, None) if absent else Stored(False, item.etag or "")
         return Lost(None if item is None else item.etag, self._branch(put, item, kind))
 
     def _branch(self, put: Put, item: Item | None, kind: Kind) -> int:
@@ -164,17 +206,20 @@ class Writing:
         revision = 1 if item is None else item.last_revision + 1
         room = Room(self._connection, self.shelf)
         room.take(len(put.body))
+        changed = room.change()
         room.settle()
         self._add_version(put, revision, Role.BRANCH, put.conditions.base)
         if item is None:
-            never = replace(self._item(put, kind, revision), revision=0, digest="", size=0)
+            never = replace(self._item(put, kind, revision, changed), revision=0, digest="", size=0)
             self._connection.execute(statements.ADD_ITEM, statements.item_row(self.shelf, never))
         else:
-            counted = statements.item_scope(self.shelf, put.key) | {"new_last_revision": revision}
-            self._connection.execute(statements.COUNT_REVISION, counted)
+            counted = {"new_last_revision": revision, "new_changed": changed}
+            self._connection.execute(
+                statements.COUNT_REVISION, statements.item_scope(self.shelf, put.key) | counted
+            )
         return revision
 
-    def _item(self, put: Put, kind: Kind, revision: int) -> Item:
+    def _item(self, put: Put, kind: Kind, revision: int, changed: int) -> Item:
         """The item, if this write becomes its content."""
         return Item(
             course=put.key.course,
@@ -187,6 +232,7 @@ class Writing:
             content_type=put.content_type,
             updated=self._now,
             deleted=None,
+            changed=changed,
         )
 
     def _add_version(self, put: Put, revision: int, role: Role, base: int | None) -> None:

@@ -27,6 +27,7 @@ from backends.storage.command import MIGRATIONS as STORAGE_MIGRATIONS
 from backends.storage.internal_api import InternalApi
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
+from backends.storage.sync_api import SyncApi
 from tests.backends.issuer import ISSUER, Issuer, claims_of, sign
 
 PLENTY = Rate(burst=1e9, per_second=1e9)
@@ -158,7 +159,7 @@ async def storage(path: Path, issuer: Issuer, rate: Rate = PLENTY) -> AsyncGener
 
     def routes(file: Database) -> list[web.RouteDef]:
         service = Storage(file, Allowance(rate, time.monotonic), clock)
-        apis = (StorageApi(service), RunestoneApi(service), InternalApi(service))
+        apis = (StorageApi(service), SyncApi(service), RunestoneApi(service), InternalApi(service))
         return [route for api in apis for route in api.routes()]
 
     async with _running(path, issuer, "storage", clock, routes) as running:
