@@ -2,6 +2,7 @@
 
 events       the event schema: which are taken
 levels       consent levels: what each keeps of an event
+runestone    what Runestone's and PreTeXt's own events mean
 batches      a request's body as a batch of events
 schema       tables
 statements   every statement, each bound to a pseudonym

@@ -42,10 +42,14 @@ class Analytics:
         self._clock = clock
         self._endings = Endings(clock)
 
+    def now(self) -> int:
+        """In milliseconds since the epoch."""
+        return int(self._clock() * 1000)
+
     async def take(self, assertion: Assertion, batch: Sequence[object]) -> Taken:
         """One bad event never fails the batch; the same batch again changes nothing."""
         self._allowance.spend(assertion.sub, max(1, len(batch)))
-        now = int(self._clock() * 1000)
+        now = self.now()
         events: list[Event] = []
         rejected: list[Rejected] = []
         for place, raw in enumerate(batch):
@@ -97,7 +101,7 @@ class Analytics:
             matters = ((loser,), (survivor,), (loser, survivor))
             if any(self._endings.is_over(matter, said.iat) for matter in matters):
                 return Moved(0)  # it was under way while either was deleted, or both were taken apart
-            return merging.merge(connection, loser, survivor, int(self._clock() * 1000))
+            return merging.merge(connection, loser, survivor, self.now())
 
         return await self._database.write(work)
 

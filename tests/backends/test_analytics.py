@@ -1,5 +1,6 @@
 """Events over HTTP, and what the file holds afterwards."""
 
+import gzip
 import uuid
 
 import msgspec
@@ -125,6 +126,39 @@ async def test_every_form_of_a_batch(ada: Reader, form: str, content_type: str) 
     }
     assert taken(await send(ada, bodies[form], content_type)) == (3, 0, [])
     assert taken(await send(ada, bodies[form], content_type)) == (0, 3, [])
+
+
+async def test_a_batch_may_be_zipped(ada: Reader) -> None:
+    first, second = (b"".join(msgspec.json.encode(event()) + b"\n" for _ in range(2)) for _ in range(2))
+    for coding, body in (
+        ("gzip", gzip.compress(first)),
+        ("X-GZIP", gzip.compress(first) + gzip.compress(second)),
+    ):
+        answer = await ada.post("/v1/events", body, content_type="application/jsonl", content_encoding=coding)
+        assert taken(answer)[2] == []
+    assert taken(answer)[:2] == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "status", "code"),
+    [
+        pytest.param(b"[]", "gzip", 400, "invalid_request", id="not zipped"),
+        pytest.param(gzip.compress(b"[]")[:-4], "gzip", 400, "invalid_request", id="half of it"),
+        pytest.param(gzip.compress(b"[]") + b"more", "gzip", 400, "invalid_request", id="more after it"),
+        pytest.param(b"", "gzip", 400, "invalid_json", id="nothing"),
+        pytest.param(gzip.compress(bytes(200_000_000)), "gzip", 413, "too_large", id="a bomb"),
+        pytest.param(
+            gzip.compress(b" " * 1024 * 1024) * 2, "gzip", 413, "too_large", id="two halves of too much"
+        ),
+        pytest.param(b"[]", "br", 415, "unsupported_type", id="another coding"),
+        pytest.param(gzip.compress(b"[]"), "gzip, gzip", 415, "unsupported_type", id="twice"),
+    ],
+)
+async def test_what_is_not_zipped_as_it_says(
+    ada: Reader, body: bytes, coding: str, status: int, code: str
+) -> None:
+    answer = await ada.post("/v1/events", body, content_encoding=coding)
+    assert (answer.status, answer.code) == (status, code)
 
 
 async def test_an_event_counts_once_for_each_person(events: Running, ada: Reader, pseudonym: str) -> None:
