@@ -1,5 +1,7 @@
 """What a write can come to, as values that are kept for replays; and the refusals that storage adds."""
 
+from typing import ClassVar
+
 import msgspec
 
 from backends.problem import Problem
@@ -10,11 +12,18 @@ class Stored(msgspec.Struct, frozen=True, tag=True):
 
     created: bool
     etag: str
-    united: bool = False  # with what was there before; so it is not what was sent
+    united: bool = False  # with what was there before
+
+    @property
+    def stands(self) -> bool:
+        """Whether the item is what was sent."""
+        return not self.united
 
 
 class Deleted(msgspec.Struct, frozen=True, tag=True):
     """The item is a tombstone now."""
+
+    stands: ClassVar[bool] = True
 
 
 class Lost(msgspec.Struct, frozen=True, tag=True):
@@ -22,6 +31,8 @@ class Lost(msgspec.Struct, frozen=True, tag=True):
 
     etag: str | None  # what is there
     branch: int | None
+
+    stands: ClassVar[bool] = False
 
 
 Outcome = Stored | Deleted | Lost

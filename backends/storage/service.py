@@ -192,8 +192,12 @@ def _attempt(connection: Connection, writing: Writing, change: Change) -> Outcom
     write = change.write
     try:
         with connection.begin_nested():
-            if isinstance(write, Put):
-                return writing.once(change.replay, lambda writing: writing.put(write))
-            return writing.once(change.replay, lambda writing: writing.delete(write))
+            outcome = writing.once(
+                change.replay,
+                lambda writing: writing.put(write) if isinstance(write, Put) else writing.delete(write),
+            )
+            if not outcome.stands:
+                writing.tell(write.key)
+            return outcome
     except Problem as refused:
         return refused

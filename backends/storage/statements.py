@@ -156,11 +156,8 @@ CHANGE_ITEM = (
         changed=bindparam("new_changed"),
     )
 )
-COUNT_REVISION = (
-    update(items)
-    .where(_the_item())
-    .values(last_revision=bindparam("new_last_revision"), changed=bindparam("new_changed"))
-)
+COUNT_REVISION = update(items).where(_the_item()).values(last_revision=bindparam("new_last_revision"))
+TELL = update(items).where(_the_item()).values(changed=bindparam("new_changed"))
 REMOVE_ITEM = delete(items).where(_the_item())
 
 _WITHOUT_BODY = [column for column in versions.c if column.name != "body"]

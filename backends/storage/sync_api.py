@@ -1,6 +1,7 @@
 """What devices that work offline ask: POST /v1/sync. What it means is said by `sync` and `writing`."""
 
-from typing import Final, TypeGuard
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from aiohttp import web
 
@@ -32,11 +33,7 @@ class SyncApi:
         outcomes = iter(await self._storage.change(shelf, good) if good else ())
         done = [(one, one.problem if isinstance(one, Refused) else next(outcomes)) for one in asked.changes]
         found = await self._storage.changes(shelf, asked.cursor, asked.limit)
-        own = {
-            (one.write.key, outcome.etag)
-            for one, outcome in done
-            if isinstance(one, Change) and _stands(outcome)
-        }
+        own = set() if found.anew else {(one.write.key, outcome.etag) for one, outcome in _standing(done)}
         return shown.answer(
             {
                 "results": [_result(one.mutation, outcome) for one, outcome in done],
@@ -52,9 +49,11 @@ class SyncApi:
         )
 
 
-def _stands(outcome: Outcome | Problem) -> TypeGuard[Stored]:
-    """Whether the item is what the device sent: it need not be told."""
-    return isinstance(outcome, Stored) and not outcome.united
+def _standing(done: Iterable[tuple[Change | Refused, Outcome | Problem]]) -> Iterator[tuple[Change, Stored]]:
+    """What is there as its device sent it, and need not be told."""
+    for one, outcome in done:
+        if isinstance(one, Change) and isinstance(outcome, Stored) and outcome.stands:
+            yield one, outcome
 
 
 def _result(mutation: str | None, outcome: Outcome | Problem) -> dict[str, object]:

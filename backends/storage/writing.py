@@ -139,6 +139,13 @@ class Writing:
                 room.settle()
                 return Deleted()
 
+    def tell(self, key: Key) -> None:
+        """The item counts as changed, though it is as it was: a device that lost may have read past it."""
+        room = Room(self._connection, self.shelf)
+        names = statements.item_scope(self.shelf, key)
+        self._connection.execute(statements.TELL, names | {"new_changed": room.change()})
+        room.settle()
+
     def purge(self, item: Item) -> None:
         """Nothing of the item is left."""
         names = statements.item_scope(self.shelf, Key(item.course, item.id))
@@ -213,10 +220,8 @@ class Writing:
             never = replace(self._item(put, kind, revision, changed), revision=0, digest="", size=0)
             self._connection.execute(statements.ADD_ITEM, statements.item_row(self.shelf, never))
         else:
-            counted = {"new_last_revision": revision, "new_changed": changed}
-            self._connection.execute(
-                statements.COUNT_REVISION, statements.item_scope(self.shelf, put.key) | counted
-            )
+            counted = statements.item_scope(self.shelf, put.key) | {"new_last_revision": revision}
+            self._connection.execute(statements.COUNT_REVISION, counted)
         return revision
 
     def _item(self, put: Put, kind: Kind, revision: int, changed: int) -> Item:

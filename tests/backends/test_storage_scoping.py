@@ -147,7 +147,9 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
     await ada.post("/ns/logger/runlog", b'{"div_id":"x","code":"1","course":"c"}')
     assert (await ada.post("/ns/assessment/gethist", b'{"acid":"x"}')).status == 200
     assert (await ada.get("/ns/logger/getAllCompletionStatus")).status == 200
-    assert (await ada.post("/v1/sync", b"{}")).status == 200
+    assert (
+        await ada.post("/v1/sync", b'{"changes":[{"mutation_id":"m","id":"x","body":"3"}]}')
+    ).status == 200
     await ada.delete("/v1/items/x?mode=lww")
     guest = own_store.reader(sub="guest", auth_level="guest")
     for path, kind in (("x", "program"), ("y", "progress"), ("z", "program")):

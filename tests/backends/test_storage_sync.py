@@ -44,6 +44,8 @@ class TestChanges:
     async def test_a_change_is_made_once_and_only_others_are_told_of_it(self, ada: Reader) -> None:
         first = change("x", "1")
         found = await sync(ada, first)
+        second = await sync(ada, change("y", "1"), cursor=found["cursor"])
+        assert (second["changes"], second["anew"]) == ([], False)
         assert found["results"] == [
             {
                 "mutation_id": first["mutation_id"],
@@ -52,10 +54,10 @@ class TestChanges:
                 "etag": found["results"][0]["etag"],
             }
         ]
-        assert (found["changes"], found["more"], found["anew"]) == ([], False, True)
+        assert (told(found), found["more"], found["anew"]) == ([("x", "1")], False, True)
         assert (await sync(ada, first))["results"] == found["results"]
-        assert told(await sync(ada)) == [("x", "1")]
-        assert told(await sync(ada, cursor=found["cursor"])) == []
+        assert told(await sync(ada, cursor=found["cursor"])) == [("y", "1")]
+        assert told(await sync(ada, cursor=second["cursor"])) == []
         assert (await ada.get("/v1/items/x")).etag == found["results"][0]["etag"]
 
     async def test_a_mutation_is_one_write_with_an_idempotency_key(self, ada: Reader) -> None:
@@ -115,6 +117,25 @@ class TestChanges:
         late = await one(ada, change("x", "offline", base_rev=2))
         assert (late["status"], late["revision"], late["etag"], late["branch"]) == ("conflict", 0, None, 4)
         assert (await one(ada, change("x", "anew")))["status"] == "applied"
+
+    @pytest.mark.parametrize(
+        ("kind", "lost"),
+        [
+            ("program", {"body": '{"n":0}'}),
+            ("program", {"op": "delete"}),
+            ("progress", {"body": '{"n":1}'}),
+        ],
+    )
+    async def test_who_lost_is_told_what_stands_however_far_they_have_read(
+        self, ada: Reader, kind: str, lost: Said
+    ) -> None:
+        for base in (0, 1):
+            await one(ada, change("x", f'{{"n":{base + 1}}}', base_rev=base, kind=kind))
+        cursor = (await sync(ada))["cursor"]
+        for _ in range(2):  # the second time there is nothing more to keep
+            found = await sync(ada, change("x", base_rev=1, **lost), cursor=cursor)
+            cursor = found["cursor"]
+            assert (found["results"][0]["status"] != "applied", told(found)) == (True, [("x", '{"n":2}')])
 
     async def test_bytes_that_are_no_text(self, ada: Reader) -> None:
         said = change("x", body_base64=base64.b64encode(b"\xff\x00").decode())
