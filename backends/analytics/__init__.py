@@ -9,5 +9,10 @@ statements   every statement, each bound to a pseudonym
 merging      two people become one, and two again
 service      what can be done
 api          the same over HTTP
+staff        who teaches or runs a book: no readers, who see figures about readers
+aggregates   the statements behind figures, about five people at least
+figures      figures as tables of numbers
+stats        figures, asked of the database
+stats_api    the same over HTTP
 command      bookgate-analytics
 """

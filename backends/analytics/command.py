@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,6 +14,9 @@ from backends import options
 from backends.allowance import Allowance, Rate
 from backends.analytics.api import Api
 from backends.analytics.service import Analytics
+from backends.analytics.staff import ROLES
+from backends.analytics.stats import Stats
+from backends.analytics.stats_api import StatsApi
 from backends.database import Database
 from backends.options import Options
 
@@ -50,12 +54,16 @@ def run(
             envvar="BOOKGATE_ANALYTICS_JWKS", help="The gateway's keys; by default under the issuer."
         ),
     ] = None,
+    staff: Annotated[
+        str,
+        typer.Option(envvar="BOOKGATE_ANALYTICS_STAFF", help="Roles whose holders are no readers."),
+    ] = ",".join(sorted(ROLES)),
 ) -> None:
     """Serve until SIGTERM. An SQLite file is migrated first."""
     options.run(
         Options.parse(database=database, listen=listen, issuer=issuer, audience=audience, jwks=jwks),
         MIGRATIONS,
-        serving,
+        partial(serving, frozenset(staff.split(","))),
     )
 
 
@@ -66,9 +74,10 @@ def migrate(*, database: DatabaseOption) -> None:
 
 
 @asynccontextmanager
-async def serving(file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None]:
+async def serving(roles: frozenset[str], file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None]:
     """The service's routes."""
-    yield Api(Analytics(file, Allowance(EVENTS, time.monotonic), time.time)).routes()
+    api = Api(Analytics(file, Allowance(EVENTS, time.monotonic), time.time, roles))
+    yield [*api.routes(), *StatsApi(Stats(file, time.time), roles).routes()]
 
 
 def main() -> None:

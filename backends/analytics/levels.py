@@ -53,7 +53,7 @@ def kept(event: Event, at: Level) -> Event:
     """What is left of an event at a level above 0. A lower level of what a level left is its own."""
     if at >= Level.EVERYTHING:
         return event
-    answer = event.answer if at >= Level.CLASS and is_choice(event) else None
+    answer = event.answer if at >= Level.CLASS and is_choice(event.item_kind, event.answer) else None
     bare = replace(event, answer=answer, error=None, delta=None, x=_numbers(event.x))
     if at >= Level.RESEARCH:
         return bare
@@ -63,11 +63,11 @@ def kept(event: Event, at: Level) -> Event:
     return replace(bare, correct=None, score=None, dur_ms=None, error_type=None)
 
 
-def is_choice(event: Event) -> bool:
-    """Whether the answer is one of those that the author wrote."""
-    if event.item_kind is None or event.item_kind.lower() not in CLOSED or event.answer is None:
+def is_choice(kind: str | None, answer: str | None) -> bool:
+    """Whether an answer (as JSON) to an item of a kind is one of those that the author wrote."""
+    if kind is None or kind.lower() not in CLOSED or answer is None:
         return False
-    said = orjson.loads(event.answer)
+    said = orjson.loads(answer)
     parts = said if isinstance(said, list) else [said]
     return all(isinstance(part, int | str) and CHOICE.fullmatch(str(part)) is not None for part in parts)
 

@@ -68,4 +68,10 @@ merges = Table(
 )
 
 # The statements that may speak of more than one person, each with its reason. A test refuses any other.
-ACROSS_PEOPLE: Final[Mapping[str, str]] = {}
+ACROSS_PEOPLE: Final[Mapping[str, str]] = {
+    "ITEMS": "how hard an item is for the readers of a book; people are counted, five at least",
+    "WRONG": "wrong answers that five people gave at least",
+    "PAGES": "how many people saw a page; five at least",
+    "ERRORS": "what people ran into: counted, and what fewer than five met left out, before it is said",
+    "HOURS": "how many people worked in an hour of the week; five at least",
+}

@@ -14,6 +14,7 @@ from backends.analytics.batches import Unreadable
 from backends.analytics.events import SCHEMA, Event, Rejected, parse
 from backends.analytics.levels import Level, kept, level
 from backends.analytics.merging import Moved
+from backends.analytics.staff import ROLES, is_staff
 from backends.assertion import Assertion, Internal
 from backends.database import Database
 from backends.endings import Endings
@@ -21,7 +22,6 @@ from backends.problem import PersonDeleted
 
 CODE_OF_UNREADABLE: Final = "invalid_json"
 AT_ONCE: Final = 500
-TEACHER: Final = "teacher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,16 @@ class Taken:
 
 
 class Analytics:
-    """`clock` tells Unix seconds."""
+    """`clock` tells Unix seconds. `staff`: roles whose holders are no readers."""
 
-    def __init__(self, database: Database, allowance: Allowance, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        allowance: Allowance,
+        clock: Callable[[], float],
+        staff: frozenset[str] = ROLES,
+    ) -> None:
+        self._staff = staff
         self._database = database
         self._allowance = allowance
         self._clock = clock
@@ -63,7 +70,8 @@ class Analytics:
         at = level(assertion.research_cap)
         if at is Level.NOTHING or not events:
             return Taken(0, 0, tuple(rejected))
-        rows = [_row(kept(event, at), assertion, at, now) for event in events]
+        added = self._added(assertion, at, now)
+        rows = [_row(kept(event, at)) | added for event in events]
 
         def work(connection: Connection) -> int:
             # What was sent as one who became another since is that one's.
@@ -74,6 +82,18 @@ class Analytics:
 
         accepted = await self._database.write(work)
         return Taken(accepted, len(events) - accepted, tuple(rejected))
+
+    def _added(self, assertion: Assertion, at: Level, now: int) -> dict[str, object]:
+        """What the server adds to each event."""
+        return {
+            "new_received": now,
+            "new_book": assertion.book,
+            "new_classes": msgspec.json.encode([one.id for one in assertion.classes]).decode(),
+            "new_roles": msgspec.json.encode(assertion.roles).decode(),
+            "new_staff": is_staff(assertion, self._staff),
+            "new_level": int(at),
+            "new_schema": SCHEMA,
+        }
 
     async def forget(self, pseudonym: str) -> int:
         """Removes every event of the pseudonym; the answer says how many there were."""
@@ -128,11 +148,6 @@ class Analytics:
             yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
 
-def is_staff(assertion: Assertion) -> bool:
-    """Whether this is somebody who teaches, writes or runs the book: no reader of it."""
-    return bool(assertion.roles) or any(one.role == TEACHER for one in assertion.classes)
-
-
 def _some(connection: Connection, names: dict[str, object]) -> list[dict[str, object]]:
     return [dict(row) for row in connection.execute(statements.EVENTS, names).mappings()]
 
@@ -141,16 +156,5 @@ def _add(connection: Connection, rows: Sequence[dict[str, object]]) -> int:
     return sum(connection.execute(statements.ADD_EVENTS, row).rowcount for row in rows)
 
 
-def _row(event: Event, assertion: Assertion, at: Level, now: int) -> dict[str, object]:
-    """The event with what the server adds to it."""
-    sent = {f"new_{name}": getattr(event, name) for name in Event.__dataclass_fields__}
-    return sent | {
-        statements.PSEUDONYM: assertion.sub,
-        "new_received": now,
-        "new_book": assertion.book,
-        "new_classes": msgspec.json.encode([membership.id for membership in assertion.classes]).decode(),
-        "new_roles": msgspec.json.encode(assertion.roles).decode(),
-        "new_staff": is_staff(assertion),
-        "new_level": int(at),
-        "new_schema": SCHEMA,
-    }
+def _row(event: Event) -> dict[str, object]:
+    return {f"new_{name}": getattr(event, name) for name in Event.__dataclass_fields__}

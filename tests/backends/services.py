@@ -17,6 +17,9 @@ from backends.allowance import Allowance, Rate
 from backends.analytics.api import Api as AnalyticsApi
 from backends.analytics.command import MIGRATIONS as ANALYTICS_MIGRATIONS
 from backends.analytics.service import Analytics
+from backends.analytics.staff import ROLES
+from backends.analytics.stats import Stats
+from backends.analytics.stats_api import StatsApi
 from backends.assertion import INTERNAL_TYPE, Verifier
 from backends.database import Database
 from backends.jwks import RemoteKeys
@@ -25,6 +28,7 @@ from backends.serving import Draining, application
 from backends.storage.api import Api as StorageApi
 from backends.storage.command import MIGRATIONS as STORAGE_MIGRATIONS
 from backends.storage.internal_api import InternalApi
+from backends.storage.retention import Retention
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 from backends.storage.sync_api import SyncApi
@@ -146,7 +150,7 @@ class Running:
         return Reader(self.session, self.url, sign(self.issuer.key, header, claims_of(**said)))
 
     async def sweep(self) -> None:
-        await Storage(self.file, Allowance(PLENTY, time.monotonic), self.clock).sweep()
+        await Retention(self.file, self.clock).sweep()
 
     def nobody(self) -> Reader:
         return Reader(self.session, self.url, None)
@@ -172,7 +176,8 @@ async def analytics(path: Path, issuer: Issuer, rate: Rate = PLENTY) -> AsyncGen
     clock = Clock()
 
     def routes(file: Database) -> list[web.RouteDef]:
-        return AnalyticsApi(Analytics(file, Allowance(rate, time.monotonic), clock)).routes()
+        api = AnalyticsApi(Analytics(file, Allowance(rate, time.monotonic), clock))
+        return [*api.routes(), *StatsApi(Stats(file, clock), ROLES).routes()]
 
     async with _running(path, issuer, "analytics", clock, routes) as running:
         yield running
