@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import starmap
 from pathlib import Path
 from typing import Final
 
-from bench.figures import Outcome
+from bench.figures import Figure, Outcome
 from bench.rounds import Series
 
 BEGINS: Final = "<!-- make bench writes from here -->"
@@ -22,12 +23,18 @@ NAMES: Final = {
     "bookgate": "Bookgate, pure Python",
     "bookgate-compiled": "Bookgate, compiled",
     "bookgate-uncached": "Bookgate, Redis each time",
+    "bookgate-compiled-uncached": "... compiled",
     "bookgate-plain": "Bookgate, `data_path: plain`",
+    "bookgate-compiled-plain": "... compiled",
 }
 
 
 def markdown(
-    day: date, machine: str, versions: str, found: Mapping[str, Series], outcomes: Sequence[Outcome]
+    day: date,
+    machine: str,
+    versions: str,
+    found: Mapping[str, Series],
+    outcomes: Sequence[tuple[Outcome, Outcome]],
 ) -> str:
     """Both tables. machine, versions: a line each."""
     return "\n".join(
@@ -40,9 +47,9 @@ def markdown(
             "|---|---:|---:|---:|",
             *_requests(found),
             "",
-            "| figure | must | aim | reached | |",
-            "|---|---:|---:|---:|---|",
-            *(_bound(outcome) for outcome in outcomes),
+            "| figure | must | aim | pure Python | | compiled | |",
+            "|---|---:|---:|---:|---|---:|---|",
+            *starmap(_row, outcomes),
         ]
     )
 
@@ -68,20 +75,26 @@ def _requests(found: Mapping[str, Series]) -> list[str]:
     return rows
 
 
-def _bound(outcome: Outcome) -> str:
-    figure = outcome.figure
-    verdict = "not measured" if outcome.value is None else _verdict(outcome)
-    bounds = (
-        None if bound is None else f"<= {_number(bound, figure.unit)}" for bound in (figure.must, figure.aim)
-    )
-    value = None if outcome.value is None else _number(outcome.value, figure.unit)
-    return f"| {' | '.join([figure.name, *(each or '' for each in (*bounds, value)), verdict])} |"
+def _row(pure: Outcome, compiled: Outcome) -> str:
+    figure = pure.figure
+    cells = [figure.name, *_bounds(figure), *_reached(pure), *_reached(compiled)]
+    return f"| {' | '.join(cells)} |"
 
 
-def _verdict(outcome: Outcome) -> str:
-    if not outcome.holds:
-        return "**missed**"
-    return "aim" if outcome.at_aim else "must"
+def _bounds(figure: Figure) -> list[str]:
+    """What it must be and what it should."""
+    found = []
+    for bound, compiled in zip((figure.must, figure.aim), figure.compiled or (None, None), strict=True):
+        told = "" if bound is None else f"<= {_number(bound, figure.unit)}"
+        found.append(told if compiled is None else f"{told}; compiled {_number(compiled, figure.unit)}")
+    return found
+
+
+def _reached(outcome: Outcome) -> tuple[str, str]:
+    if outcome.value is None:
+        return "", "not measured"
+    verdict = "aim" if outcome.at_aim else "must" if outcome.holds else "**missed**"
+    return _number(outcome.value, outcome.figure.unit), verdict
 
 
 def _number(value: float, unit: str) -> str:

@@ -45,7 +45,9 @@ async def main(names: list[str]) -> None:
             sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
     reached = outcomes({name: series.middle for name, series in found.items()})
     today = datetime.now(UTC).date()
-    told = reached if not names else [outcome for outcome in reached if outcome.value is not None]
+    told = (
+        reached if not names else [pair for pair in reached if any(each.value is not None for each in pair)]
+    )
     text = report.markdown(today, machine, await asyncio.to_thread(_versions, tools), found, told)
     sys.stdout.write(text + "\n")
     if not names:

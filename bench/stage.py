@@ -5,13 +5,14 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench import apache_sessions
+from bench.figures import COMPILED, PURE
 from bench.gateways import Site, Way
 from bench.peer_servers import OPENIDC, Peers, Services, start_backend
 from bench.processes import LOAD_CORE, Machine, Server, free_ports, listens, program
@@ -22,14 +23,17 @@ ORIGIN: Final = "https://books.example.edu"
 EVENTS: Final = 400  # a second, of each stream
 _APACHE_SESSIONS: Final = 200
 _DEAF_USER: Final = "deaf on >deaf ~* resetchannels +@all -client|tracking"
+_WAYS: Final = {
+    "": Way(),
+    "-uncached": Way(deaf=True),
+    "-plain": Way("plain"),
+    "-2": Way(workers=2),
+    "-idle": Way(),
+    "-slow": Way(),
+}
 _BOOKGATES: Final = {
-    "bookgate": Way(),
-    "bookgate-compiled": Way(compiled=True),
-    "bookgate-uncached": Way(deaf=True),
-    "bookgate-plain": Way("plain"),
-    "bookgate-2": Way(workers=2),
-    "bookgate-idle": Way(),
-    "bookgate-slow": Way(),
+    **{f"{PURE}{name}": way for name, way in _WAYS.items()},
+    **{f"{COMPILED}{name}": replace(way, compiled=True) for name, way in _WAYS.items()},
 }
 
 
