@@ -5,9 +5,12 @@ gateway.proxy.canonical and gateway.proxy.answer_head say what is right; whateve
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
+from cpython.dict cimport PyDict_GetItem, PyDict_SetItem
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from gateway.errors import BackendBrokenError, GatewayError
@@ -17,11 +20,9 @@ from gateway.proxy.fields import ONCE, UNLIKE, field as _field
 from gateway.proxy.head import ORDINARY, Head, proved
 from gateway.proxy.path import split_target
 
-EDITION = 2  # of the pure parsers that these are equal to
+EDITION = 3  # of the pure parsers that these are equal to
 
 cdef dict _methods = METHOD_WORDS
-cdef dict _once = {name.encode(): name for name in ONCE}
-cdef dict _marks = {name: _field(name, "")[3] for name in ONCE}  # none of them is marked by its value
 cdef dict _ordinary = ORDINARY
 cdef Py_ssize_t _most = MAX_LINES
 cdef object _Head = Head
@@ -31,7 +32,6 @@ cdef object _with_others = _answers.with_others
 cdef int _last_kept = _answers.DATE
 cdef int _length_kind = _answers.LENGTH
 cdef object _no_options = frozenset()
-cdef dict _answer_lines = {}
 cdef dict _statuses = {}
 
 cdef unsigned char _NAME[256]  # in lower case; 0: none
@@ -57,6 +57,83 @@ cdef void _fill():
 
 
 _fill()
+
+
+cdef extern from *:
+    dict __Pyx_PyDict_NewPresized(Py_ssize_t items)  # one that need not grow
+
+
+cdef struct Once:  # a name of ONCE, and what is made of it
+    Py_ssize_t size
+    char name[32]
+    PyObject *said
+    PyObject *mark
+
+cdef Once _once[32]
+cdef int _onces = 0
+
+
+cdef void _fill_once():
+    global _onces
+    for said in sorted(ONCE):
+        name = said.encode()
+        mark = _field(said, "")[3]  # none of them is marked by its value
+        Py_INCREF(said)
+        Py_INCREF(mark)
+        _once[_onces].size = len(name)
+        memcpy(_once[_onces].name, PyBytes_AS_STRING(name), len(name))
+        _once[_onces].said = <PyObject *>said
+        _once[_onces].mark = <PyObject *>mark
+        _onces += 1
+
+
+_fill_once()
+
+
+cdef struct Slot:  # a line that is remembered anyway, found by its bytes without an object made of them
+    PyObject *line
+    PyObject *read
+
+cdef enum:
+    SLOTS = 2048
+
+cdef Slot _requests[SLOTS]
+cdef Slot _answered[SLOTS]
+
+
+cdef inline Slot *_slot(Slot *slots, const char *data, Py_ssize_t size) noexcept:
+    """Where a line would be. Who makes lines that meet there gains nothing but the longer way for them."""
+    cdef uint64_t hashed = <uint64_t>size * 0x9E3779B97F4A7C15ULL
+    cdef uint64_t part
+    while size >= 8:
+        memcpy(&part, data, 8)
+        hashed = (hashed ^ part) * 0x9E3779B97F4A7C15ULL
+        hashed ^= hashed >> 32
+        data += 8
+        size -= 8
+    part = 0
+    memcpy(&part, data, size)
+    hashed = (hashed ^ part) * 0x9E3779B97F4A7C15ULL
+    return slots + ((hashed ^ (hashed >> 32)) & (SLOTS - 1))
+
+
+cdef inline PyObject *_remembered(Slot *slot, const char *data, Py_ssize_t size) noexcept:
+    if (
+        slot.line == NULL
+        or PyBytes_GET_SIZE(<object>slot.line) != size
+        or memcmp(PyBytes_AS_STRING(<object>slot.line), data, size) != 0
+    ):
+        return NULL
+    return slot.read
+
+
+cdef inline void _remember(Slot *slot, object line, object read) noexcept:
+    Py_INCREF(line)
+    Py_INCREF(read)
+    Py_XDECREF(slot.line)
+    Py_XDECREF(slot.read)
+    slot.line = <PyObject *>line
+    slot.read = <PyObject *>read
 
 
 cdef inline Py_ssize_t _line_end(const char *data, Py_ssize_t at, Py_ssize_t size) noexcept:
@@ -104,7 +181,8 @@ cdef tuple _said_once(const char *data, Py_ssize_t size):
     cdef Py_ssize_t colon = 0
     cdef Py_ssize_t at
     cdef unsigned char byte
-    cdef PyObject *known
+    cdef int number
+    cdef Once *known
     cdef bytes out
     cdef char *into
     cdef Py_ssize_t length
@@ -116,8 +194,11 @@ cdef tuple _said_once(const char *data, Py_ssize_t size):
         colon += 1
     if colon == size:
         return None
-    known = PyDict_GetItem(_once, PyBytes_FromStringAndSize(name, colon))
-    if known == NULL:
+    for number in range(_onces):
+        known = &_once[number]
+        if known.size == colon and memcmp(known.name, name, colon) == 0:
+            break
+    else:
         return None
     at = colon + 1
     while at < size and (data[at] == 32 or data[at] == 9):
@@ -137,9 +218,26 @@ cdef tuple _said_once(const char *data, Py_ssize_t size):
         if not _VALUE[<unsigned char>data[at]]:
             return None
         at += 1
-    said = <str>known
+    said = <str>known.said
     value = _text(data + size - length, length)
-    return (said, (value,)), (said, value), (said, out), _marks[said]
+    return (said, (value,)), (said, value), (said, out), <object>known.mark
+
+
+def head_end(bytes data not None, Py_ssize_t begin):
+    """As gateway.proxy.canonical.head_end."""
+    cdef const char *start = PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t at = begin + 3
+    cdef const char *found
+    while at < size:  # a line feed is rarer than what stands before it
+        found = <const char *>memchr(start + at, 10, size - at)
+        if found == NULL:
+            return -1
+        at = found - start
+        if start[at - 1] == 13 and start[at - 2] == 10 and start[at - 3] == 13:
+            return at + 1
+        at += 1
+    return -1
 
 
 def read_request(bytes data not None, lines not None, frozenset hosts not None):
@@ -149,11 +247,10 @@ def read_request(bytes data not None, lines not None, frozenset hosts not None):
     cdef Py_ssize_t end = _line_end(start, 0, size)
     cdef Py_ssize_t blank, at
     cdef const char *found
-    cdef PyObject *known_line
-    cdef dict known = lines.known
-    cdef dict named = {}
+    cdef PyObject *known
+    cdef Slot *slot
     cdef list fields = []
-    cdef tuple field, item, target
+    cdef tuple target
     if end < 9 or memcmp(start + end - 9, b" HTTP/1.1", 9) != 0:
         return None
     found = <const char *>memchr(start, 32, end - 9)
@@ -170,52 +267,76 @@ def read_request(bytes data not None, lines not None, frozenset hosts not None):
         while end < size:
             at = end + 2
             end = _line_end(start, at, size)
-            line = PyBytes_FromStringAndSize(start + at, end - at)
-            known_line = PyDict_GetItem(known, line)
-            if known_line != NULL:
-                field = <tuple>known_line
+            slot = _slot(_requests, start + at, end - at)
+            known = _remembered(slot, start + at, end - at)
+            if known != NULL:
+                fields.append(<object>known)
             else:
-                field = _said_once(start + at, end - at)
-                if field is None:
-                    field = lines.read(line)
-            fields.append(field)
-            item = <tuple>field[0]
-            named[item[0]] = item[1]
+                fields.append(_read(slot, start + at, end - at, lines))
         if len(fields) > _most:
             return None
-        return _agreed(method, target, fields, named, hosts)
+        return _agreed(method, target, fields, hosts)
     except (GatewayError, UnicodeDecodeError):
         return None
 
 
-cdef object _agreed(object method, tuple target, list fields, dict named, frozenset hosts):
+cdef object _read(Slot *slot, const char *data, Py_ssize_t size, object lines):
+    """A line that is at no hand."""
+    cdef PyObject *known
+    cdef tuple field = _said_once(data, size)
+    if field is not None:
+        return field
+    line = PyBytes_FromStringAndSize(data, size)
+    known = PyDict_GetItem(<dict>lines.known, line)
+    if known == NULL:
+        return lines.read(line)
+    _remember(slot, line, <object>known)
+    return <object>known
+
+
+cdef object _agreed(object method, tuple target, list fields, frozenset hosts):
     """As `proved`, and what is asked beyond it."""
-    cdef PyObject *host = PyDict_GetItem(named, "host")
+    cdef Py_ssize_t count = len(fields)
+    cdef Py_ssize_t number
+    cdef dict named = __Pyx_PyDict_NewPresized(count)
+    cdef tuple headers = PyTuple_New(count)
+    cdef tuple outs = PyTuple_New(count)
+    cdef tuple marks = PyTuple_New(count)
+    cdef tuple field, item
+    cdef PyObject *host
     cdef PyObject *connection
-    cdef tuple field
+    for number in range(count):
+        field = <tuple>fields[number]
+        item = <tuple>field[0]
+        PyDict_SetItem(named, item[0], item[1])
+        _put(headers, number, field[1])
+        _put(outs, number, field[2])
+        _put(marks, number, field[3])
+    host = PyDict_GetItem(named, "host")
     if host == NULL:
         return None
     said = (<tuple>host)[0]
+    if said not in hosts:
+        return None
     if (
-        len(named) < len(fields)
-        or said.lower() not in hosts
-        or "content-length" in named
-        or "transfer-encoding" in named
-        or "expect" in named
+        len(named) < count
+        or PyDict_GetItem(named, "content-length") != NULL
+        or PyDict_GetItem(named, "transfer-encoding") != NULL
+        or PyDict_GetItem(named, "expect") != NULL
     ):
         head = proved(method, target[0], target[1], fields, hosts)
         # of a name that came twice the index here has the last line only
-        return head if said in hosts and head.connection <= _KEEPING else None
-    headers = tuple([(<tuple>field)[1] for field in fields])
-    outs = tuple([(<tuple>field)[2] for field in fields])
-    marks = tuple([(<tuple>field)[3] for field in fields])
+        return head if head.connection <= _KEEPING else None
     head = _Head(method, target[0], target[1], headers, None, False, False, named, outs, marks)
-    if said not in hosts:
-        return None
     connection = PyDict_GetItem(named, "connection")
     if connection == NULL or <object>connection in _ordinary or head.connection <= _KEEPING:
         return head
     return None
+
+
+cdef inline void _put(tuple into, Py_ssize_t number, object value) noexcept:
+    Py_INCREF(value)
+    PyTuple_SET_ITEM(into, number, value)
 
 
 _KEEPING = frozenset({"close", "keep-alive", "upgrade"})
@@ -229,6 +350,7 @@ def read_answer(bytes data not None):
     cdef Py_ssize_t at
     cdef long long number
     cdef PyObject *known
+    cdef Slot *slot
     cdef list lines = []
     cdef list others = []
     cdef tuple found
@@ -244,9 +366,9 @@ def read_answer(bytes data not None):
                 raise BackendBrokenError(f"Content-Length {number}")
             length = number
             continue
-        line = PyBytes_FromStringAndSize(start + at, end - at)
-        known = PyDict_GetItem(_answer_lines, line)
-        found = <tuple>known if known != NULL else _answer_line(line)
+        slot = _slot(_answered, start + at, end - at)
+        known = _remembered(slot, start + at, end - at)
+        found = <tuple>known if known != NULL else _answer_line(slot, start + at, end - at)
         kind = found[1]
         if kind <= _last_kept:
             if kind:
@@ -271,14 +393,13 @@ cdef tuple _status(bytes line):
     return found
 
 
-cdef tuple _answer_line(bytes line):
+cdef tuple _answer_line(Slot *slot, const char *data, Py_ssize_t size):
     """The line and its kind."""
+    line = PyBytes_FromStringAndSize(data, size)
     read = _read_line(line)
     found = read, read.kind
     if _answers.is_worth(line):
-        if len(_answer_lines) >= 4096:
-            _answer_lines.clear()
-        _answer_lines[line] = found
+        _remember(slot, line, found)
     return found
 
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.proxy.canonical import MAX_LINES, read_request
+from gateway.proxy.canonical import MAX_LINES, head_end, read_request
 from gateway.proxy.fields import Lines
 from gateway.proxy.head import Head, parse
 
@@ -28,6 +28,19 @@ def plainly(data: bytes) -> Head | None:
         return parse(method, target, (1, 1), pairs, _LINES, hosts=HOSTS, max_bytes=1 << 20)
     except GatewayError:
         return None
+
+
+@pytest.mark.parametrize(
+    ("data", "begin", "end"),
+    [
+        pytest.param(b"a\r\n\r\nb", 0, 5, id="whole"),
+        pytest.param(b"a\r\n\r\n\r\n\r\n", 3, 7, id="the next one"),
+        pytest.param(b"a\n\n", 0, -1, id="no lines of HTTP"),
+        pytest.param(b"", 0, -1, id="nothing"),
+    ],
+)
+def test_where_a_head_ends(data: bytes, begin: int, end: int) -> None:
+    assert head_end(data, begin) == end
 
 
 def test_a_head_of_a_browser() -> None:

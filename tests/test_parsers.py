@@ -43,7 +43,8 @@ def same_request(data: bytes) -> None:
 
 
 def parts(head: Head) -> tuple[object, ...]:
-    return head.named, head.outs, head.headers, head.query, head.http_1_0, head.chunked, head.length
+    index = head.named, head.outs, head.marks, head.headers
+    return *index, head.query, head.http_1_0, head.chunked, head.length
 
 
 def answered(read: object, data: bytes) -> AnswerHead | None:
@@ -144,6 +145,22 @@ def test_heads_as_the_fuzzer_of_the_data_path_changes_them(data: bytes) -> None:
 @given(mutated(st.sampled_from([ANSWER, CHUNKED]), one_in=1))
 def test_answers_as_the_fuzzer_of_the_data_path_changes_them(data: bytes) -> None:
     same_answer(data)
+
+
+def test_more_lines_than_are_remembered() -> None:
+    for _ in range(2):
+        for number in range(6000):
+            line = b"X-Number: %d" % number
+            same_request(START + line + b"\r\n\r\n")
+            same_answer(b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n")
+
+
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"a"])).map(b"".join), st.integers(0, 12)
+)
+@example(b"a\r\n\r\n\r\n\r\n", 0)
+def test_where_a_head_ends(data: bytes, begin: int) -> None:
+    assert parsers.head_end(data, begin) == canonical.head_end(data, begin)
 
 
 @given(st.binary(max_size=120))

@@ -11,7 +11,7 @@ from gateway.proxy.answer_head import AnswerHead
 from gateway.proxy.chunked import LAST, ChunkedError, chunk
 from gateway.proxy.connection import BUFFER, Connection
 from gateway.proxy.owner import Owner
-from gateway.proxy.parsers import read_answer
+from gateway.proxy.parsers import head_end, read_answer
 from gateway.proxy.receiver import Nobody, Receiver, no_head
 from gateway.routes import Address
 
@@ -192,8 +192,8 @@ class Call:
         if self._held:
             data, self._held = self._held + data, b""
         while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4 or end > HEAD:
+            end = head_end(data, 0)
+            if end < 0 or end > HEAD:
                 self._keep_head(data)
                 return
             try:

@@ -13,6 +13,12 @@ _VERSION: Final = b" HTTP/1.1"
 _KEEPING: Final = frozenset({"close", "keep-alive", "upgrade"})
 
 
+def head_end(data: bytes, begin: int) -> int:
+    """Where the body begins, behind the first empty line at or after `begin`; -1: the head goes on."""
+    found = data.find(b"\r\n\r\n", begin)
+    return -1 if found < 0 else found + 4
+
+
 def read_request(data: bytes, lines: Lines, hosts: frozenset[str]) -> Head | None:
     """data: one whole head with its empty line. hosts: the Host values that mean us, byte for byte."""
     first, *rest = data[:-4].split(b"\r\n")

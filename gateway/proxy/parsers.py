@@ -18,7 +18,7 @@ try:
 except ImportError:
     bookgate_fast = None
 
-EDITION: Final = 2  # one more with every change of what a parser takes or makes
+EDITION: Final = 3  # one more with every change of what a parser takes or makes
 
 
 def usable(found: ModuleType | None, environment: str) -> ModuleType | None:
@@ -31,6 +31,7 @@ def usable(found: ModuleType | None, environment: str) -> ModuleType | None:
 _compiled: Final = usable(bookgate_fast, os.environ.get("BOOKGATE_PURE", ""))
 COMPILED: Final = _compiled is not None
 
+head_end: Final[Callable[[bytes, int], int]] = canonical.head_end if _compiled is None else _compiled.head_end
 read_request: Final[Callable[[bytes, Lines, frozenset[str]], Head | None]] = (
     canonical.read_request if _compiled is None else _compiled.read_request
 )

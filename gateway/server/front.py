@@ -15,6 +15,7 @@ from gateway.proxy.client import Work
 from gateway.proxy.delivery import has_left, reset, undelivered
 from gateway.proxy.fast import Aside, Fast
 from gateway.proxy.pace import RATE
+from gateway.proxy.parsers import head_end
 from gateway.server.addresses import Addresses
 from gateway.server.connection import Connection
 from gateway.server.times import KEEP_ALIVE
@@ -177,8 +178,8 @@ class Front(asyncio.Protocol):
 
     def _read(self, data: bytes, known: int) -> None:
         """known: how many of the bytes were there before, and were no complete head."""
-        end = data.find(b"\r\n\r\n", max(0, known - 3)) + 4
-        if end == 3:
+        end = head_end(data, max(0, known - 3))
+        if end < 0:
             self._wait(data, known)
             return
         if end == len(data):
