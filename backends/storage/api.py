@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -9,10 +10,9 @@ from multidict import CIMultiDictProxy
 
 from backends import body, moment, query
 from backends.problem import InvalidParameter
-from backends.storage import caller, media, shown
+from backends.storage import caller, media, reading, shown
 from backends.storage.conditions import Conditions, Judgement, judge_read, match_fails
 from backends.storage.items import (
-    KIB,
     LARGEST,
     InvalidItemId,
     Key,
@@ -23,14 +23,13 @@ from backends.storage.items import (
     parse_prefix,
 )
 from backends.storage.outcomes import Deleted, Lost, Outcome, PreconditionFailed, Stored
-from backends.storage.reading import Listing
+from backends.storage.reading import TOGETHER, AttemptsOf, Listing
 from backends.storage.service import Storage
 from backends.storage.writing import Delete, Put, Replay
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 500
 MOST_TOGETHER: Final = 100
-ROOM_TOGETHER: Final = 1024 * KIB
 LATEST: Final = 2**53
 
 
@@ -42,12 +41,12 @@ class Api:
         return [
             web.get("/v1/items", self.page),
             web.get("/v1/contents", self.together),
+            web.get("/v1/attempts", self.attempts),
             web.get("/v1/items/{id}", self.read),
             web.put("/v1/items/{id}", self.write),
             web.delete("/v1/items/{id}", self.delete),
             web.get("/v1/items/{id}/versions", self.versions),
             web.get("/v1/items/{id}/versions/{revision}", self.version),
-            web.get("/v1/me/usage", self.usage),
         ]
 
     async def page(self, request: web.Request) -> web.Response:
@@ -59,18 +58,20 @@ class Api:
             course=parse_course(asked.get("course")),
             prefix=parse_prefix(asked.get("prefix")),
             kind=parse_kind(asked.get("kind")),
-            since=_moment(asked.get("updated_since")),
+            since=_moment(asked.get("updated_since"), "updated_since"),
             after=_cursor(asked.get("cursor")),
             limit=limit + 1,
         )
-        found = await self._storage.page(caller.shelf(request), listing)
+        found = await self._storage.read(partial(reading.page, shelf=caller.shelf(request), listing=listing))
         following = _following(found[limit - 1].id) if len(found) > limit else None
         return shown.answer({"items": [shown.item(item) for item in found[:limit]], "cursor": following})
 
     async def together(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"ids", "course"})
         keys = parse_ids(asked.get("ids"), asked.get("course"), MOST_TOGETHER)
-        found = await self._storage.together(caller.shelf(request), keys, ROOM_TOGETHER)
+        found = await self._storage.read(
+            partial(reading.together, shelf=caller.shelf(request), keys=keys, room=TOGETHER)
+        )
         contents, apart = [], found.apart
         for item, content in found.contents:
             if media.is_json(item.content_type):
@@ -89,13 +90,13 @@ class Api:
         headers = {"ETag": etag, "Last-Modified": shown.http_date(item.updated)}
         if judge_read(conditions, etag) is Judgement.FAILED:
             return web.Response(status=304, headers=headers)
-        return web.Response(body=content, headers=headers | {"Content-Type": item.content_type})
+        return web.Response(body=content, headers={**headers, **media.headers(item.content_type, item.kind)})
 
     async def write(self, request: web.Request) -> web.Response:
         asked = query.parse(request.rel_url.query.items(), {"course", "kind", "mode"})
         kind = parse_kind(asked.get("kind"))
         content_type = request.headers.get("Content-Type", "")
-        media.check_type(content_type)
+        media.check_type(content_type, kind)
         put = Put(
             key=_key(request, asked),
             kind=kind,
@@ -120,26 +121,49 @@ class Api:
         limit = query.number(asked.get("limit"), "limit", default=PAGE, largest=LARGEST_PAGE)
         before = query.number(asked.get("cursor"), "cursor", default=LATEST, largest=LATEST)
         key = _key(request, asked)
-        found = await self._storage.versions(caller.shelf(request), key, before, limit + 1)
+        found = await self._storage.read(
+            partial(reading.versions, shelf=caller.shelf(request), key=key, before=before, limit=limit + 1)
+        )
         following = str(found[limit - 1].revision) if len(found) > limit else None
         return shown.answer({"versions": [shown.version(one) for one in found[:limit]], "cursor": following})
 
     async def version(self, request: web.Request) -> web.Response:
         key = _key(request, query.parse(request.rel_url.query.items(), {"course"}))
         revision = query.number(request.match_info["revision"], "revision", default=0, largest=LATEST)
-        version, content = await self._storage.version(caller.shelf(request), key, revision)
+        version, kind, content = await self._storage.read(
+            partial(reading.version, shelf=caller.shelf(request), key=key, revision=revision)
+        )
         headers = {
             "ETag": version.etag,
             "Last-Modified": shown.http_date(version.saved),
-            "Content-Type": version.content_type,
+            **media.headers(version.content_type, kind),
         }
         if judge_read(_conditions(request.headers), version.etag) is Judgement.FAILED:
             return web.Response(status=304, headers=headers)
         return web.Response(body=content, headers=headers)
 
-    async def usage(self, request: web.Request) -> web.Response:
-        query.parse(request.rel_url.query.items(), ())
-        return shown.answer(await self._storage.usage(caller.shelf(request)))
+    async def attempts(self, request: web.Request) -> web.Response:
+        asked = query.parse(request.rel_url.query.items(), {"course", "item", "since", "limit", "cursor"})
+        item = None if asked.get("item") is None else Key.parse(asked["item"], None).id
+        begin = _attempt_cursor(asked.get("cursor"))
+        since = _moment(asked.get("since"), "since")
+        limit = query.number(asked.get("limit"), "limit", default=PAGE, largest=LARGEST_PAGE)
+        wanted = AttemptsOf(parse_course(asked.get("course")), item, since or 0, begin, limit)
+        found, more = await self._storage.read(
+            partial(reading.attempts, shelf=caller.shelf(request), wanted=wanted)
+        )
+        following = f"{found[-1][1].revision}.{found[-1][0]}" if more else None
+        return shown.answer(
+            {
+                "attempts": [
+                    {"item": item}
+                    | shown.version(version)
+                    | ({} if content is None else shown.content(content))
+                    for item, version, content in found
+                ],
+                "cursor": following,
+            }
+        )
 
 
 def _key(request: web.Request, asked: dict[str, str]) -> Key:
@@ -160,12 +184,12 @@ def _answer(outcome: Outcome) -> web.Response:
             raise PreconditionFailed(members={"etag": outcome.etag, "branch": outcome.branch})
 
 
-def _moment(text: str | None) -> int | None:
+def _moment(text: str | None, name: str) -> int | None:
     if text is None:
         return None
     since = moment.parse(text)
     if since is None:
-        raise InvalidParameter("updated_since is a time of RFC 3339 that names its zone, such as Z.")
+        raise InvalidParameter(f"{name} is a time of RFC 3339 that names its zone, such as Z.")
     return since
 
 
@@ -179,4 +203,15 @@ def _cursor(text: str | None) -> str:
     try:
         return Key.parse(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"), None).id
     except (binascii.Error, ValueError, InvalidItemId) as error:
+        raise InvalidParameter("cursor comes from an earlier answer.") from error
+
+
+def _attempt_cursor(text: str | None) -> tuple[str, int]:
+    """Item and revision of the last attempt of the page before."""
+    if text is None:
+        return "", 0
+    revision, _, item = text.partition(".")
+    try:
+        return Key.parse(item, None).id, query.number(revision, "cursor", default=0, largest=LATEST)
+    except InvalidItemId as error:
         raise InvalidParameter("cursor comes from an earlier answer.") from error

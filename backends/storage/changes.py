@@ -8,11 +8,9 @@ from sqlalchemy import Connection
 
 from backends.problem import InvalidParameter
 from backends.storage import statements
-from backends.storage.items import KIB, Item, Key, Shelf
-from backends.storage.reading import as_item
+from backends.storage.items import Item, Key, Shelf
+from backends.storage.reading import INSIDE, TOGETHER, as_item
 
-INSIDE: Final = 256 * KIB  # the largest body that stands in a page; others are read by themselves
-TOGETHER: Final = 1024 * KIB  # all bodies of a page
 CURSOR: Final = re.compile(r"([0-9a-f]{0,16})\.([0-9]{1,16})\.([0-9]{1,16})")
 
 

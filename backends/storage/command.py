@@ -16,6 +16,8 @@ from backends.database import Database
 from backends.options import Options
 from backends.storage.api import Api
 from backends.storage.internal_api import InternalApi
+from backends.storage.me_api import MeApi
+from backends.storage.retention import Retention
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
 from backends.storage.sync_api import SyncApi
@@ -69,13 +71,17 @@ def migrate(*, database: DatabaseOption) -> None:
 async def serving(file: Database) -> AsyncGenerator[Iterable[web.RouteDef], None]:
     """The service's routes, with its sweeper beside them."""
     storage = Storage(file, Allowance(WRITES, time.monotonic), time.time)
-    sweeper = asyncio.create_task(storage.sweep_regularly())
+    sweeper = asyncio.create_task(Retention(file, time.time).sweep_regularly())
     try:
-        apis = (Api(storage), SyncApi(storage), RunestoneApi(storage), InternalApi(storage))
-        yield [route for api in apis for route in api.routes()]
+        yield routes(storage)
     finally:
         sweeper.cancel()
         await asyncio.wait([sweeper])
+
+
+def routes(storage: Storage) -> list[web.RouteDef]:
+    apis = (Api(storage), MeApi(storage), SyncApi(storage), RunestoneApi(storage), InternalApi(storage))
+    return [route for api in apis for route in api.routes()]
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PROGRAM = "program"
     NOTEBOOK = "notebook"
     PROGRESS = "progress"
+    ATTACHMENT = "attachment"
 
 
 LARGEST: Final[Mapping[Kind, int]] = {
@@ -30,6 +31,7 @@ LARGEST: Final[Mapping[Kind, int]] = {
     Kind.PROGRAM: KIB * KIB,
     Kind.NOTEBOOK: 5 * KIB * KIB,
     Kind.PROGRESS: 64 * KIB,
+    Kind.ATTACHMENT: 5 * KIB * KIB,
 }
 
 

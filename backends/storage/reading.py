@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping
 
@@ -10,6 +10,7 @@ from backends.problem import NotFound
 from backends.storage import statements
 from backends.storage.items import (
     AFTER_EVERY_NAME,
+    KIB,
     OVERHEAD,
     QUOTA,
     Item,
@@ -21,6 +22,9 @@ from backends.storage.items import (
 )
 from backends.storage.outcomes import Gone
 
+INSIDE: Final = 256 * KIB  # the largest body that stands in a page; others are read by themselves
+TOGETHER: Final = 1024 * KIB  # all bodies of a page
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -31,6 +35,17 @@ class Listing:
     kind: Kind | None
     since: int | None
     after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsOf:
+    """Which attempts are asked for: of one item of a course or of all, from `after` on (item, revision)."""
+
+    course: str
+    item: str | None
+    since: int
+    after: tuple[str, int]
     limit: int
 
 
@@ -157,12 +172,46 @@ def versions(connection: Connection, shelf: Shelf, key: Key, before: int, limit:
     return [_version(row) for row in rows]
 
 
-def version(connection: Connection, shelf: Shelf, key: Key, revision: int) -> tuple[Version, bytes]:
+def attempts(
+    connection: Connection, shelf: Shelf, wanted: AttemptsOf
+) -> tuple[list[tuple[str, Version, bytes | None]], bool]:
+    """Item, version and body of each, by item, the oldest first; and whether there are more.
+
+    The body of one over INSIDE is read by itself; a page ends where its bodies are TOGETHER.
+    """
+    asked = {
+        "the_course": wanted.course,
+        "any_item": int(wanted.item is None),
+        "the_item": wanted.item or "",
+        "after_item": wanted.after[0],
+        "after_revision": wanted.after[1],
+        "since": wanted.since,
+        "at_most": wanted.limit + 1,
+    }
+    rows = connection.execute(statements.ATTEMPTS, statements.scope(shelf) | asked).mappings().all()
+    found: list[tuple[str, Version, bytes | None]] = []
+    room = TOGETHER
+    for row in rows[: wanted.limit]:
+        content = None
+        if row["size"] <= INSIDE:
+            room -= row["size"]
+            if room < 0:
+                break
+            names = statements.item_scope(shelf, Key(wanted.course, row["item"]))
+            the_version = names | {"the_revision": row["revision"]}
+            content = bytes(connection.execute(statements.VERSION, the_version).one().body)
+        found.append((row["item"], _version(row), content))
+    return found, len(found) < len(rows)
+
+
+def version(connection: Connection, shelf: Shelf, key: Key, revision: int) -> tuple[Version, Kind, bytes]:
+    """One, with the kind that its item has now; raises NotFound."""
+    item = find_item(connection, shelf, key)
     names = statements.item_scope(shelf, key) | {"the_revision": revision}
     row = connection.execute(statements.VERSION, names).mappings().one_or_none()
-    if row is None:
+    if row is None or item is None:
         raise NotFound
-    return _version(row), bytes(row["body"])
+    return _version(row), item.kind, bytes(row["body"])
 
 
 def usage(connection: Connection, shelf: Shelf) -> Usage:

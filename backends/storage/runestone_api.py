@@ -6,13 +6,14 @@ work is saved. `sid`, `course` and the like in a body are the page's words: they
 """
 
 import re
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from backends import body, moment
 from backends.problem import NotFound, UnsupportedType
-from backends.storage import caller, runestone
+from backends.storage import caller, reading, runestone
 from backends.storage.conditions import Conditions
 from backends.storage.items import KIB, LARGEST, Item, Key, Kind, Mode
 from backends.storage.outcomes import Gone
@@ -87,8 +88,11 @@ class RunestoneApi:
         course: str | None = runestone.named(runestone.text(fields, "course"))
         shelf, key = caller.shelf(request), runestone.run_key(course or "", activity)
         if fields.get("course") is None:
-            course = await self._storage.latest_course(shelf, key.id)
-        runs = await self._storage.history(shelf, Key(course or "", key.id), limit=PROGRAMS, room=HISTORY)
+            course = await self._storage.read(partial(reading.latest_course, shelf=shelf, item=key.id))
+        key = Key(course or "", key.id)
+        runs = await self._storage.read(
+            partial(reading.history, shelf=shelf, key=key, limit=PROGRAMS, room=HISTORY)
+        )
         sources = [
             (kept["code"], moment.spell(run.saved))
             for run in runs
@@ -169,7 +173,9 @@ class RunestoneApi:
         return _answer([{"completionStatus": -1 if kept is None else _status(kept)}])
 
     async def completions(self, request: web.Request) -> web.Response:
-        found = await self._storage.contents(caller.shelf(request), "", DONE, PAGES)
+        found = await self._storage.read(
+            partial(reading.contents, shelf=caller.shelf(request), course="", prefix=DONE, limit=PAGES)
+        )
         return _answer(
             [
                 {

@@ -98,11 +98,13 @@ merges = Table(
     Column("emptied", BigInteger, nullable=True),
     PrimaryKeyConstraint("person", "book"),
     Index("merges_emptied", "emptied", "merged"),
+    Index("merges_survivor", "survivor", "book"),
 )
 
 # The statements that may speak of more than one person, each with its reason. A test refuses any other.
 ACROSS_PEOPLE: Final[Mapping[str, str]] = {
     "EXPIRED_TOMBSTONES": "finds what retention ends; each is then purged by a statement of its person",
+    "LOSERS_OF": "finds whom somebody was before merges; each is then emptied by statements of its person",
     "KEPT_LOSERS": "finds what retention ends; each is then emptied by statements of its person",
     "FORGET_REPLAYS": "retention of first results, which hold no work",
 }

@@ -4,28 +4,28 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
 from backends.allowance import Allowance
 from backends.database import Database
 from backends.endings import Endings
-from backends.problem import PersonDeleted, Problem
-from backends.storage import changes, export, merging, reading, statements
-from backends.storage.changes import Changes, Cursor
-from backends.storage.items import DAY, Item, Key, Mode, Shelf, Version
+from backends.problem import NotFound, PersonDeleted, Problem
+from backends.storage import export, merging, reading, statements
+from backends.storage.archive import Archive
+from backends.storage.erasing import Erased, erase
+from backends.storage.items import Item, Key, Mode, Shelf
 from backends.storage.merging import Merged, Merging
-from backends.storage.outcomes import Outcome
-from backends.storage.reading import Content, Listing, Together, Usage, all_items
+from backends.storage.outcomes import Gone, Outcome
+from backends.storage.reading import all_items
 from backends.storage.sync import Change
 from backends.storage.unmerging import Unmerged, unmerge
-from backends.storage.writing import REPLAYED_FOR, Delete, Put, Replay, Writing
+from backends.storage.writing import Delete, Put, Replay, Writing
 
-TOMBSTONES_KEPT: Final = 90 * DAY * 1000
-LOSERS_KEPT: Final = 30 * DAY * 1000  # for so long a merge can be undone
-SWEEP_EVERY: Final = 3600.0
-AT_ONCE: Final = 200
+T = TypeVar("T")
+
+EXPORT_COSTS: Final = 50.0  # of an allowance of writes: a whole shelf is read
 
 
 class Storage:
@@ -57,9 +57,6 @@ class Storage:
             return [_attempt(connection, writing, change) for change in made]
 
         return await self._database.write(work)
-
-    async def changes(self, shelf: Shelf, cursor: Cursor | None, limit: int) -> Changes:
-        return await self._database.read(lambda connection: changes.page(connection, shelf, cursor, limit))
 
     async def merge(self, loser: Shelf, survivor: Shelf) -> Merged:
         """The loser's work becomes the survivor's; a second call answers as the first did."""
@@ -96,57 +93,38 @@ class Storage:
         for item in await self._database.read(lambda connection: all_items(connection, shelf)):
             yield await self._database.read(partial(export.lines, shelf=shelf, item=item))
 
+    async def archive(self, shelf: Shelf) -> AsyncIterator[bytes]:
+        """The same as a zip. Compressing is a thread's work."""
+        self._allowance.spend(shelf.person, EXPORT_COSTS)
+        archive = Archive(shelf.book, self._now())
+        found = await self._database.read(lambda connection: all_items(connection, shelf))
+        for item in found:
+            lines = await self._database.read(partial(export.lines, shelf=shelf, item=item))
+            yield await asyncio.to_thread(archive.add, lines)
+        yield archive.finish()
+        for item in (item for item in found if item.is_live):
+            try:
+                now, body = await self.content(shelf, Key(item.course, item.id))
+            except (NotFound, Gone):  # since a moment ago
+                continue
+            yield await asyncio.to_thread(archive.file, now, body)
+        yield archive.end()
+
+    async def erase(self, shelf: Shelf) -> Erased:
+        """All of somebody's work in a book, at their own wish. What they send from now on begins anew."""
+        return await self._database.write(lambda connection: erase(connection, shelf, self._now()))
+
     async def content(self, shelf: Shelf, key: Key) -> tuple[Item, bytes]:
         return await self._database.read(lambda connection: reading.content(connection, shelf, key))
 
-    async def together(self, shelf: Shelf, keys: list[Key], room: int) -> Together:
-        return await self._database.read(lambda connection: reading.together(connection, shelf, keys, room))
-
-    async def page(self, shelf: Shelf, listing: Listing) -> list[Item]:
-        return await self._database.read(lambda connection: reading.page(connection, shelf, listing))
-
-    async def versions(self, shelf: Shelf, key: Key, before: int, limit: int) -> list[Version]:
-        return await self._database.read(
-            lambda connection: reading.versions(connection, shelf, key, before, limit)
-        )
-
-    async def version(self, shelf: Shelf, key: Key, revision: int) -> tuple[Version, bytes]:
-        return await self._database.read(lambda connection: reading.version(connection, shelf, key, revision))
-
-    async def contents(self, shelf: Shelf, course: str, prefix: str, limit: int) -> list[Content]:
-        return await self._database.read(
-            lambda connection: reading.contents(connection, shelf, course, prefix, limit)
-        )
-
-    async def history(self, shelf: Shelf, key: Key, *, limit: int, room: int) -> list[Content]:
-        return await self._database.read(
-            lambda connection: reading.history(connection, shelf, key, limit=limit, room=room)
-        )
-
-    async def latest_course(self, shelf: Shelf, item: str) -> str | None:
-        return await self._database.read(lambda connection: reading.latest_course(connection, shelf, item))
-
-    async def usage(self, shelf: Shelf) -> Usage:
-        return await self._database.read(lambda connection: reading.usage(connection, shelf))
-
-    async def sweep(self) -> int:
-        """Ends what retention ends: old tombstones with their versions, first results, what was merged."""
-        purged = 0
-        while found := await self._database.write(self._purge_some):
-            purged += found
-        return purged
-
-    async def sweep_regularly(self) -> None:
-        """Never returns."""
-        while True:
-            await self.sweep()
-            await asyncio.sleep(SWEEP_EVERY)
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What one of `reading` finds."""
+        return await self._database.read(work)
 
     async def _write(
         self, shelf: Shelf, replay: Replay | None, work: Callable[[Writing], Outcome]
     ) -> Outcome:
         self._allowance.spend(shelf.person)
-
         return await self._database.write(
             lambda connection: self._writing(connection, shelf).once(replay, work)
         )
@@ -158,24 +136,6 @@ class Storage:
         if self._is_over(shelf) or self._is_over(home):
             raise PersonDeleted
         return Writing(connection, home, self._now())
-
-    def _purge_some(self, connection: Connection) -> int:
-        now = self._now()
-        connection.execute(statements.FORGET_REPLAYS, {"before": now - REPLAYED_FOR})
-        expired = connection.execute(
-            statements.EXPIRED_TOMBSTONES, {"before": now - TOMBSTONES_KEPT, "at_most": AT_ONCE}
-        ).all()
-        for row in expired:
-            shelf = Shelf(row.person, row.book)
-            item = reading.find_item(connection, shelf, Key(row.course, row.id))
-            if item is not None:
-                Writing(connection, shelf, now).purge(item)
-        kept = connection.execute(
-            statements.KEPT_LOSERS, {"before": now - LOSERS_KEPT, "at_most": AT_ONCE}
-        ).all()
-        for loser in kept:
-            merging.empty(connection, Shelf(loser.person, loser.book), now)
-        return len(expired) + len(kept)
 
     def _is_over(self, shelf: Shelf) -> bool:
         return self._endings.is_over((shelf.person, shelf.book), shelf.asserted)

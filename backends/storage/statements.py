@@ -175,6 +175,24 @@ BODIES = (
     .order_by(versions.c.saved.desc(), versions.c.revision.desc())
     .limit(bindparam("at_most"))
 )
+ATTEMPTS = (
+    select(*_WITHOUT_BODY)
+    .where(
+        _own(versions),
+        versions.c.course == bindparam("the_course"),
+        or_(literal(1) == bindparam("any_item"), versions.c.item == bindparam("the_item")),
+        or_(
+            versions.c.item > bindparam("after_item"),
+            and_(
+                versions.c.item == bindparam("after_item"), versions.c.revision > bindparam("after_revision")
+            ),
+        ),
+        versions.c.role == Role.ATTEMPT.value,
+        versions.c.saved >= bindparam("since"),
+    )
+    .order_by(versions.c.item, versions.c.revision)
+    .limit(bindparam("at_most"))
+)
 SAME_BRANCH = select(versions.c.revision).where(
     _its_versions(),
     versions.c.role == Role.BRANCH.value,
@@ -240,6 +258,9 @@ SET_ROLE = (
     update(versions)
     .where(_its_versions(), versions.c.revision == bindparam("the_revision"))
     .values(role=bindparam("new_role"))
+)
+LOSERS_OF = select(merges.c.person).where(
+    merges.c.survivor == bindparam("own_person"), merges.c.book == bindparam("own_book")
 )
 KEPT_LOSERS = (
     select(merges.c.person, merges.c.book)

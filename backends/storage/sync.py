@@ -113,7 +113,7 @@ def _write(said: _Change) -> Put | Delete:
             raise InvalidChange("A deletion has no body.")
         return Delete(key, Mode.SYNC, conditions)
     content = _body(said)
-    media.check_type(said.content_type)
+    media.check_type(said.content_type, said.kind)
     media.check_body(said.content_type, content)
     made = None if said.client_ts is None else moment.parse(said.client_ts)
     if said.client_ts is not None and made is None:

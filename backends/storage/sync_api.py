@@ -1,13 +1,14 @@
 """What devices that work offline ask: POST /v1/sync. What it means is said by `sync` and `writing`."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from backends import body, query
 from backends.problem import Problem, UnsupportedType
-from backends.storage import caller, shown, sync
+from backends.storage import caller, changes, shown, sync
 from backends.storage.items import KIB, Key, revision_in
 from backends.storage.outcomes import Deleted, Lost, Outcome, Stored
 from backends.storage.service import Storage
@@ -32,7 +33,9 @@ class SyncApi:
         good = [change for change in asked.changes if isinstance(change, Change)]
         outcomes = iter(await self._storage.change(shelf, good) if good else ())
         done = [(one, one.problem if isinstance(one, Refused) else next(outcomes)) for one in asked.changes]
-        found = await self._storage.changes(shelf, asked.cursor, asked.limit)
+        found = await self._storage.read(
+            partial(changes.page, shelf=shelf, cursor=asked.cursor, limit=asked.limit)
+        )
         own = set() if found.anew else {(one.write.key, outcome.etag) for one, outcome in _standing(done)}
         return shown.answer(
             {

@@ -25,13 +25,10 @@ from backends.database import Database
 from backends.jwks import RemoteKeys
 from backends.log import STANDARD_OUTPUT, Output, json_log
 from backends.serving import Draining, application
-from backends.storage.api import Api as StorageApi
 from backends.storage.command import MIGRATIONS as STORAGE_MIGRATIONS
-from backends.storage.internal_api import InternalApi
+from backends.storage.command import routes as storage_routes
 from backends.storage.retention import Retention
-from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
-from backends.storage.sync_api import SyncApi
 from tests.backends.issuer import ISSUER, Issuer, claims_of, sign
 
 PLENTY = Rate(burst=1e9, per_second=1e9)
@@ -162,9 +159,7 @@ async def storage(path: Path, issuer: Issuer, rate: Rate = PLENTY) -> AsyncGener
     clock = Clock()
 
     def routes(file: Database) -> list[web.RouteDef]:
-        service = Storage(file, Allowance(rate, time.monotonic), clock)
-        apis = (StorageApi(service), SyncApi(service), RunestoneApi(service), InternalApi(service))
-        return [route for api in apis for route in api.routes()]
+        return storage_routes(Storage(file, Allowance(rate, time.monotonic), clock))
 
     async with _running(path, issuer, "storage", clock, routes) as running:
         yield running

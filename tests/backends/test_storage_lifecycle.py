@@ -6,7 +6,7 @@ import time
 import pytest
 
 from backends.storage.items import DAY
-from backends.storage.service import LOSERS_KEPT
+from backends.storage.retention import LOSERS_KEPT
 from tests.backends.services import Answer, Reader, Running
 from tests.backends.test_storage_merge import LWW, Two, body, save, used, versions
 

@@ -140,6 +140,7 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
         "/v1/items/x/versions",
         "/v1/items/x/versions/1",
         "/v1/me/usage",
+        "/v1/attempts",
     ):
         assert (await ada.get(path)).status == 200
     assert (await ada.post("/ns/assessment/gethist", b'{"acid":"x"}')).status == 200
@@ -157,6 +158,7 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
         await mary.put(f"/v1/items/{path}?mode=lww&kind={kind}", b"1")
     await guest.put("/v1/items/z?mode=lww&kind=program", b"2")
     assert (await own_store.internal("guest", "mary").post("/v1/internal/merge", b"")).status == 200
+    assert (await mary.delete("/v1/me")).status == 202
     own_store.clock.ahead += 100 * 86400
     await own_store.sweep()
     assert seen <= known

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from backends.storage.changes import INSIDE, TOGETHER
 from backends.storage.items import DAY
+from backends.storage.reading import INSIDE, TOGETHER
 from tests.backends.services import Answer, Reader, Running
 
 Said = dict[str, Any]
