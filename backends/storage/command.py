@@ -17,6 +17,7 @@ from backends.options import Options
 from backends.storage.api import Api
 from backends.storage.internal_api import InternalApi
 from backends.storage.me_api import MeApi
+from backends.storage.moving import Moved, move
 from backends.storage.retention import Retention
 from backends.storage.runestone_api import RunestoneApi
 from backends.storage.service import Storage
@@ -32,6 +33,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+books = typer.Typer(help="The books in which people have work.", no_args_is_help=True)
+app.add_typer(books, name="books")
+
+Book = Annotated[str, typer.Argument(help="As the gateway's origins.yaml names it.")]
 DatabaseOption = Annotated[
     str, typer.Option(envvar="BOOKGATE_STORAGE_DATABASE", help="Path of the SQLite file.")
 ]
@@ -65,6 +70,31 @@ def run(
 def migrate(*, database: DatabaseOption) -> None:
     """Bring the database to the newest schema."""
     options.migrate(options.sqlite_file(database), MIGRATIONS)
+
+
+@books.command("move")
+def move_book(*, old: Book, new: Book, database: DatabaseOption) -> None:
+    """Everybody's work in the book OLD belongs to the book NEW from now on. It may be run again."""
+    if old == new or not all(0 < len(book) <= 200 for book in (old, new)):
+        raise typer.BadParameter("OLD and NEW are two books, of 1 to 200 characters each")
+    file = options.sqlite_file(database)
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no {file}")
+    options.migrate(file, MIGRATIONS)
+    moved = asyncio.run(_move(file, old, new))
+    typer.echo(f"{old} -> {new}: the work of {moved.people} people was moved.")
+    if moved.both:
+        typer.echo(
+            f"{moved.both} of them had work in {new} already. Both are kept: what stands is the later one."
+        )
+
+
+async def _move(file: Path, old: str, new: str) -> Moved:
+    database = Database(file)
+    try:
+        return await move(database, old, new, int(time.time() * 1000))
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

@@ -106,5 +106,7 @@ ACROSS_PEOPLE: Final[Mapping[str, str]] = {
     "EXPIRED_TOMBSTONES": "finds what retention ends; each is then purged by a statement of its person",
     "LOSERS_OF": "finds whom somebody was before merges; each is then emptied by statements of its person",
     "KEPT_LOSERS": "finds what retention ends; each is then emptied by statements of its person",
+    "READERS": "finds whose work a book that moves has; each is then moved by statements of its person",
+    "MERGED_IN": "finds who became somebody else in it; each is then moved by statements of its person",
     "FORGET_REPLAYS": "retention of first results, which hold no work",
 }

@@ -274,6 +274,26 @@ EMPTY_SHELF = delete(shelves).where(_own(shelves))
 REMOVE_MERGE = delete(merges).where(_own(merges))
 SET_EMPTIED = update(merges).where(_own(merges)).values(emptied=bindparam("new_emptied"))
 
+# -- a book is called something else
+
+READERS = (
+    select(shelves.c.person)
+    .where(shelves.c.book == bindparam("the_book"), shelves.c.person > bindparam("after"))
+    .order_by(shelves.c.person)
+    .limit(bindparam("at_most"))
+)
+MERGED_IN = (
+    select(merges.c.person)
+    .where(merges.c.book == bindparam("the_book"), merges.c.person > bindparam("after"))
+    .order_by(merges.c.person)
+    .limit(bindparam("at_most"))
+)
+RENAME_ITEMS = update(items).where(_own(items)).values(book=bindparam("new_book"))
+RENAME_VERSIONS = update(versions).where(_own(versions)).values(book=bindparam("new_book"))
+RENAME_REPLAYS = update(replays).where(_own(replays)).values(book=bindparam("new_book"))
+RENAME_SHELF = update(shelves).where(_own(shelves)).values(book=bindparam("new_book"))
+RENAME_MERGE = update(merges).where(_own(merges)).values(book=bindparam("new_book"))
+
 EXPIRED_TOMBSTONES = (
     select(items.c.person, items.c.book, items.c.course, items.c.id)
     .where(items.c.deleted < bindparam("before"))

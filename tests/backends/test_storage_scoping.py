@@ -21,6 +21,7 @@ from backends.analytics import schema as analytics_schema
 from backends.analytics import statements as analytics_statements
 from backends.storage import schema as storage_schema
 from backends.storage import statements as storage_statements
+from backends.storage.moving import move
 from tests.backends.services import Running
 
 Statement = Select[tuple[object, ...]] | Insert | Update | Delete
@@ -158,7 +159,10 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
         await mary.put(f"/v1/items/{path}?mode=lww&kind={kind}", b"1")
     await guest.put("/v1/items/z?mode=lww&kind=program", b"2")
     assert (await own_store.internal("guest", "mary").post("/v1/internal/merge", b"")).status == 200
-    assert (await mary.delete("/v1/me")).status == 202
+    await move(own_store.file, "book-1", "book-2", 1)
+    await mary.put("/v1/items/x?mode=lww", b"1")
+    await move(own_store.file, "book-1", "book-2", 1)
+    assert (await own_store.reader("mary", "book-2").delete("/v1/me")).status == 202
     own_store.clock.ahead += 100 * 86400
     await own_store.sweep()
     assert seen <= known
