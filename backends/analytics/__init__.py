@@ -14,5 +14,12 @@ aggregates   the statements behind figures, about five people at least
 figures      figures as tables of numbers
 stats        figures, asked of the database
 stats_api    the same over HTTP
+participants who takes part in a study today, as the gateway lists them
+rekeying     names for one study
+exporting    what a study may have of its participants
+progsnap2    events as ProgSnap 2 has them
+export_files the files of an export
+research     an export, from the list of participants to the manifest
+export_command  bookgate-analytics export
 command      bookgate-analytics
 """

@@ -1,4 +1,4 @@
-"""The command `bookgate-analytics`: run the service, or migrate its database."""
+"""The command `bookgate-analytics`: run the service, migrate its database, export for a study."""
 
 import time
 from collections.abc import AsyncGenerator, Iterable
@@ -13,6 +13,7 @@ from aiohttp import web
 from backends import options
 from backends.allowance import Allowance, Rate
 from backends.analytics.api import Api
+from backends.analytics.export_command import export
 from backends.analytics.service import Analytics
 from backends.analytics.staff import ROLES
 from backends.analytics.stats import Stats
@@ -71,6 +72,9 @@ def run(
 def migrate(*, database: DatabaseOption) -> None:
     """Bring the database to the newest schema."""
     options.migrate(options.sqlite_file(database), MIGRATIONS)
+
+
+app.command()(export)
 
 
 @asynccontextmanager

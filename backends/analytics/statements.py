@@ -1,6 +1,8 @@
 """Every statement that analytics runs. Each one binds the pseudonym, or is in schema.ACROSS_PEOPLE."""
 
 from sqlalchemy import (
+    BigInteger,
+    Integer,
     String,
     bindparam,
     delete,
@@ -8,6 +10,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
@@ -32,6 +35,25 @@ EVENTS = (
     select(events)
     .where(events.c.pseudonym == bindparam(PSEUDONYM), events.c.id > bindparam("after"))
     .order_by(events.c.id)
+    .limit(bindparam("at_most"))
+)
+# What a study may have of one person in one book, in the order in which it happened.
+_after = tuple_(
+    bindparam("after_t", type_=BigInteger), bindparam("after_seq", type_=BigInteger), bindparam("after")
+)
+_order = (events.c.t, func.coalesce(events.c.seq, -1), events.c.id)
+STUDY_EVENTS = (
+    select(events)
+    .where(
+        events.c.pseudonym == bindparam(PSEUDONYM),
+        events.c.book == bindparam("book"),
+        events.c.level >= bindparam("level", type_=Integer),
+        events.c.received >= bindparam("since", type_=BigInteger),
+        events.c.received < bindparam("until", type_=BigInteger),
+        events.c.staff.is_(False),
+        tuple_(*_order) > _after,
+    )
+    .order_by(*_order)
     .limit(bindparam("at_most"))
 )
 REMOVE_PERSON = delete(events).where(events.c.pseudonym == bindparam(PSEUDONYM))
