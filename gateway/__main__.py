@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import directory, keys, lti, origins, providers, sessions
+from gateway.commands import directory, keys, lti, origins, providers, sessions, studies
 from gateway.commands.check import check
 from gateway.commands.dev import dev
 from gateway.commands.init import init
@@ -23,6 +23,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(providers.app, name="providers")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lti.app, name="lti")
+app.add_typer(studies.app, name="studies")
 app.command()(run)
 app.command()(dev)
 

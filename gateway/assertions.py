@@ -137,12 +137,13 @@ class Assertions:
     def _sign(self, identity: Identity, backend: Backend, now: int) -> str:
         today = datetime.fromtimestamp(now, UTC).date()
         answers, book = identity.caller.studies, identity.book
+        studies = () if identity.caller.is_guest else self._studies
         said = claims(
             identity,
             backend.assertion,
             issuer=self._issuer,
             audience=_audience(backend),
-            cap=research_cap(self._studies, answers, book, today, self._cap),
+            cap=research_cap(studies, answers, book, today, self._cap),
             now=now,
             jti=_base64url(self._token(16)),
         )

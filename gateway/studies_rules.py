@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 NO = "no"  # the answer; yes is the version of the text that was read
@@ -38,8 +38,31 @@ class Study:
         """Of the text: who agreed to another one is asked again."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
+    @property
+    def since(self) -> int:
+        """Its first second."""
+        return _second(self.begins)
+
+    @property
+    def until(self) -> int:
+        """The first second that is not of it any more."""
+        return _second(self.ends + timedelta(days=1))
+
     def runs(self, today: date) -> bool:
         return self.begins <= today <= self.ends
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody in a book of a study. since: the second from which on it may have what they do."""
+
+    person: str
+    book: str
+    since: int
+
+
+def _second(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 def research_cap(studies: Iterable[Study], answers: Answers, book: str, today: date, default: int) -> int:
@@ -79,3 +102,15 @@ def asked_of(studies: Iterable[Study], books: Iterable[str], today: date) -> lis
     """Those that run and are about a book of these."""
     theirs = frozenset(books)
     return [study for study in studies if study.runs(today) and study.books & theirs]
+
+
+def participants(
+    study: Study, answers: Mapping[str, tuple[str, int]], readers: Iterable[tuple[str, str]]
+) -> list[Participant]:
+    """Who takes part. answers: each person's newest and its second. readers: (person, book), no guests."""
+    found: list[Participant] = []
+    for person, book in readers:
+        answer, answered = answers.get(person, (None, study.since))
+        if book in study.books and takes_part(study, answer):
+            found.append(Participant(person, book, max(answered, study.since)))
+    return found

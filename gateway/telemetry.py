@@ -66,6 +66,7 @@ class Audited(StrEnum):
     EXPORTED = "person.exported"
     RENAMED = "person.renamed"
     STUDY_ANSWERED = "study.answered"
+    STUDY_LISTED = "study.listed"
     CLASS_MADE = "class.made"
     CLASS_JOINED = "class.joined"
     CLASS_LEFT = "class.left"

@@ -2,6 +2,7 @@ import importlib.util
 import json
 import sys
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ from gateway.known import Known, caller_of
 from gateway.records import Book, LiveBook, Mode
 from gateway.routes import AssertionRule, Backend, Purpose, Subject
 from gateway.signing_keys import LINGER, SigningKey
+from gateway.studies_rules import Basis, Study
 from tests.assertion_parts import backend
 
 ADA = Identity(
@@ -267,3 +269,27 @@ def test_a_call_of_the_gateways_own_is_no_persons_assertion() -> None:
     assert proved.header["typ"] == "bookgate-internal+jwt"
     assert (proved.claims["sub"], proved.claims["from"], proved.claims["book"]) == ("ada", "guest", "cs1")
     assert (proved.claims["aud"], proved.claims["purpose"]) == ("s", "merge")
+
+
+def test_guests_are_in_no_study_also_where_nobody_is_asked() -> None:
+    study = Study(
+        id="counts",
+        title="Counts",
+        irb="STUDY1",
+        basis=Basis.WAIVER,
+        level=4,
+        books=frozenset({ADA.book}),
+        text="We count.",
+        begins=date.min,
+        ends=date.max,
+    )
+    made = Assertions(
+        [SigningKey.generate(1)], "https://gw.example.edu", Clock(), Counter(), 1, subject, [study]
+    )
+    guest = replace(ADA, caller=replace(ADA.caller, is_guest=True))
+    keys = KeySet.import_key_set(json.loads(json.dumps(made.jwks())))
+    said = [
+        jwt.decode(made.header_for(who, backend(), "g1")[1], keys, algorithms=["ES256"])
+        for who in (ADA, guest)
+    ]
+    assert [one.claims["research_cap"] for one in said] == [4, 1]

@@ -7,9 +7,11 @@ from gateway.studies_rules import (
     NO,
     Answers,
     Basis,
+    Participant,
     Study,
     asked_of,
     books_with_a_question,
+    participants,
     research_cap,
 )
 
@@ -75,3 +77,29 @@ def test_in_which_books_an_answer_waits(
     answers: dict[str, str], books: list[str], day: date, asking: list[str]
 ) -> None:
     assert books_with_a_question([STUDY, WAIVED], answers, books, day) == asking
+
+
+def test_who_takes_part_and_since_when() -> None:
+    first, later = STUDY.since, STUDY.since + 86_400
+    answers = {
+        "ada": (STUDY.version, later),
+        "early": (STUDY.version, first - 5),
+        "no": (NO, later),
+        "old": ("another", later),
+    }
+    readers = [(person, "cs1") for person in (*answers, "unasked")] + [("ada", "cs2")]
+    assert participants(STUDY, answers, readers) == [
+        Participant("ada", "cs1", later),
+        Participant("early", "cs1", first),
+    ]
+    assert [one.person for one in participants(WAIVED, answers, readers)] == [
+        "ada",
+        "early",
+        "old",
+        "unasked",
+    ]
+    assert participants(WAIVED, {}, readers)[-1] == Participant("unasked", "cs1", first)
+
+
+def test_the_seconds_of_a_study() -> None:
+    assert (STUDY.since, STUDY.until) == (1799539200, 1814400000)

@@ -13,7 +13,8 @@ OPTIONAL = frozenset(
     {
         "Order", "ClientTimestamp", "ServerTimestamp", "CourseID", "CourseSectionID", "TermID",
         "AssignmentID", "AssignmentIsGraded", "ProblemID", "ProblemIsGraded", "Attempt",
-        "ExperimentalCondition", "TeamID", "LoggingErrorID", "IsFabricatedEvent", "ParentEventID", "SessionID", "ProjectID", "ResourceID",
+        "ExperimentalCondition", "TeamID", "LoggingErrorID", "IsFabricatedEvent", "ParentEventID",
+        "SessionID", "ProjectID", "ResourceID",
         "CodeStateSection", "CopiedText", "DestinationCodeStateSection", "EventInitiator", "EditType",
         "CompileResult", "CompileMessageType", "CompileMessageData", "SourceLocation", "ExecutionID",
         "TestID", "ExecutionResult", "Score", "ExtraCreditScore", "ProgramInput",
