@@ -72,9 +72,11 @@ class Assertion(msgspec.Struct, frozen=True):
 
 
 TWO: Final = frozenset({"merge", "unmerge"})  # purposes that are about two people
+GRID: Final = "grid"  # the purpose that is about a class
+MOST_STUDENTS: Final = 100  # of one call
 
 
-class Internal(msgspec.Struct, frozen=True, rename={"loser": "from"}):
+class Internal(msgspec.Struct, frozen=True, rename={"loser": "from", "klass": "class"}):
     """What the gateway asks for itself about a person in a book, in this service's terms."""
 
     iss: str
@@ -85,6 +87,8 @@ class Internal(msgspec.Struct, frozen=True, rename={"loser": "from"}):
     iat: int
     exp: int
     loser: str | None = None  # whose everything becomes sub's by a merge, and is their own after its end
+    klass: str | None = None  # the class of which sub is a teacher
+    students: tuple[str, ...] = ()  # who is in it
     jti: str | None = None
     nbf: int | None = None
 
@@ -125,6 +129,10 @@ class Verifier:
             raise AssertionRefused(Reason.PURPOSE, f"It is not for the purpose {purpose}.")
         if (internal.loser is not None) is not (purpose in TWO):
             raise AssertionRefused(Reason.CLAIMS, "from is there where two people are meant, and only there.")
+        if (internal.klass is not None) is not (purpose == GRID) or (internal.students and purpose != GRID):
+            raise AssertionRefused(Reason.CLAIMS, "class and students are there where a class is meant.")
+        if len(internal.students) > MOST_STUDENTS:
+            raise AssertionRefused(Reason.CLAIMS, f"students are at most {MOST_STUDENTS}.")
         if internal.loser is not None and not 0 < len(internal.loser) <= 200:
             raise AssertionRefused(Reason.CLAIMS, "from has 1 to 200 characters.")
         if internal.loser == internal.sub:

@@ -29,6 +29,7 @@ me_api         all of one's own: usage, copy, end
 sync_api       sync
 runestone      what the calls of Runestone and PreTeXt books mean as items
 runestone_api  those calls: /ns
+grid           what students did, activity by activity
 internal_api   what the gateway alone asks
 command        bookgate-storage
 """

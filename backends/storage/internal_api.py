@@ -1,13 +1,15 @@
 """What the gateway alone asks of storage. Its assertion says all of it; there is no body."""
 
+from functools import partial
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from backends import query
-from backends.assertion import Internal
+from backends.assertion import GRID, Internal
 from backends.serving import INTERNAL, INTERNAL_PATHS
+from backends.storage import grid
 from backends.storage.items import Shelf
 from backends.storage.service import Storage
 
@@ -19,7 +21,13 @@ class InternalApi:
         self._storage = storage
 
     def routes(self) -> list[web.RouteDef]:
-        acts = {"merge": self.merge, "unmerge": self.unmerge, "delete": self.delete, "export": self.export}
+        acts = {
+            "merge": self.merge,
+            "unmerge": self.unmerge,
+            "delete": self.delete,
+            "export": self.export,
+            GRID: self.grid,
+        }
         return [web.post(f"{INTERNAL_PATHS}{name}", handler) for name, handler in acts.items()]
 
     async def merge(self, request: web.Request) -> web.Response:
@@ -44,6 +52,16 @@ class InternalApi:
         async for lines in self._storage.export(Shelf(said.sub, said.book)):
             await response.write(lines)
         return response
+
+    async def grid(self, request: web.Request) -> web.Response:
+        """Of each student who is named; of one who has done nothing there is nothing."""
+        query.parse(request.rel_url.query.items(), ())
+        said = request[INTERNAL]
+        found = {}
+        for student in dict.fromkeys(said.students):
+            work = partial(grid.activities, shelf=Shelf(student, said.book))
+            found[student] = await self._storage.read(work)
+        return _answer({"students": [{"student": one, "activities": did} for one, did in found.items()]})
 
 
 def _two(said: Internal) -> tuple[Shelf, Shelf]:

@@ -46,6 +46,7 @@ READ_BACK: Final = (
     "min_height", "drag_width", "drop_width",  # dragNdrop
     "seed",  # fillb
 )  # fmt: skip
+WORTH: Final[Mapping[object, float]] = {"T": 1.0, "true": 1.0, True: 1.0, "F": 0.0, "false": 0.0, False: 0.0}
 EXAM: Final = ("correct", "incorrect", "skipped", "time_taken")
 
 
@@ -167,6 +168,28 @@ def vote(body: bytes) -> str | None:
     kept = read(body)
     found = re.match(r"[0-9]{1,3}(?![0-9])", str((kept or {}).get("act", "")), re.ASCII)
     return None if found is None else found[0]
+
+
+def activity(item: str) -> str | None:
+    """The activity that an item is about: of other books the item itself; None: it is no reader's try."""
+    what, *rest = item.split(":")
+    if what in {"ns.rerun", "ns.log", "ns.page", "ns.done"} or rest[:1] == ["timedExam.begun"]:
+        return None
+    return rest[-1] if rest and what in {"ns", "ns.run"} else item
+
+
+def points(body: bytes) -> float | None:
+    """From 0 to 1, as far as an answer says: `percent`, else `correct`; of a timed exam its part of all."""
+    kept = read(body)
+    if kept is None:
+        return None
+    percent, correct = kept.get("percent"), kept.get("correct")
+    if kept.get("event") == "timedExam":
+        right, *rest = (max(0, _number(kept.get(name))) for name in ("correct", "incorrect", "skipped"))
+        return right / max(1, right + sum(rest))
+    if isinstance(percent, int | float) and not isinstance(percent, bool) and 0 <= percent <= 1:
+        return float(percent)
+    return WORTH.get(correct) if isinstance(correct, str | bool) else None
 
 
 def text(fields: Fields, name: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from backends.storage.items import Item, Key, Role, Shelf
+from backends.storage.items import Item, Key, Kind, Role, Shelf
 from backends.storage.schema import items, merges, replays, shelves, versions
 
 
@@ -246,6 +246,35 @@ REPLAY = select(replays.c.request, replays.c.outcome, replays.c.created).where(
 )
 ADD_REPLAY = insert(replays).values(_new(replays, key="the_key"))
 REMOVE_REPLAY = delete(replays).where(_own(replays), replays.c.key == bindparam("the_key"))
+
+# -- what a teacher sees of one student
+
+ANSWERS = (
+    select(items.c.course, items.c.id, items.c.updated, versions.c.body)
+    .select_from(items)
+    .join(
+        versions,
+        and_(
+            _own(versions),
+            versions.c.course == items.c.course,
+            versions.c.item == items.c.id,
+            versions.c.revision == items.c.revision,
+        ),
+    )
+    .where(_own(items), items.c.kind == Kind.ANSWER.value, items.c.deleted.is_(None))
+)
+PROGRAMS = select(items.c.course, items.c.id, items.c.updated).where(
+    _own(items),
+    items.c.kind.in_([Kind.PROGRAM.value, Kind.NOTEBOOK.value]),
+    items.c.revision > 0,
+    items.c.deleted.is_(None),
+)
+# How often each item was saved: what lost a conflict was saved too.
+ATTEMPTED = (
+    select(versions.c.course, versions.c.item, func.count().label("attempts"))
+    .where(_own(versions))
+    .group_by(versions.c.course, versions.c.item)
+)
 
 # -- two people become one
 

@@ -159,6 +159,7 @@ async def test_only_statements_of_the_catalogue_run(own_store: Running) -> None:
         await mary.put(f"/v1/items/{path}?mode=lww&kind={kind}", b"1")
     await guest.put("/v1/items/z?mode=lww&kind=program", b"2")
     assert (await own_store.internal("guest", "mary").post("/v1/internal/merge", b"")).status == 200
+    assert (await own_store.class_of("mary").post("/v1/internal/grid", b"")).status == 200
     await move(own_store.file, "book-1", "book-2", 1)
     await mary.put("/v1/items/x?mode=lww", b"1")
     await move(own_store.file, "book-1", "book-2", 1)
