@@ -19,6 +19,7 @@ rekeying     names for one study
 exporting    what a study may have of its participants
 progsnap2    events as ProgSnap 2 has them
 export_files the files of an export
+parquet      Parquet of them, where DuckDB is installed
 research     an export, from the list of participants to the manifest
 export_command  bookgate-analytics export
 command      bookgate-analytics

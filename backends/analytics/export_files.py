@@ -100,7 +100,7 @@ class CsvFiles:
             )
         )
 
-    def written(self) -> list[Written]:
+    def written(self) -> Sequence[Written]:
         return [self.table.written()]
 
 
@@ -135,7 +135,7 @@ class ProgSnap2Files:
         for row in progsnap2.rows(found.event, common, self._main.rows + 1):
             self._main.add([row.get(name) for name in progsnap2.COLUMNS])
 
-    def written(self) -> list[Written]:
+    def written(self) -> Sequence[Written]:
         return [table.written() for table in (self._main, self._states, self._metadata)]
 
     def _state(self, code: str | None) -> int | None:

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from backends import moment
-from backends.analytics import exporting, rekeying
+from backends.analytics import exporting, parquet, rekeying
 from backends.analytics.export_files import CsvFiles, ProgSnap2Files, Written
 from backends.analytics.exporting import RULE, Counted, Found, Span
 from backends.analytics.participants import Participants, Study
@@ -26,6 +26,7 @@ README: Final = "README.md"
 class Format(StrEnum):
     PROGSNAP2 = "progsnap2"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
 class Files(AbstractContextManager["Files"], Protocol):
@@ -75,19 +76,28 @@ def _read_key(path: Path) -> bytes:
 
 async def export(database: Database, order: Order) -> Counted:
     """Writes the folder, which must not be there; raises ExportError. Half an export has no manifest."""
+    if order.format is Format.PARQUET and not parquet.is_there():
+        raise ExportError("Parquet is written by DuckDB: pip install 'bookgate[analytics]'.")
     try:
         order.folder.mkdir(parents=True)
     except OSError as error:
         raise ExportError(f"{order.folder} must be a new folder: {error.strerror}.") from error
     study = order.participants.study
     names = Names(order.key, study.study)
-    files: Files = CsvFiles(order.folder) if order.format is Format.CSV else ProgSnap2Files(order.folder)
+    files = _FILES[order.format](order.folder)
     with files:
         counted = await exporting.write(database, order.participants, names, order.span, files)
     (order.folder / README).write_text(_readme(study, order), encoding="utf-8")
     manifest = _manifest(study, order, counted, files.written())
     (order.folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return counted
+
+
+_FILES: Final[Mapping[Format, Callable[[Path], Files]]] = {
+    Format.PROGSNAP2: ProgSnap2Files,
+    Format.CSV: CsvFiles,
+    Format.PARQUET: parquet.ParquetFiles,
+}
 
 
 def _manifest(study: Study, order: Order, counted: Counted, written: Sequence[Written]) -> dict[str, object]:
@@ -138,6 +148,11 @@ _FORMATS: Final = {
     Format.CSV: """## events.csv
 
 One event a line, one person after another, in the order of the times that their devices told
+(`client_time`). `server_time` is when it came. `answer`, `error`, `delta` and `x` are JSON.
+""",
+    Format.PARQUET: """## events.parquet
+
+One event a row, one person after another, in the order of the times that their devices told
 (`client_time`). `server_time` is when it came. `answer`, `error`, `delta` and `x` are JSON.
 """,
     Format.PROGSNAP2: """## ProgSnap 2

@@ -7,12 +7,16 @@ import shutil
 import stat
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
 
+from backends import moment
 from backends.analytics import participants, research
+from backends.analytics.export_files import EVENT_COLUMNS
 from backends.analytics.exporting import Span
 from backends.analytics.participants import Participants, ParticipantsError
 from backends.analytics.rekeying import Names
@@ -249,6 +253,42 @@ async def test_the_manifest_says_what_is_there(events: Running, ada: str, folder
 async def test_a_folder_that_is_there_is_left_alone(events: Running, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="new folder"):
         await research.export(events.file, order(parsed(), tmp_path))
+
+
+async def test_parquet_says_what_csv_says(events: Running, ada: str, tmp_path: Path) -> None:
+    awkward = event(answer='"a",\n\\ =1', item=..., correct=..., t=1_795_341_600_123)
+    await send(events.reader(ada, research_cap=4), [event(seq=0), awkward])
+    await research.export(events.file, order(parsed(ada), tmp_path / "parquet", Format.PARQUET))
+    rows = await exported(events, parsed(ada), tmp_path / "csv")
+    with duckdb.connect() as connection:
+        read_back = connection.read_parquet(str(tmp_path / "parquet" / "events.parquet"))
+        times = "epoch_ms(client_time) AS client_time, epoch_ms(server_time) AS server_time"
+        table = read_back.project(f"* REPLACE ({times})")
+        names, found = table.columns, table.fetchall()
+    assert [dict(zip(names, row, strict=True)) for row in found] == [as_typed(row) for row in rows]
+    assert [row["answer"] for row in rows if not row["item"]] == ['"\\"a\\",\\n\\\\ =1"']
+
+
+def as_typed(row: dict[str, str]) -> dict[str, object]:
+    """A line of the CSV with the types that the manifest gives its columns."""
+    kinds: dict[str, Callable[[str], object]] = {
+        "VARCHAR": str,
+        "BIGINT": int,
+        "INTEGER": int,
+        "DOUBLE": float,
+        "BOOLEAN": lambda said: said == "true",
+        "TIMESTAMPTZ": moment.parse,
+    }
+    return {name: kinds[kind](row[name]) if row[name] else None for name, kind in EVENT_COLUMNS}
+
+
+async def test_without_duckdb_it_is_said_what_to_install(
+    events: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backends.analytics.parquet.duckdb", None)
+    with pytest.raises(ExportError, match=r"bookgate\[analytics\]"):
+        await research.export(events.file, order(parsed(), folder, Format.PARQUET))
+    assert not files_below(folder)
 
 
 @pytest.mark.parametrize(
